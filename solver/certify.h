@@ -1,0 +1,19 @@
+/* certify.h - an independent check of a plan, from the problem alone, sharing no code with the
+   strategies or with evaluate.c. */
+#ifndef DV_SOLVER_CERTIFY_H
+#define DV_SOLVER_CERTIFY_H
+
+#include "core/plan.h"
+
+typedef struct dv_certificate {
+    bool ok;
+    char reason[256]; /* what is wrong; "" if ok */
+    double latency_us; /* recomputed */
+} dv_certificate;
+
+/* Checks: the order is topological and complete, every unit supported and on its pin, groups on one
+   device, capacities, segment, energy and loss limits, the stated cost within 1e-9 relative, and
+   bound <= cost. O(units * targets + tensors * targets). */
+dv_certificate dv_certify(const dv_problem *problem, const dv_plan *plan);
+
+#endif

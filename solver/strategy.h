@@ -1,0 +1,80 @@
+/* strategy.h - a way to turn a problem into a plan.
+
+   A strategy sees costs only: it knows no operator, no model file, no device name. */
+#ifndef DV_SOLVER_STRATEGY_H
+#define DV_SOLVER_STRATEGY_H
+
+#include "core/plan.h"
+#include "core/problem.h"
+#include "core/progress.h"
+
+typedef enum dv_objective {
+    DV_OBJECTIVE_LATENCY = 1,
+    DV_OBJECTIVE_THROUGHPUT = 2,
+    DV_OBJECTIVE_MAKESPAN = 4,
+} dv_objective;
+
+/* "latency", ...; false if unknown. */
+bool dv_objective_from_name(const char *name, dv_objective *out);
+const char *dv_objective_name(dv_objective objective);
+
+typedef struct dv_solve_options {
+    double deadline_s;     /* wall time from the call; INFINITY for none */
+    uint64_t seed;         /* same seed, same plan */
+    double tolerance;      /* relative gap that counts as optimal; 0 means 1e-9 */
+    dv_objective objective;
+    dv_progress *progress; /* borrowed; hears every incumbent and bound; may be NULL */
+} dv_solve_options;
+
+/* Latency, no deadline, seed 1. */
+dv_solve_options dv_solve_options_default(void);
+
+typedef enum dv_param_type {
+    DV_PARAM_INTEGER,
+    DV_PARAM_NUMBER,
+    DV_PARAM_CHOICE,
+    DV_PARAM_TEXT,
+} dv_param_type;
+
+/* A typed, ranged, documented parameter; an array of them ends with name NULL. */
+typedef struct dv_param {
+    const char *name;
+    dv_param_type type;
+    const char *summary;
+    const char *preset; /* default value, as written on the command line */
+    double low, high;   /* INTEGER, NUMBER */
+    const char *choices; /* CHOICE: "naive|pairwise" */
+} dv_param;
+
+typedef struct dv_param_value { /* one for each dv_param, in its order */
+    double number;    /* INTEGER, NUMBER; CHOICE: index */
+    const char *text; /* TEXT, CHOICE */
+} dv_param_value;
+
+typedef struct dv_strategy {
+    const char *name;       /* as in --strategy */
+    const char *summary;    /* one line, for --help and the manual */
+    const char *citation;   /* the paper or program it follows; NULL if it is ours */
+    unsigned objectives;    /* mask of DV_OBJECTIVE_* */
+    const dv_param *params; /* NULL if it has none */
+
+    /* Fills plan (target, order; bound_us, proved_by, proof_scope where it proves something), which
+       the caller created for problem, and sets *outcome. Fails only where there is no answer to
+       give: DV_NO_MEMORY, DV_BAD_PARAMETER, DV_INTERNAL. */
+    dv_status (*solve)(const dv_problem *problem, const dv_solve_options *options,
+                       const dv_param_value *values, dv_plan *plan, dv_outcome *outcome);
+} dv_strategy;
+
+/* The strategy of that name, or NULL. The i-th, NULL past the last. O(strategies). */
+const dv_strategy *dv_strategy_find(const char *name);
+const dv_strategy *dv_strategy_at(size_t i);
+
+/* Parses "name[:key=value,...]", solves, evaluates, certifies, and fills plan's strategy, outcome,
+   bound and solve_ms. A plan that fails its certificate is DV_INTERNAL and never returned.
+   DV_BAD_PARAMETER for an unknown strategy (nearest name), key or value, or an objective that the
+   strategy does not serve. *plan is NULL when the outcome has none. */
+DV_MUST_USE dv_status dv_solve(const dv_problem *problem, const char *strategy,
+                               const dv_solve_options *options, dv_plan **plan,
+                               dv_outcome *outcome);
+
+#endif

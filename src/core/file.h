@@ -1,0 +1,40 @@
+/* file.h - reading untrusted files and writing whole ones. */
+#ifndef DV_CORE_FILE_H
+#define DV_CORE_FILE_H
+
+#include "core/status.h"
+
+/* Bytes shared by reference count: a mapped file, or heap memory. */
+typedef struct dv_buffer dv_buffer;
+
+/* Maps a file read-only (an empty file gives size 0). DV_IO with "path: reason" if it is missing,
+   unreadable, or not a regular file. Standard input ("-") is read to its end into memory. */
+DV_MUST_USE dv_status dv_buffer_map(const char *path, dv_buffer **out);
+
+/* size zeroed bytes, 64-byte aligned and padded by 64; NULL without memory. */
+dv_buffer *dv_buffer_create(size_t size);
+
+dv_buffer *dv_buffer_retain(dv_buffer *buffer); /* returns buffer; thread-safe */
+void dv_buffer_release(dv_buffer *buffer);      /* NULL is allowed; thread-safe */
+const uint8_t *dv_buffer_data(const dv_buffer *buffer);
+uint8_t *dv_buffer_writable(dv_buffer *buffer); /* only of dv_buffer_create, before sharing */
+size_t dv_buffer_size(const dv_buffer *buffer);
+
+/* Writes the whole file or nothing: a temporary file beside it, fsync, rename. path "-" writes to
+   standard output. DV_IO with "path: reason". */
+DV_MUST_USE dv_status dv_file_write(const char *path, const void *bytes, size_t size);
+
+/* Removes temporary files of writes under way; async-signal-safe, for a signal handler. */
+void dv_file_abandon(void);
+
+/* SHA-256 (FIPS 180-4) as 64 hexadecimal digits and a NUL. */
+void dv_sha256_hex(const void *bytes, size_t size, char out[65]);
+
+/* A data file compiled into the program, such as "devices/iphone12.json"; NULL if there is none.
+   *size excludes the terminating NUL that follows the bytes. */
+const char *dv_embedded_find(const char *name, size_t *size);
+
+/* The i-th embedded file's name, in the order of names; NULL past the last. */
+const char *dv_embedded_name(size_t i);
+
+#endif

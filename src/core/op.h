@@ -1,0 +1,266 @@
+/* op.h - kinds of operators, their families and their parameters.
+
+   Semantics are those of core ATen on contiguous NCHW tensors; ops.def names each kind. Before
+   lowering, an operator may be in *source form*: shapes, axes and bounds still come as further
+   input tensors behind the data inputs, in the order given below; lowering reads their constant
+   values into the parameters and drops the inputs. In *core form* the data inputs are all there is.
+
+     VIEW      (data, shape)                   0 copies a dim unless allow_zero; one -1 is inferred
+     EXPAND    (data, shape)                   broadcast both ways, as ONNX Expand
+     REPEAT    (data, repeats)
+     SLICE     (data, begins, ends[, axes[, steps]])   any of the last two may be DV_NONE
+     SPLIT     (data, sizes)
+     PAD       (data, pads[, value[, axes]])   pads: begins then ends
+     SQUEEZE, UNSQUEEZE, MEAN, SUM, AMAX, AMIN, PROD (data, axes)
+     CLAMP     (data, min, max)                either may be DV_NONE
+     CUMSUM    (data, axis)
+     UPSAMPLE  (data, roi, scales, sizes)      as ONNX Resize; roi is ignored
+     FULL      (shape)                         ONNX ConstantOfShape
+     ARANGE    (start, limit, step)
+     TRIL      (data, k) */
+#ifndef DV_CORE_OP_H
+#define DV_CORE_OP_H
+
+#include "core/dtype.h"
+
+enum { DV_MANY = 0x7fffffff };
+
+typedef enum dv_op_kind {
+#define OP(kind, name, family, least, most, params, shape, work) DV_OP_##kind,
+#include "core/ops.def"
+#undef OP
+    DV_OP_COUNT
+} dv_op_kind;
+
+/* What an operator is to a cost model. X(name, spelling in files) */
+#define DV_FAMILY_LIST(X)                                                                          \
+    X(CONV, "conv")             /* dense convolution, groups = 1 */                                \
+    X(GROUPED, "grouped")       /* 1 < groups < channels */                                        \
+    X(DEPTHWISE, "depthwise")   /* groups = input channels > 1 */                                  \
+    X(MATMUL, "matmul")         /* linear and batched matrix products */                           \
+    X(ELEMENTWISE, "elementwise")                                                                  \
+    X(POOL, "pool")                                                                                \
+    X(REDUCE, "reduce")                                                                            \
+    X(NORM, "norm")                                                                                \
+    X(SOFTMAX, "softmax")                                                                          \
+    X(MOVE, "move")             /* transpose, concat, slice, pad, resample */                      \
+    X(GATHER, "gather")         /* embedding and indexed reads */                                  \
+    X(VIEW, "view")             /* the same bytes under another shape */                           \
+    X(PLUMBING, "plumbing")                                                                        \
+    X(OTHER, "other")
+
+typedef enum dv_family {
+#define DV_FAMILY_ENUM(name, text) DV_FAMILY_##name,
+    DV_FAMILY_LIST(DV_FAMILY_ENUM)
+#undef DV_FAMILY_ENUM
+        DV_FAMILY_COUNT
+} dv_family;
+
+typedef enum dv_auto_pad {
+    DV_PAD_EXPLICIT,
+    DV_PAD_SAME_UPPER, /* ceil(in / stride) outputs, odd pixel at the end */
+    DV_PAD_SAME_LOWER,
+    DV_PAD_VALID,
+} dv_auto_pad;
+
+enum { DV_MAX_SPATIAL = 3 };
+
+/* input [N, Cin, spatial...], weight [Cout, Cin/groups, kernel...] (transposed: [Cin, Cout/groups,
+   kernel...]), bias [Cout]. auto_pad is DV_PAD_EXPLICIT in core form; pads may be asymmetric. */
+typedef struct dv_conv_params {
+    uint8_t spatial; /* 1 to 3; 0 in source form: take it from the weight's rank */
+    bool transposed;
+    dv_auto_pad auto_pad;
+    int64_t groups;
+    int64_t stride[DV_MAX_SPATIAL], dilation[DV_MAX_SPATIAL];
+    int64_t pad_begin[DV_MAX_SPATIAL], pad_end[DV_MAX_SPATIAL];
+    int64_t output_padding[DV_MAX_SPATIAL]; /* transposed only */
+    int64_t output_shape[DV_MAX_SPATIAL];   /* source form, transposed only; 0: not given */
+} dv_conv_params;
+
+/* Pooling over the trailing spatial dims. Max pads with -inf; average divides by the window's
+   size inside the padding (count_include_pad) or inside the image. */
+typedef struct dv_pool_params {
+    uint8_t spatial;
+    bool ceil_mode, count_include_pad;
+    bool global; /* source form: the window is the image */
+    dv_auto_pad auto_pad;
+    int64_t kernel[DV_MAX_SPATIAL], stride[DV_MAX_SPATIAL], dilation[DV_MAX_SPATIAL];
+    int64_t pad_begin[DV_MAX_SPATIAL], pad_end[DV_MAX_SPATIAL];
+} dv_pool_params;
+
+/* output = alpha * input . weight + beta * bias. Core form: weight is [N, K], or [K, N] if weight_kn;
+   input [..., K]; bias [N]; alpha = beta = 1. Source form (ONNX Gemm) may ask for input_transposed
+   (2-D input [K, M]), other alpha and beta, and a bias that broadcasts to the output. */
+typedef struct dv_linear_params {
+    bool weight_kn, input_transposed;
+    double alpha, beta;
+} dv_linear_params;
+
+/* Batch norm: inputs (x, weight, bias, mean, variance), all [C]. Layer norm: over the last
+   `axes` dims, inputs (x[, weight[, bias]]) of those dims. Group norm: `groups` groups of
+   channels, weight and bias [C]; instance norm has groups = C (groups 0 in source form). */
+typedef struct dv_norm_params {
+    double eps;
+    int64_t axes, groups;
+} dv_norm_params;
+
+typedef struct dv_lrn_params { /* x / (bias + alpha / size * sum of squares over size channels)^beta */
+    int64_t size;
+    double alpha, beta, bias;
+} dv_lrn_params;
+
+typedef struct dv_flag_params {
+    bool on;
+} dv_flag_params;
+
+typedef struct dv_scalar_params {
+    double alpha, beta;
+} dv_scalar_params;
+
+typedef struct dv_clamp_params { /* -INFINITY and INFINITY: open */
+    double min, max;
+} dv_clamp_params;
+
+/* Core form: axes sorted, in [0, rank). Source form: may be negative; count 0 means all axes, or
+   none if noop_when_empty. */
+typedef struct dv_reduce_params {
+    uint8_t count;
+    bool keep_dims, noop_when_empty;
+    int64_t axes[DV_MAX_RANK];
+} dv_reduce_params;
+
+typedef struct dv_axes_params { /* squeeze with count 0: every dim of size 1 (source form) */
+    uint8_t count;
+    int64_t axes[DV_MAX_RANK];
+} dv_axes_params;
+
+typedef struct dv_axis_params {
+    int64_t axis;        /* core form: in [0, rank) */
+    bool flatten_2d;     /* source form of softmax before opset 13: flatten around axis first */
+    bool exclusive, reverse; /* cumsum */
+} dv_axis_params;
+
+typedef struct dv_view_params { /* view, expand: the target shape; repeat: the factors */
+    dv_shape shape;
+    bool allow_zero; /* source form of view: 0 means zero, not "copy" */
+} dv_view_params;
+
+typedef struct dv_permute_params { /* output dim i is input dim perm[i]; rank 0: reversed (source) */
+    uint8_t rank;
+    uint8_t perm[DV_MAX_RANK];
+} dv_permute_params;
+
+typedef struct dv_split_params { /* outputs along axis; count 0 in source form: equal parts */
+    int64_t axis;
+    uint32_t count;
+    const int64_t *sizes; /* in the graph's arena */
+} dv_split_params;
+
+/* Core form: count = rank, axes[i] = i, step != 0, begin and end clamped (end is exclusive; -1 with
+   a negative step runs through index 0). Source form: bounds as written, any subset of axes. */
+typedef struct dv_slice_params {
+    uint8_t count;
+    int64_t axes[DV_MAX_RANK], begin[DV_MAX_RANK], end[DV_MAX_RANK], step[DV_MAX_RANK];
+} dv_slice_params;
+
+typedef struct dv_select_params { /* drops the axis */
+    int64_t axis, index;
+} dv_select_params;
+
+typedef enum dv_pad_mode {
+    DV_PAD_CONSTANT,
+    DV_PAD_REFLECT,
+    DV_PAD_EDGE,
+} dv_pad_mode;
+
+typedef struct dv_pad_params { /* one pair a dim; negative pads crop */
+    dv_pad_mode mode;
+    uint8_t rank;
+    int64_t begin[DV_MAX_RANK], end[DV_MAX_RANK];
+    double value;
+} dv_pad_params;
+
+typedef enum dv_coordinate_mode {
+    DV_COORDINATE_HALF_PIXEL,
+    DV_COORDINATE_PYTORCH_HALF_PIXEL,
+    DV_COORDINATE_ALIGN_CORNERS,
+    DV_COORDINATE_ASYMMETRIC,
+} dv_coordinate_mode;
+
+typedef enum dv_nearest_mode {
+    DV_NEAREST_ROUND_PREFER_FLOOR,
+    DV_NEAREST_ROUND_PREFER_CEIL,
+    DV_NEAREST_FLOOR,
+    DV_NEAREST_CEIL,
+} dv_nearest_mode;
+
+typedef struct dv_resize_params { /* core form: scale_h and scale_w say input pixels per output pixel
+                                     ratios as the source gave them; the output shape is the tensor's */
+    dv_coordinate_mode coordinate;
+    dv_nearest_mode nearest;
+    double scale_h, scale_w; /* output / input */
+} dv_resize_params;
+
+typedef struct dv_shuffle_params { /* depth to space; dcr: ONNX's column order */
+    int64_t block;
+    bool dcr;
+} dv_shuffle_params;
+
+typedef struct dv_tri_params { /* keeps on and below (upper: above) the k-th diagonal */
+    int64_t diagonal;
+    bool upper;
+} dv_tri_params;
+
+typedef struct dv_cast_params {
+    dv_dtype dtype;
+} dv_cast_params;
+
+typedef struct dv_full_params {
+    dv_shape shape;
+    dv_dtype dtype;
+    double value;
+} dv_full_params;
+
+typedef union dv_op_params {
+    dv_conv_params conv;
+    dv_pool_params pool;
+    dv_linear_params linear;
+    dv_norm_params norm;
+    dv_lrn_params lrn;
+    dv_flag_params flag;
+    dv_scalar_params scalar;
+    dv_clamp_params clamp;
+    dv_reduce_params reduce;
+    dv_axes_params axes;
+    dv_axis_params axis;
+    dv_view_params view;
+    dv_permute_params permute;
+    dv_split_params split;
+    dv_slice_params slice;
+    dv_select_params select;
+    dv_pad_params pad;
+    dv_resize_params resize;
+    dv_shuffle_params shuffle;
+    dv_tri_params tri;
+    dv_cast_params cast;
+    dv_full_params full;
+} dv_op_params;
+
+/* The row of ops.def. */
+typedef struct dv_op_info {
+    dv_op_kind kind;
+    const char *name;
+    dv_family family;
+    uint32_t least_inputs, most_inputs; /* data inputs */
+} dv_op_info;
+
+const dv_op_info *dv_op_info_of(dv_op_kind kind);
+
+/* The kind of that ATen name, or DV_OP_COUNT. O(kinds). */
+dv_op_kind dv_op_kind_of(const char *name);
+
+const char *dv_family_name(dv_family family);
+bool dv_family_from_name(const char *name, dv_family *out);
+
+#endif

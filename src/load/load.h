@@ -1,0 +1,38 @@
+/* load.h - a model file becomes a graph.
+
+   One loader a format, listed in loaders.def, found by magic bytes and then by extension. */
+#ifndef DV_LOAD_LOAD_H
+#define DV_LOAD_LOAD_H
+
+#include "core/graph.h"
+
+typedef struct dv_binding { /* --dim NAME=N */
+    const char *name;
+    int64_t value;
+} dv_binding;
+
+typedef struct dv_load_options {
+    const dv_binding *dims; /* borrowed */
+    size_t dim_count;
+} dv_load_options;
+
+typedef struct dv_loader {
+    const char *name;      /* "onnx" */
+    const char *summary;   /* for --help */
+    const char *extension; /* ".onnx" */
+    /* Could these first bytes be this format? path is for the extension. */
+    bool (*recognise)(const uint8_t *bytes, size_t size, const char *path);
+    /* Fills a finished graph in source form. An operator that is not understood becomes OPAQUE with
+       its reason, so that the rest can still be shown; lowering refuses it. */
+    dv_status (*load)(const char *path, dv_buffer *buffer, const dv_load_options *options,
+                      dv_graph **out);
+} dv_loader;
+
+/* Loads a model file; "-" is standard input. options may be NULL. DV_BAD_INPUT with
+   "file: where: what"; the graph's sha256 is that of the file. */
+DV_MUST_USE dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **out);
+
+/* The i-th loader, NULL past the last. */
+const dv_loader *dv_loader_at(size_t i);
+
+#endif

@@ -1,0 +1,35 @@
+/* lower.h - a graph in source form becomes one of core operators with static shapes and units.
+
+   Passes run in the order of passes.def; each builds a new graph and keeps the numbers. */
+#ifndef DV_LOWER_LOWER_H
+#define DV_LOWER_LOWER_H
+
+#include "core/graph.h"
+#include "core/text.h"
+
+typedef struct dv_lower_options {
+    bool keep_opaque;       /* for `info`: what follows an opaque operator stays without shape */
+    const char *dump_after; /* name of a pass, or "all"; NULL: none */
+    void (*dump)(void *context, const char *pass, const dv_graph *graph);
+    void *context;
+} dv_lower_options;
+
+typedef struct dv_pass {
+    const char *name;
+    const char *summary;
+    /* Reads graph, makes *out (finished). */
+    dv_status (*run)(const dv_graph *graph, const dv_lower_options *options, dv_graph **out);
+} dv_pass;
+
+/* Runs all passes; graph stays the caller's. options may be NULL. DV_BAD_INPUT with "node 17
+   'name' (Type): what". The result has units. */
+DV_MUST_USE dv_status dv_lower(const dv_graph *graph, const dv_lower_options *options,
+                               dv_graph **out);
+
+/* The i-th pass, NULL past the last; one pass by itself. */
+const dv_pass *dv_pass_at(size_t i);
+
+/* One operator a line: "  17 %y f32[1x64x56x56] = aten.convolution.default(%x, %w, %b) 'name'". */
+DV_MUST_USE dv_status dv_graph_print(const dv_graph *graph, dv_text *out);
+
+#endif
