@@ -83,9 +83,9 @@ typedef struct dv_graph {
     const dv_tensor_id *inputs, *outputs;
 
     /* by dv_graph_finish: */
-    const dv_op_id *producer;        /* per tensor; DV_NONE for inputs and constants */
-    const uint32_t *consumer_start;  /* per tensor, tensor_count + 1 */
-    const dv_op_id *consumers;       /* ascending, without repeats within a tensor */
+    const dv_op_id *producer;       /* per tensor; DV_NONE for inputs and constants */
+    const uint32_t *consumer_start; /* per tensor, tensor_count + 1 */
+    const dv_op_id *consumers;      /* ascending, without repeats within a tensor */
 
     struct dv_graph_parts *parts; /* arena, growing arrays, retained buffers */
 } dv_graph;
@@ -122,10 +122,11 @@ DV_MUST_USE dv_status dv_graph_set_units(dv_graph *graph, const dv_unit_id *unit
 DV_MUST_USE dv_status dv_graph_copy_source(dv_graph *to, const dv_graph *from);
 DV_MUST_USE dv_status dv_graph_set_about(dv_graph *graph, const char *about);
 
-/* Checks ids, sorts the operators topologically (Kahn, stable; units stay contiguous in name only),
-   makes names unique, builds adjacency. Inputs are the tensors of role INPUT in order of addition.
-   DV_BAD_INPUT naming an operator on a cycle, a tensor with two producers, or one that is read
-   but neither made nor given. O(operators + edges). */
+/* Checks ids, sorts the operators topologically (stable; with units, the operators of a unit become
+   neighbours and units are numbered in their order), makes the names of tensors and of units
+   unique, builds adjacency. Inputs are the tensors of role INPUT in order of addition. DV_BAD_INPUT
+   naming an operator on a cycle (of operators or of units), a tensor with two producers, or one
+   that is read but neither made nor given. O(operators + edges). */
 DV_MUST_USE dv_status dv_graph_finish(dv_graph *graph);
 
 /* Bytes of a tensor of static shape; false on overflow or an unknown shape. */
@@ -148,8 +149,8 @@ uint16_t dv_f32_to_f16(float value);
 
 /* What running an operator once takes. Shapes must be known. */
 typedef struct dv_work {
-    dv_family family; /* refined: DEPTHWISE, GROUPED */
-    double macs;      /* multiply-adds; 0 for operators counted by bytes alone */
+    dv_family family;        /* refined: DEPTHWISE, GROUPED */
+    double macs;             /* multiply-adds; 0 for operators counted by bytes alone */
     double weight_bytes;     /* constants read, in their own dtype */
     double activation_bytes; /* inputs read and outputs written, in their own dtype */
     double elements;         /* of all outputs */
