@@ -7,7 +7,7 @@
 
 typedef struct dv_certificate {
     bool ok;
-    char reason[256]; /* what is wrong; "" if ok */
+    char reason[256];  /* what is wrong; "" if ok */
     double latency_us; /* recomputed */
 } dv_certificate;
 

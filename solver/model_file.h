@@ -4,8 +4,8 @@
 
 #include "core/problem.h"
 
-/* Writes the pairwise-marginal formulation of the problem (given order, latency) as CPLEX LP or free
-   MPS, by the extension of path (.lp, .mps). Whole or nothing. */
+/* Writes the pairwise-marginal formulation of the problem (given order, latency) as CPLEX LP or
+   free MPS, by the extension of path (.lp, .mps). Whole or nothing. */
 DV_MUST_USE dv_status dv_write_ilp(const dv_problem *problem, const char *path);
 
 #endif

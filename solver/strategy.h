@@ -19,9 +19,9 @@ bool dv_objective_from_name(const char *name, dv_objective *out);
 const char *dv_objective_name(dv_objective objective);
 
 typedef struct dv_solve_options {
-    double deadline_s;     /* wall time from the call; INFINITY for none */
-    uint64_t seed;         /* same seed, same plan */
-    double tolerance;      /* relative gap that counts as optimal; 0 means 1e-9 */
+    double deadline_s; /* wall time from the call; INFINITY for none */
+    uint64_t seed;     /* same seed, same plan */
+    double tolerance;  /* relative gap that counts as optimal; 0 means 1e-9 */
     dv_objective objective;
     dv_progress *progress; /* borrowed; hears every incumbent and bound; may be NULL */
 } dv_solve_options;
@@ -41,14 +41,14 @@ typedef struct dv_param {
     const char *name;
     dv_param_type type;
     const char *summary;
-    const char *preset; /* default value, as written on the command line */
-    double low, high;   /* INTEGER, NUMBER */
+    const char *preset;  /* default value, as written on the command line */
+    double low, high;    /* INTEGER, NUMBER */
     const char *choices; /* CHOICE: "naive|pairwise" */
 } dv_param;
 
 typedef struct dv_param_value { /* one for each dv_param, in its order */
-    double number;    /* INTEGER, NUMBER; CHOICE: index */
-    const char *text; /* TEXT, CHOICE */
+    double number;              /* INTEGER, NUMBER; CHOICE: index */
+    const char *text;           /* TEXT, CHOICE */
 } dv_param_value;
 
 typedef struct dv_strategy {

@@ -1,0 +1,162 @@
+/* evaluate.c - the cost of any plan, and whether it may be used at all.
+
+   Strategies call this in their inner loops: one pass over units, one over tensors, one small
+   allocation. */
+#include "solver/evaluate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sums in another order may differ by their rounding; a limit met to 1e-9 is met. */
+static bool exceeds(double sum, double limit)
+{
+    return sum > limit + 1e-9 * fabs(limit);
+}
+
+/* Every unit once, after all units that it reads from. position: unit_count entries. */
+static bool order_is_sound(const dv_problem *problem, const dv_plan *plan, uint32_t *position)
+{
+    for (dv_unit_id u = 0; u < problem->unit_count; u++)
+        position[u] = UINT32_MAX;
+    for (uint32_t k = 0; k < problem->unit_count; k++) {
+        dv_unit_id u = plan->order[k];
+        if (u >= problem->unit_count || position[u] != UINT32_MAX)
+            return false;
+        position[u] = k;
+        for (uint32_t i = problem->previous_start[u]; i < problem->previous_start[u + 1]; i++)
+            if (position[problem->previous[i]] == UINT32_MAX)
+                return false;
+    }
+    return true;
+}
+
+static bool groups_hold(const dv_problem *problem, const dv_plan *plan)
+{
+    if (!problem->group)
+        return true;
+    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
+        if (problem->group[u] == DV_NONE)
+            continue;
+        /* Compare with the first later member; equality is transitive. */
+        for (dv_unit_id v = u + 1; v < problem->unit_count; v++)
+            if (problem->group[v] == problem->group[u]) {
+                if (problem->device[plan->target[u]] != problem->device[plan->target[v]])
+                    return false;
+                break;
+            }
+    }
+    return true;
+}
+
+static bool placement_is_allowed(const dv_problem *problem, const dv_plan *plan)
+{
+    for (dv_unit_id u = 0; u < problem->unit_count; u++)
+        if (plan->target[u] >= problem->target_count ||
+            !dv_problem_allows(problem, u, plan->target[u]))
+            return false;
+    return true;
+}
+
+static double sum_at_targets(const dv_problem *problem, const dv_plan *plan, const double *table)
+{
+    double sum = 0.0;
+    for (dv_unit_id u = 0; table && u < problem->unit_count; u++)
+        sum += table[(size_t)u * problem->target_count + plan->target[u]];
+    return sum;
+}
+
+/* bytes: device_count entries. */
+static bool limits_hold(const dv_problem *problem, const dv_plan *plan, double *bytes)
+{
+    if (exceeds(sum_at_targets(problem, plan, problem->energy_uj), problem->energy_budget_uj) ||
+        exceeds(sum_at_targets(problem, plan, problem->loss), problem->loss_budget))
+        return false;
+    if (!problem->memory_bytes)
+        return true;
+    memset(bytes, 0, problem->device_count * sizeof *bytes);
+    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
+        dv_target_id a = plan->target[u];
+        bytes[problem->device[a]] += problem->memory_bytes[(size_t)u * problem->target_count + a];
+    }
+    for (dv_device_id d = 0; d < problem->device_count; d++)
+        if (exceeds(bytes[d], problem->capacity_bytes[d]))
+            return false;
+    return true;
+}
+
+/* Compute, dispatch and session; used: device_count entries. */
+static void add_units(const dv_problem *problem, const dv_plan *plan, bool *used, dv_cost *cost)
+{
+    memset(used, 0, problem->device_count * sizeof *used);
+    dv_device_id last = DV_NONE;
+    for (uint32_t k = 0; k < problem->unit_count; k++) {
+        dv_unit_id u = plan->order[k];
+        dv_device_id d = problem->device[plan->target[u]];
+        cost->compute_us += dv_problem_time_us(problem, u, plan->target[u]);
+        if (d != last) {
+            cost->dispatch_us += problem->dispatch_us[d];
+            cost->segments++;
+        }
+        if (!used[d])
+            cost->session_us += problem->session_us[d];
+        used[d] = true;
+        last = d;
+    }
+}
+
+/* Moves of every tensor, each destination once; sent: target_count entries. */
+static void add_moves(const dv_problem *problem, const dv_plan *plan, uint32_t *sent, dv_cost *cost)
+{
+    for (dv_target_id a = 0; a < problem->target_count; a++)
+        sent[a] = UINT32_MAX;
+    for (uint32_t t = 0; t < problem->tensor_count; t++) {
+        dv_unit_id p = problem->producer[t];
+        dv_target_id from = p == DV_NONE ? problem->host : plan->target[p];
+        uint32_t end = problem->consumer_start[t + 1];
+        sent[from] = t;
+        for (uint32_t i = problem->consumer_start[t]; i <= end; i++) {
+            if (i == end && !problem->host_needs[t])
+                break;
+            dv_target_id to = i == end ? problem->host : plan->target[problem->consumers[i]];
+            if (sent[to] == t)
+                continue;
+            sent[to] = t;
+            cost->move_us += dv_problem_move_us(problem, t, from, to);
+            cost->moved_bytes += problem->bytes[(size_t)t * problem->target_count + from];
+            cost->moves++;
+        }
+    }
+}
+
+static bool evaluate(const dv_problem *problem, dv_plan *plan, uint32_t *marks, double *bytes,
+                     bool *used)
+{
+    if (!order_is_sound(problem, plan, marks) || !placement_is_allowed(problem, plan) ||
+        !groups_hold(problem, plan) || !limits_hold(problem, plan, bytes))
+        return false;
+    dv_cost cost = {0};
+    add_units(problem, plan, used, &cost);
+    add_moves(problem, plan, marks, &cost);
+    cost.total_us = cost.compute_us + cost.dispatch_us + cost.session_us + cost.move_us;
+    if (cost.segments > problem->max_segments || !isfinite(cost.total_us))
+        return false;
+    plan->cost = cost;
+    return true;
+}
+
+bool dv_evaluate(const dv_problem *problem, dv_plan *plan)
+{
+    size_t count =
+        problem->unit_count > problem->target_count ? problem->unit_count : problem->target_count;
+    uint32_t *marks = malloc((count + 1) * sizeof *marks);
+    double *bytes = malloc((problem->device_count + 1) * sizeof *bytes);
+    bool *used = malloc(problem->device_count + 1);
+    bool ok = marks && bytes && used && evaluate(problem, plan, marks, bytes, used);
+    free(used);
+    free(bytes);
+    free(marks);
+    if (!ok)
+        plan->cost = (dv_cost){.total_us = INFINITY};
+    return ok;
+}
