@@ -1,5 +1,4 @@
 /* run.c - runs the suites: all of them, or those named on the command line. */
-#define _GNU_SOURCE
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
