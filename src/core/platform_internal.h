@@ -1,0 +1,12 @@
+/* platform_internal.h - shared by the files of platform. */
+#ifndef DV_CORE_PLATFORM_INTERNAL_H
+#define DV_CORE_PLATFORM_INTERNAL_H
+
+#include "core/json.h"
+#include "core/platform.h"
+
+/* Fills supports[DV_OP_COUNT] and *source (from arena) from the "support" object of a device. */
+dv_status dv_platform_read_support(const dv_json_at *at, dv_arena *arena, bool *supports,
+                                   const char **source);
+
+#endif

@@ -1,0 +1,186 @@
+/* platform_support.c - which kinds of operators a device runs, from the tables compiled in.
+
+   A table (datasets/support/NAME.csv) has one operator a row and one delegate a column. The cells
+   "yes" and "conditional" count as support: what the condition excludes, a platform lists in
+   "except". Later tables overrule earlier ones for the operators that they list. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/platform_internal.h"
+
+/* The row of a table: fields are split at commas; no quoting in these tables. */
+typedef struct row {
+    const char *start, *end;
+} row;
+
+static bool next_row(const char **at, const char *end, row *out)
+{
+    while (*at < end) {
+        const char *stop = memchr(*at, '\n', (size_t)(end - *at));
+        if (!stop)
+            stop = end;
+        *out = (row){*at, stop > *at && stop[-1] == '\r' ? stop - 1 : stop};
+        *at = stop < end ? stop + 1 : end;
+        if (out->start < out->end && *out->start != '#')
+            return true;
+    }
+    return false;
+}
+
+static bool field(const row *in, size_t index, const char **text, size_t *length)
+{
+    const char *at = in->start;
+    for (;;) {
+        const char *comma = memchr(at, ',', (size_t)(in->end - at));
+        const char *stop = comma ? comma : in->end;
+        if (index == 0) {
+            *text = at;
+            *length = (size_t)(stop - at);
+            return true;
+        }
+        if (!comma)
+            return false;
+        index--;
+        at = comma + 1;
+    }
+}
+
+static bool field_is(const row *in, size_t index, const char *word)
+{
+    const char *text;
+    size_t length;
+    return field(in, index, &text, &length) && length == strlen(word) &&
+           memcmp(text, word, length) == 0;
+}
+
+/* Tables list ATen's names, our kinds the copying forms of the edge dialect: "aten.view.default"
+   is "aten.view_copy.default" there. */
+static dv_op_kind kind_of_row(const char *text, size_t length)
+{
+    char name[128], copy[140];
+    if (length >= sizeof name)
+        return DV_OP_COUNT;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    dv_op_kind kind = dv_op_kind_of(name);
+    char *dot = strrchr(name, '.');
+    if (kind != DV_OP_COUNT || !dot)
+        return kind;
+    snprintf(copy, sizeof copy, "%.*s_copy%s", (int)(dot - name), name, dot);
+    return dv_op_kind_of(copy);
+}
+
+static dv_status read_table(const dv_json_at *table, const dv_json_at *column, bool *supports)
+{
+    const char *name = NULL, *wanted = NULL;
+    DV_TRY(dv_json_string(table, &name));
+    DV_TRY(dv_json_string(column, &wanted));
+    char path[128];
+    snprintf(path, sizeof path, "support/%.100s.csv", name);
+    size_t size;
+    const char *text = dv_embedded_find(path, &size);
+    if (!text)
+        return dv_json_fail(table, "no table \"%.100s\" of operators is compiled in", name);
+
+    const char *at = text, *end = text + size;
+    row header, line;
+    if (!next_row(&at, end, &header))
+        return dv_json_fail(table, "the table \"%s\" is empty", name);
+    size_t index = 1;
+    const char *cell;
+    size_t length;
+    while (field(&header, index, &cell, &length) && !field_is(&header, index, wanted))
+        index++;
+    if (!field(&header, index, &cell, &length))
+        return dv_json_fail(column, "the table \"%s\" has no column \"%.100s\"; it is %.*s", name,
+                            wanted, (int)(header.end - header.start), header.start);
+    while (next_row(&at, end, &line)) {
+        field(&line, 0, &cell, &length);
+        dv_op_kind kind = kind_of_row(cell, length);
+        if (kind != DV_OP_COUNT)
+            supports[kind] = field_is(&line, index, "yes") || field_is(&line, index, "conditional");
+    }
+    return DV_OK;
+}
+
+/* Sets the operators that a list names. */
+static dv_status read_list(const dv_json_at *list, bool *supports, bool value)
+{
+    if (!dv_json_present(list))
+        return DV_OK;
+    DV_TRY(dv_json_array(list));
+    for (dv_json_at item = dv_json_first(list); item.node; item = dv_json_next(&item)) {
+        const char *name = NULL;
+        DV_TRY(dv_json_string(&item, &name));
+        dv_op_kind kind = dv_op_kind_of(name);
+        if (kind == DV_OP_COUNT) {
+            const char *names[DV_OP_COUNT];
+            for (int k = 0; k < DV_OP_COUNT; k++)
+                names[k] = dv_op_info_of((dv_op_kind)k)->name;
+            const char *near = dv_nearest_name(name, names, DV_OP_COUNT);
+            if (near)
+                return dv_json_fail(&item, "unknown operator; did you mean \"%s\"?", near);
+            return dv_json_fail(&item, "unknown operator; they are named as in core ATen, "
+                                       "such as \"aten.convolution.default\"");
+        }
+        supports[kind] = value;
+    }
+    return DV_OK;
+}
+
+static dv_status read_tables(const dv_json_at *at, dv_arena *arena, bool *supports,
+                             const char **source)
+{
+    dv_json_at tables = dv_json_member(at, "tables");
+    dv_json_at column = dv_json_member(at, "column");
+    DV_TRY(dv_json_array(&tables));
+    if (dv_json_count(&tables) == 0)
+        return dv_json_fail(&tables, "name at least one table");
+    dv_text names = {0};
+    dv_status status = DV_OK;
+    for (dv_json_at table = dv_json_first(&tables); table.node && status == DV_OK;
+         table = dv_json_next(&table)) {
+        status = read_table(&table, &column, supports);
+        const char *name = NULL;
+        if (status == DV_OK)
+            status = dv_json_string(&table, &name);
+        if (status == DV_OK)
+            dv_text_append(&names, "%s%s.csv", names.length ? ", " : "", name);
+    }
+    const char *wanted = NULL;
+    if (status == DV_OK)
+        status = dv_json_string(&column, &wanted);
+    if (status == DV_OK) {
+        *source = dv_arena_printf(arena, "%s, column %s", dv_text_string(&names), wanted);
+        if (!*source || names.failed)
+            status = dv_fail(DV_NO_MEMORY, "%s: out of memory", at->file);
+    }
+    dv_text_free(&names);
+    return status;
+}
+
+dv_status dv_platform_read_support(const dv_json_at *at, dv_arena *arena, bool *supports,
+                                   const char **source)
+{
+    static const char *const keys[] = {"all", "tables", "column", "except", "also", NULL};
+    DV_TRY(dv_json_only(at, keys));
+    dv_json_at all = dv_json_member(at, "all");
+    dv_json_at except = dv_json_member(at, "except");
+    dv_json_at also = dv_json_member(at, "also");
+    bool everything = false;
+    if (dv_json_present(&all))
+        DV_TRY(dv_json_bool(&all, &everything));
+    if (everything) {
+        for (int kind = 0; kind < DV_OP_COUNT; kind++)
+            supports[kind] = true;
+        *source = "every kind of operator";
+    } else {
+        DV_TRY(read_tables(at, arena, supports, source));
+    }
+    DV_TRY(read_list(&also, supports, true));
+    DV_TRY(read_list(&except, supports, false));
+    /* by name only: nobody can run it */
+    supports[DV_OP_OPAQUE] = false;
+    return DV_OK;
+}
