@@ -5,12 +5,13 @@
 #include "core/graph.h"
 
 typedef struct dv_zoo_entry {
-    const char *name;      /* "mobilenet_v2" */
-    const char *summary;   /* "image classification, 224x224" */
-    const char *citation;  /* paper or configuration */
-    double parameters;     /* as published (weights, biases, norm scale and shift); exact */
-    double multiply_adds;  /* as published; 2 % */
-    dv_status (*build)(const char *options, dv_graph **out); /* options: after ':', may be NULL */
+    const char *name;     /* "mobilenet_v2" */
+    const char *summary;  /* "image classification, 224x224" */
+    const char *citation; /* paper or configuration */
+    double parameters;    /* as published (weights, biases, norm scale and shift); exact */
+    double multiply_adds; /* as published; 2 % */
+    const char *options;  /* keys it takes after ':', separated by spaces */
+    dv_status (*build)(const char *options, dv_graph **out); /* checked keys; may be NULL */
 } dv_zoo_entry;
 
 /* The i-th network, NULL past the last. */

@@ -1,0 +1,79 @@
+/* network.h - what the zoo's networks are written in: one call a layer, shapes followed as they go.
+
+   Calls take and return tensors; the first failure is kept and later calls do nothing, so that a
+   network reads like its paper's table and is checked once, by dv_network_finish. Weights are drawn
+   lazily from a seed made of the layer's number (He et al. 2015: uniform with variance 2 / fan-in).
+ */
+#ifndef DV_DATASETS_ZOO_NETWORK_H
+#define DV_DATASETS_ZOO_NETWORK_H
+
+#include "core/graph.h"
+
+typedef struct dv_network {
+    dv_graph *graph;
+    dv_status status;
+    uint64_t layer;    /* number of the next layer: seeds and names */
+    const char *scope; /* prefix of the names of what follows: "layer3.1" */
+} dv_network;
+
+/* A network of that name; its source hash is that of "zoo:name" and options (may be NULL). */
+dv_network dv_network_begin(const char *name, const char *options, const char *about);
+
+/* Marks the output and closes the graph; *out is set on DV_OK only. */
+DV_MUST_USE dv_status dv_network_finish(dv_network *net, dv_tensor_id output, dv_graph **out);
+
+/* The same for several outputs. */
+DV_MUST_USE dv_status dv_network_finish_many(dv_network *net, const dv_tensor_id *outputs,
+                                             uint32_t count, dv_graph **out);
+
+/* Names what follows "format.layer"; printf style, kept in the graph's arena. */
+void dv_network_scope(dv_network *net, const char *format, ...) DV_PRINTF(2, 3);
+
+dv_tensor_id dv_input(dv_network *net, const char *name, dv_dtype dtype, const int64_t *dims,
+                      size_t rank);
+
+/* The size of a tensor's dim; negative: from the end. 0 after a failure. */
+int64_t dv_dim(const dv_network *net, dv_tensor_id x, int dim);
+
+/* Square 2-D convolution on [N, C, H, W], padding on all sides. */
+typedef struct dv_conv_layer {
+    int64_t channels, kernel, stride, padding, groups, dilation; /* 0: 1, except padding */
+    bool bias;
+} dv_conv_layer;
+
+dv_tensor_id dv_conv2d(dv_network *net, dv_tensor_id x, dv_conv_layer layer);
+dv_tensor_id dv_batch_norm(dv_network *net, dv_tensor_id x);
+dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps); /* over the last dim */
+dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool bias);
+
+/* Element-wise operators without parameters: DV_OP_RELU, DV_OP_GELU, DV_OP_TANH, ... */
+dv_tensor_id dv_unary(dv_network *net, dv_op_kind kind, dv_tensor_id x);
+dv_tensor_id dv_binary(dv_network *net, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b);
+dv_tensor_id dv_clamp(dv_network *net, dv_tensor_id x, double min, double max);
+
+dv_tensor_id dv_max_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_t stride,
+                         int64_t padding, bool ceil_mode);
+dv_tensor_id dv_global_average(dv_network *net, dv_tensor_id x); /* [N, C, 1, 1] */
+dv_tensor_id dv_concat(dv_network *net, const dv_tensor_id *xs, uint32_t count, int64_t axis);
+dv_tensor_id dv_softmax(dv_network *net, dv_tensor_id x); /* last dim */
+dv_tensor_id dv_matmul(dv_network *net, dv_tensor_id a, dv_tensor_id b);
+dv_tensor_id dv_view(dv_network *net, dv_tensor_id x, const int64_t *dims, size_t rank);
+dv_tensor_id dv_permute(dv_network *net, dv_tensor_id x, const uint8_t *perm, uint8_t rank);
+dv_tensor_id dv_flatten(dv_network *net, dv_tensor_id x); /* [N, the rest] */
+dv_tensor_id dv_slice(dv_network *net, dv_tensor_id x, int64_t axis, int64_t begin, int64_t end);
+dv_tensor_id dv_cast(dv_network *net, dv_tensor_id x, dv_dtype dtype);
+
+/* A trained table of rows looked up by integer ids: ids' shape + [width]. */
+dv_tensor_id dv_embedding(dv_network *net, dv_tensor_id ids, int64_t rows, int64_t width);
+
+/* A trained constant, uniform in shift +- scale; and a scalar. */
+dv_tensor_id dv_weight(dv_network *net, const char *name, const int64_t *dims, size_t rank,
+                       double scale, double shift);
+dv_tensor_id dv_scalar(dv_network *net, double value);
+
+/* Reads "key=N" settings separated by ',' from options (may be NULL): the value of key, or preset.
+   Sets the network's status on a value outside [low, high]. */
+int64_t dv_network_option(dv_network *net, const char *options, const char *key, int64_t low,
+                          int64_t high, int64_t preset);
+
+#endif

@@ -1,0 +1,75 @@
+/* The zoo's networks against their published counts. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datasets/zoo/zoo.h"
+#include "tests/suite.h"
+
+static void test_every_network_has_its_published_parameters_and_multiply_adds(void)
+{
+    const dv_zoo_entry *entry;
+    for (size_t i = 0; (entry = dv_zoo_at(i)); i++) {
+        dv_graph *graph = NULL;
+        CU_ASSERT_EQUAL_FATAL(dv_zoo_build(entry->name, &graph), DV_OK);
+        dv_graph_totals totals = dv_graph_count(graph);
+        CU_ASSERT_EQUAL(totals.parameters, entry->parameters);
+        CU_ASSERT_TRUE(fabs(totals.macs / entry->multiply_adds - 1) < 0.02);
+        CU_ASSERT_STRING_EQUAL(graph->name, entry->name);
+        dv_graph_destroy(graph);
+    }
+}
+
+static void test_options_change_the_network_and_its_hash(void)
+{
+    dv_graph *usual = NULL, *small = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_zoo_build("bert_base", &usual), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_zoo_build("bert_base:seq=16", &small), DV_OK);
+    CU_ASSERT_EQUAL(small->tensors[small->inputs[0]].shape.dim[1], 16);
+    CU_ASSERT_EQUAL(dv_graph_count(small).parameters, dv_graph_count(usual).parameters);
+    CU_ASSERT_TRUE(dv_graph_count(small).macs < dv_graph_count(usual).macs / 7);
+    CU_ASSERT_STRING_NOT_EQUAL(small->sha256, usual->sha256);
+    dv_graph_destroy(usual);
+    dv_graph_destroy(small);
+}
+
+static void test_unknown_names_and_options_are_named(void)
+{
+    static const struct {
+        const char *name, *message;
+    } cases[] = {
+        {"resnet5", "did you mean zoo:resnet50?"},
+        {"nothing-like-it", "there are bert_base"},
+        {"resnet50:deep=3", "'deep=3' is no option"},
+        {"resnet50:side", "'side' is no option"},
+        {"resnet50:side=abc", "side takes a whole number from 32 to 4096, not 'abc'"},
+        {"bert_base:seq=513", "seq takes a whole number from 1 to 512, not '513'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dv_graph *graph = NULL;
+        CU_ASSERT_EQUAL(dv_zoo_build(cases[i].name, &graph), DV_BAD_PARAMETER);
+        CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), cases[i].message));
+        CU_ASSERT_PTR_NULL(graph);
+    }
+}
+
+static void test_generated_weights_repeat_and_have_the_stated_spread(void)
+{
+    dv_graph *graph = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_zoo_build("resnet50", &graph), DV_OK);
+    const dv_tensor *weight = &graph->tensors[graph->ops[0].inputs[1]];
+    float all[256], part[16];
+    CU_ASSERT_TRUE(dv_tensor_read_f32(weight, 0, 256, all));
+    CU_ASSERT_TRUE(dv_tensor_read_f32(weight, 100, 16, part));
+    CU_ASSERT_EQUAL(memcmp(all + 100, part, sizeof part), 0);
+    double squares = 0;
+    for (int i = 0; i < 256; i++)
+        squares += (double)all[i] * (double)all[i];
+    CU_ASSERT_DOUBLE_EQUAL(sqrt(squares / 256), sqrt(2.0 / (3 * 7 * 7)), 0.01);
+    dv_graph_destroy(graph);
+}
+
+DV_SUITE(zoo, DV_TEST(test_every_network_has_its_published_parameters_and_multiply_adds),
+         DV_TEST(test_options_change_the_network_and_its_hash),
+         DV_TEST(test_unknown_names_and_options_are_named),
+         DV_TEST(test_generated_weights_repeat_and_have_the_stated_spread));
