@@ -56,9 +56,9 @@ static dv_tensor_id additive_mask(dv_network *net, dv_tensor_id mask)
     return dv_binary(net, DV_OP_MUL, hidden, dv_scalar(net, -10000));
 }
 
-static dv_status build(const char *options, dv_graph **out)
+static dv_status build(const dv_zoo_entry *entry, const char *options, dv_graph **out)
 {
-    dv_network net = dv_network_begin("bert_base", options, "BERT base, uncased, with pooler");
+    dv_network net = dv_network_begin(entry, options);
     int64_t batch = dv_network_option(&net, options, "batch", 1, 1024, 1);
     int64_t length = dv_network_option(&net, options, "seq", 1, POSITIONS, 128);
     int64_t tokens[] = {batch, length};

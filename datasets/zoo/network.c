@@ -11,19 +11,19 @@
 
 enum { NAME_MAX_BYTES = 160 };
 
-dv_network dv_network_begin(const char *name, const char *options, const char *about)
+dv_network dv_network_begin(const dv_zoo_entry *entry, const char *options)
 {
-    dv_network net = {.graph = dv_graph_create(name, "zoo"), .scope = ""};
+    dv_network net = {.graph = dv_graph_create(entry->name, "zoo"), .scope = ""};
     if (!net.graph) {
-        net.status = dv_fail(DV_NO_MEMORY, "out of memory while building %s", name);
+        net.status = dv_fail(DV_NO_MEMORY, "out of memory while building %s", entry->name);
         return net;
     }
     char identity[256];
-    int length = snprintf(identity, sizeof identity, "zoo:%s%s%s", name, options ? ":" : "",
+    int length = snprintf(identity, sizeof identity, "zoo:%s%s%s", entry->name, options ? ":" : "",
                           options ? options : "");
     dv_sha256_hex(identity, (size_t)length < sizeof identity ? (size_t)length : sizeof identity - 1,
                   net.graph->sha256);
-    net.status = dv_graph_set_about(net.graph, about);
+    net.status = dv_graph_set_about(net.graph, entry->citation);
     return net;
 }
 
@@ -130,6 +130,13 @@ dv_tensor_id dv_input(dv_network *net, const char *name, dv_dtype dtype, const i
                                        .role = DV_ROLE_INPUT});
 }
 
+dv_tensor_id dv_image_input(dv_network *net, const char *options, int64_t side)
+{
+    int64_t batch = dv_network_option(net, options, "batch", 1, 1024, 1);
+    side = dv_network_option(net, options, "side", 32, 4096, side);
+    return dv_input(net, "image", DV_DTYPE_F32, (int64_t[]){batch, 3, side, side}, 4);
+}
+
 dv_tensor_id dv_weight(dv_network *net, const char *name, const int64_t *dims, size_t rank,
                        double scale, double shift)
 {
@@ -208,6 +215,14 @@ dv_tensor_id dv_batch_norm(dv_network *net, dv_tensor_id x)
     return add_op(net, op, inputs, 5, DV_DTYPE_F32, *shape_of(net, x));
 }
 
+dv_tensor_id dv_conv_norm(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
+                          dv_op_kind activation)
+{
+    layer.padding = (layer.kernel - 1) / 2 * or_one(layer.dilation);
+    x = dv_batch_norm(net, dv_conv2d(net, x, layer));
+    return activation == DV_OP_IDENTITY ? x : dv_unary(net, activation, x);
+}
+
 dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps)
 {
     int64_t width = dv_dim(net, x, -1);
@@ -252,26 +267,61 @@ dv_tensor_id dv_clamp(dv_network *net, dv_tensor_id x, double min, double max)
     return add_op(net, op, &x, 1, DV_DTYPE_F32, *shape_of(net, x));
 }
 
+dv_tensor_id dv_hardsigmoid(dv_network *net, dv_tensor_id x)
+{
+    dv_op op = {.kind = DV_OP_HARDSIGMOID, .params.scalar = {.alpha = 1.0 / 6, .beta = 0.5}};
+    return add_op(net, op, &x, 1, DV_DTYPE_F32, *shape_of(net, x));
+}
+
+dv_tensor_id dv_squeeze_excite(dv_network *net, dv_tensor_id x, int64_t squeezed, dv_op_kind inner,
+                               dv_op_kind gate)
+{
+    dv_conv_layer down = {.channels = squeezed, .kernel = 1, .bias = true};
+    dv_conv_layer up = {.channels = dv_dim(net, x, 1), .kernel = 1, .bias = true};
+    dv_tensor_id y = dv_global_average(net, x);
+    y = dv_conv2d(net, dv_unary(net, inner, dv_conv2d(net, y, down)), up);
+    y = gate == DV_OP_HARDSIGMOID ? dv_hardsigmoid(net, y) : dv_unary(net, gate, y);
+    return dv_binary(net, DV_OP_MUL, x, y);
+}
+
+static dv_tensor_id pool(dv_network *net, dv_op_kind kind, dv_tensor_id x, dv_pool_params params)
+{
+    dv_shape shape = *shape_of(net, x);
+    for (int i = 0; i < 2; i++) {
+        int64_t in = shape.dim[i + 2], stride = params.stride[i], padding = params.pad_begin[i];
+        int64_t room = in + 2 * padding - params.kernel[i];
+        int64_t steps = (params.ceil_mode ? room + stride - 1 : room) / stride;
+        if (params.ceil_mode && steps * stride >= in + padding)
+            steps--; /* a window must start inside the image or its first padding */
+        shape.dim[i + 2] = steps + 1;
+    }
+    return add_op(net, (dv_op){.kind = kind, .params.pool = params}, &x, 1, DV_DTYPE_F32, shape);
+}
+
+static dv_pool_params square_window(int64_t kernel, int64_t stride, int64_t padding)
+{
+    return (dv_pool_params){.spatial = 2,
+                            .kernel = {kernel, kernel},
+                            .stride = {stride, stride},
+                            .dilation = {1, 1},
+                            .pad_begin = {padding, padding},
+                            .pad_end = {padding, padding}};
+}
+
 dv_tensor_id dv_max_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_t stride,
                          int64_t padding, bool ceil_mode)
 {
-    dv_op op = {.kind = DV_OP_MAX_POOL,
-                .params.pool = {.spatial = 2,
-                                .ceil_mode = ceil_mode,
-                                .kernel = {kernel, kernel},
-                                .stride = {stride, stride},
-                                .dilation = {1, 1},
-                                .pad_begin = {padding, padding},
-                                .pad_end = {padding, padding}}};
-    dv_shape shape = *shape_of(net, x);
-    for (int i = 2; i < 4; i++) {
-        int64_t room = shape.dim[i] + 2 * padding - kernel;
-        int64_t steps = (ceil_mode ? room + stride - 1 : room) / stride;
-        if (ceil_mode && steps * stride >= shape.dim[i] + padding)
-            steps--; /* a window must start inside the image or its left padding */
-        shape.dim[i] = steps + 1;
-    }
-    return add_op(net, op, &x, 1, DV_DTYPE_F32, shape);
+    dv_pool_params params = square_window(kernel, stride, padding);
+    params.ceil_mode = ceil_mode;
+    return pool(net, DV_OP_MAX_POOL, x, params);
+}
+
+dv_tensor_id dv_average_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_t stride,
+                             int64_t padding)
+{
+    dv_pool_params params = square_window(kernel, stride, padding);
+    params.count_include_pad = true;
+    return pool(net, DV_OP_AVG_POOL, x, params);
 }
 
 dv_tensor_id dv_global_average(dv_network *net, dv_tensor_id x)

@@ -8,6 +8,7 @@
 #define DV_DATASETS_ZOO_NETWORK_H
 
 #include "core/graph.h"
+#include "datasets/zoo/zoo.h"
 
 typedef struct dv_network {
     dv_graph *graph;
@@ -16,8 +17,11 @@ typedef struct dv_network {
     const char *scope; /* prefix of the names of what follows: "layer3.1" */
 } dv_network;
 
-/* A network of that name; its source hash is that of "zoo:name" and options (may be NULL). */
-dv_network dv_network_begin(const char *name, const char *options, const char *about);
+/* The network of that entry; its source hash is that of "zoo:name" and options (may be NULL). */
+dv_network dv_network_begin(const dv_zoo_entry *entry, const char *options);
+
+/* Image networks: [batch, 3, side, side] in f32, with the options "side" and "batch". */
+dv_tensor_id dv_image_input(dv_network *net, const char *options, int64_t side);
 
 /* Marks the output and closes the graph; *out is set on DV_OK only. */
 DV_MUST_USE dv_status dv_network_finish(dv_network *net, dv_tensor_id output, dv_graph **out);
@@ -43,6 +47,11 @@ typedef struct dv_conv_layer {
 
 dv_tensor_id dv_conv2d(dv_network *net, dv_tensor_id x, dv_conv_layer layer);
 dv_tensor_id dv_batch_norm(dv_network *net, dv_tensor_id x);
+
+/* Convolution of odd kernel with padding (kernel - 1) / 2 * dilation, batch norm, activation
+   (DV_OP_IDENTITY: none). Groups of 0 mean 1. */
+dv_tensor_id dv_conv_norm(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
+                          dv_op_kind activation);
 dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps); /* over the last dim */
 dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool bias);
 
@@ -50,9 +59,16 @@ dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool b
 dv_tensor_id dv_unary(dv_network *net, dv_op_kind kind, dv_tensor_id x);
 dv_tensor_id dv_binary(dv_network *net, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b);
 dv_tensor_id dv_clamp(dv_network *net, dv_tensor_id x, double min, double max);
+dv_tensor_id dv_hardsigmoid(dv_network *net, dv_tensor_id x); /* clamp(x / 6 + 1 / 2, 0, 1) */
+
+/* Squeeze and excite (Hu et al. 2018): x times gate(W2 inner(W1 mean(x))). */
+dv_tensor_id dv_squeeze_excite(dv_network *net, dv_tensor_id x, int64_t squeezed, dv_op_kind inner,
+                               dv_op_kind gate);
 
 dv_tensor_id dv_max_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_t stride,
                          int64_t padding, bool ceil_mode);
+dv_tensor_id dv_average_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_t stride,
+                             int64_t padding);                   /* padding counts as zeros */
 dv_tensor_id dv_global_average(dv_network *net, dv_tensor_id x); /* [N, C, 1, 1] */
 dv_tensor_id dv_concat(dv_network *net, const dv_tensor_id *xs, uint32_t count, int64_t axis);
 dv_tensor_id dv_softmax(dv_network *net, dv_tensor_id x); /* last dim */

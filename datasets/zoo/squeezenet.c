@@ -21,17 +21,15 @@ static dv_tensor_id fire(dv_network *net, dv_tensor_id x, int64_t squeeze, int64
     return dv_concat(net, sides, 2, 1);
 }
 
-static dv_status build(const char *options, dv_graph **out)
+static dv_status build(const dv_zoo_entry *entry, const char *options, dv_graph **out)
 {
     static const struct {
         int64_t squeeze, expand; /* squeeze 0: a 3x3 max pool of stride 2 */
     } table[] = {{0, 0}, {16, 64},  {16, 64},  {0, 0},    {32, 128}, {32, 128},
                  {0, 0}, {48, 192}, {48, 192}, {64, 256}, {64, 256}};
 
-    dv_network net = dv_network_begin("squeezenet1_1", options, "SqueezeNet 1.1, 1000 classes");
-    int64_t batch = dv_network_option(&net, options, "batch", 1, 1024, 1);
-    int64_t side = dv_network_option(&net, options, "side", 32, 4096, 224);
-    dv_tensor_id x = dv_input(&net, "image", DV_DTYPE_F32, (int64_t[]){batch, 3, side, side}, 4);
+    dv_network net = dv_network_begin(entry, options);
+    dv_tensor_id x = dv_image_input(&net, options, 224);
     dv_network_scope(&net, "features.0");
     x = conv_relu(&net, x, (dv_conv_layer){.channels = 64, .kernel = 3, .stride = 2});
     for (int row = 0; row < (int)(sizeof table / sizeof table[0]); row++) {

@@ -72,7 +72,7 @@ dv_status dv_zoo_build(const char *name, dv_graph **out)
     for (size_t i = 0; i < COUNT; i++)
         if (strlen(entries[i]->name) == length && strncmp(entries[i]->name, name, length) == 0) {
             DV_TRY(check_options(entries[i], options));
-            return entries[i]->build(options, out);
+            return entries[i]->build(entries[i], options, out);
         }
     char bare[128];
     snprintf(bare, sizeof bare, "%.*s", (int)length, name);

@@ -4,15 +4,19 @@
 
 #include "core/graph.h"
 
-typedef struct dv_zoo_entry {
+typedef struct dv_zoo_entry dv_zoo_entry;
+
+struct dv_zoo_entry {
     const char *name;     /* "mobilenet_v2" */
     const char *summary;  /* "image classification, 224x224" */
-    const char *citation; /* paper or configuration */
+    const char *citation; /* paper or configuration, and where the counts were published */
     double parameters;    /* as published (weights, biases, norm scale and shift); exact */
     double multiply_adds; /* as published; 2 % */
     const char *options;  /* keys it takes after ':', separated by spaces */
-    dv_status (*build)(const char *options, dv_graph **out); /* checked keys; may be NULL */
-} dv_zoo_entry;
+    const void *variant;  /* what tells it from others of its family; its builder's own */
+    /* options: checked keys, may be NULL */
+    dv_status (*build)(const dv_zoo_entry *entry, const char *options, dv_graph **out);
+};
 
 /* The i-th network, NULL past the last. */
 const dv_zoo_entry *dv_zoo_at(size_t i);

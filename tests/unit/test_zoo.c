@@ -1,5 +1,6 @@
 /* The zoo's networks against their published counts. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,10 @@ static void test_every_network_has_its_published_parameters_and_multiply_adds(vo
         dv_graph *graph = NULL;
         CU_ASSERT_EQUAL_FATAL(dv_zoo_build(entry->name, &graph), DV_OK);
         dv_graph_totals totals = dv_graph_count(graph);
+        if (totals.parameters != entry->parameters ||
+            fabs(totals.macs / entry->multiply_adds - 1) >= 0.02)
+            printf("\n    %s: %.0f parameters, %.4g multiply-adds\n", entry->name,
+                   totals.parameters, totals.macs);
         CU_ASSERT_EQUAL(totals.parameters, entry->parameters);
         CU_ASSERT_TRUE(fabs(totals.macs / entry->multiply_adds - 1) < 0.02);
         CU_ASSERT_STRING_EQUAL(graph->name, entry->name);
@@ -39,7 +44,7 @@ static void test_unknown_names_and_options_are_named(void)
         const char *name, *message;
     } cases[] = {
         {"resnet5", "did you mean zoo:resnet50?"},
-        {"nothing-like-it", "there are bert_base"},
+        {"nothing-like-it", "there are bert_base, densenet121"},
         {"resnet50:deep=3", "'deep=3' is no option"},
         {"resnet50:side", "'side' is no option"},
         {"resnet50:side=abc", "side takes a whole number from 32 to 4096, not 'abc'"},
