@@ -2,6 +2,7 @@
 #include "solver/place.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "solver/evaluate.h"
 
@@ -83,9 +84,9 @@ bool dv_place_keep_better(const dv_problem *problem, const dv_progress *progress
         return false;
     if (*outcome != DV_OUTCOME_NONE && trial->cost.total_us >= plan->cost.total_us)
         return false;
-    double bound_us = plan->bound_us;
-    dv_plan_copy(plan, trial);
-    plan->bound_us = bound_us;
+    memcpy(plan->target, trial->target, problem->unit_count * sizeof *plan->target);
+    memcpy(plan->order, trial->order, problem->unit_count * sizeof *plan->order);
+    plan->cost = trial->cost; /* what was proven of the old plan stays true */
     *outcome = DV_OUTCOME_FEASIBLE;
     dv_progress_incumbent(progress, plan->cost.total_us);
     return true;
