@@ -1,0 +1,234 @@
+/* roofline.c - time of a unit: launch + max(multiply-adds / rate, bytes / bandwidth).
+
+   Williams, Waterman, Patterson: Roofline, Communications of the ACM 52(4), 2009; with rates by
+   family of operators, because peak rates alone explain almost nothing of a network's time, and
+   with weights and activations streaming at bandwidths of their own. */
+#include <math.h>
+
+#include "costmodel/costmodel.h"
+#include "costmodel/roofline.h"
+
+double dv_bytes_in(const dv_tensor *tensor, dv_dtype precision)
+{
+    size_t elements;
+    if (!dv_shape_elements(&tensor->shape, &elements))
+        return 0.0;
+    bool as_target = dv_dtype_is_float(tensor->dtype);
+    return (double)elements * (double)dv_dtype_bytes(as_target ? precision : tensor->dtype);
+}
+
+/* How much work the padding of channels up to a multiple adds, as a factor. */
+static double padding(int64_t channels, uint32_t multiple)
+{
+    if (channels <= 0 || multiple <= 1)
+        return 1.0;
+    int64_t padded = (channels + multiple - 1) / multiple * multiple;
+    return (double)padded / (double)channels;
+}
+
+static double conv_padding(const dv_graph *graph, const dv_op *op, dv_family family, uint32_t m)
+{
+    const dv_shape *input = &graph->tensors[op->inputs[0]].shape;
+    const dv_shape *output = &graph->tensors[op->outputs[0]].shape;
+    if (input->rank < 2 || input->rank > DV_MAX_RANK || output->rank < 2)
+        return 1.0;
+    double in = padding(input->dim[1], m), out = padding(output->dim[1], m);
+    /* channels of a depthwise convolution are multiplied with nothing but themselves */
+    return family == DV_FAMILY_CONV ? in * out : fmax(in, out);
+}
+
+static double matmul_padding(const dv_graph *graph, const dv_op *op, uint32_t m)
+{
+    const dv_shape *input = &graph->tensors[op->inputs[0]].shape;
+    const dv_shape *output = &graph->tensors[op->outputs[0]].shape;
+    if (input->rank < 1 || input->rank > DV_MAX_RANK || output->rank < 1)
+        return 1.0;
+    return padding(input->dim[input->rank - 1], m) * padding(output->dim[output->rank - 1], m);
+}
+
+static double window_elements(const dv_op *op)
+{
+    double window = 1.0;
+    for (uint8_t i = 0; i < op->params.pool.spatial && i < DV_MAX_SPATIAL; i++)
+        window *= (double)op->params.pool.kernel[i];
+    return window;
+}
+
+static double padded_macs(const dv_graph *graph, const dv_op *op, const dv_work *work, uint32_t m)
+{
+    switch (work->family) {
+    case DV_FAMILY_CONV:
+    case DV_FAMILY_GROUPED:
+    case DV_FAMILY_DEPTHWISE:
+        return work->macs * conv_padding(graph, op, work->family, m);
+    case DV_FAMILY_MATMUL:
+        return work->macs * matmul_padding(graph, op, m);
+    case DV_FAMILY_POOL:
+        return work->elements * window_elements(op);
+    default:
+        return work->macs;
+    }
+}
+
+static bool is_free(dv_family family)
+{
+    return family == DV_FAMILY_VIEW || family == DV_FAMILY_PLUMBING;
+}
+
+/* Which family speaks for a group: products before all else, then what is not element-wise. */
+static int weight_of(dv_family family)
+{
+    switch (family) {
+    case DV_FAMILY_CONV:
+    case DV_FAMILY_GROUPED:
+    case DV_FAMILY_DEPTHWISE:
+    case DV_FAMILY_MATMUL:
+        return 4;
+    case DV_FAMILY_ELEMENTWISE:
+        return 2;
+    case DV_FAMILY_VIEW:
+        return 1;
+    case DV_FAMILY_PLUMBING:
+        return 0;
+    default:
+        return 3;
+    }
+}
+
+/* Is t among the tensors that operators before (op, input) of the group read or made? */
+static bool seen_before(const dv_graph *graph, const dv_op_id *ops, uint32_t op, uint32_t input,
+                        dv_tensor_id t)
+{
+    for (uint32_t k = 0; k <= op; k++) {
+        const dv_op *other = &graph->ops[ops[k]];
+        uint32_t inputs = k == op ? input : other->input_count;
+        for (uint32_t i = 0; i < inputs; i++)
+            if (other->inputs[i] == t)
+                return true;
+        for (uint32_t i = 0; k < op && i < other->output_count; i++)
+            if (other->outputs[i] == t)
+                return true;
+    }
+    return false;
+}
+
+static bool read_outside(const dv_graph *graph, const dv_op_id *ops, uint32_t count, dv_tensor_id t)
+{
+    if (graph->tensors[t].is_output)
+        return true;
+    for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++) {
+        bool inside = false;
+        for (uint32_t k = 0; k < count && !inside; k++)
+            inside = ops[k] == graph->consumers[c];
+        if (!inside)
+            return true;
+    }
+    return false;
+}
+
+/* Adds what the k-th operator of the group reads and writes. */
+static void add_traffic(const dv_graph *graph, const dv_op_id *ops, uint32_t count, uint32_t k,
+                        dv_dtype precision, dv_demand *demand)
+{
+    const dv_op *op = &graph->ops[ops[k]];
+    bool gathers = dv_op_info_of(op->kind)->family == DV_FAMILY_GATHER;
+    double written = 0.0;
+    for (uint32_t i = 0; i < op->output_count; i++) {
+        dv_tensor_id t = op->outputs[i];
+        if (t == DV_NONE)
+            continue;
+        double bytes = dv_bytes_in(&graph->tensors[t], precision);
+        written += bytes;
+        if (read_outside(graph, ops, count, t))
+            demand->activation_bytes += bytes;
+    }
+    for (uint32_t i = 0; i < op->input_count; i++) {
+        dv_tensor_id t = op->inputs[i];
+        if (t == DV_NONE || seen_before(graph, ops, k, i, t))
+            continue;
+        double bytes = dv_bytes_in(&graph->tensors[t], precision);
+        if (gathers && i == 0) /* only the rows asked for */
+            bytes = fmin(bytes, written);
+        if (graph->tensors[t].role == DV_ROLE_CONSTANT)
+            demand->weight_bytes += bytes;
+        else
+            demand->activation_bytes += bytes;
+    }
+}
+
+dv_demand dv_demand_of(const dv_graph *graph, const dv_op_id *ops, uint32_t count,
+                       dv_dtype precision, uint32_t channel_multiple)
+{
+    dv_demand demand = {.family = DV_FAMILY_PLUMBING};
+    double most = -1.0;
+    for (uint32_t k = 0; k < count; k++) {
+        dv_work work = dv_op_work(graph, ops[k]);
+        double macs = padded_macs(graph, &graph->ops[ops[k]], &work, channel_multiple);
+        demand.macs[work.family] += macs;
+        int by = weight_of(work.family) - weight_of(demand.family);
+        if (by > 0 || (by == 0 && macs > most)) {
+            demand.family = work.family;
+            most = macs;
+        }
+        if (!is_free(work.family))
+            add_traffic(graph, ops, count, k, precision, &demand);
+    }
+    if (is_free(demand.family))
+        demand.activation_bytes = demand.weight_bytes = 0.0;
+    return demand;
+}
+
+const dv_family_cost *dv_roofline_row(const dv_target *target, dv_family family)
+{
+    if (target->family[family].given)
+        return &target->family[family];
+    switch (family) {
+    case DV_FAMILY_VIEW:
+    case DV_FAMILY_PLUMBING:
+        return NULL;
+    case DV_FAMILY_CONV:
+    case DV_FAMILY_GROUPED:
+    case DV_FAMILY_DEPTHWISE:
+    case DV_FAMILY_MATMUL:
+        return &target->family[DV_FAMILY_CONV];
+    default:
+        return &target->family[DV_FAMILY_ELEMENTWISE];
+    }
+}
+
+double dv_roofline_us(const dv_demand *demand, const dv_target *target)
+{
+    const dv_family_cost *main = dv_roofline_row(target, demand->family);
+    if (!main)
+        return 0.0;
+    double compute_us = 0.0;
+    for (int f = 0; f < DV_FAMILY_COUNT; f++) {
+        const dv_family_cost *row = dv_roofline_row(target, (dv_family)f);
+        if (row && demand->macs[f] > 0.0) /* 1e9 a second are 1e3 a microsecond */
+            compute_us += demand->macs[f] / (row->gmacs.value * 1e3);
+    }
+    double memory_us = demand->weight_bytes / (main->weight_gbs.value * 1e3) +
+                       demand->activation_bytes / (main->activation_gbs.value * 1e3);
+    return main->launch_us.value + fmax(compute_us, memory_us);
+}
+
+static double unit_time_us(const dv_graph *graph, dv_unit_id unit, const dv_platform *platform,
+                           dv_target_id target_id)
+{
+    const dv_unit *group = &graph->units[unit];
+    const dv_target *target = &platform->targets[target_id];
+    const bool *supports = platform->devices[target->device].supports;
+    for (uint32_t k = 0; k < group->op_count; k++)
+        if (!supports[graph->ops[group->ops[k]].kind])
+            return INFINITY;
+    dv_demand demand = dv_demand_of(graph, group->ops, group->op_count, target->precision,
+                                    target->channel_multiple);
+    return dv_roofline_us(&demand, target);
+}
+
+const dv_cost_model dv_cost_model_roofline = {
+    .name = "roofline",
+    .summary = "launch + max(multiply-adds / rate of the family, bytes / bandwidth)",
+    .citation = "Williams, Waterman, Patterson: Roofline. Communications of the ACM 52(4), 2009",
+    .unit_time_us = unit_time_us,
+};
