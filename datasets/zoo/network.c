@@ -13,7 +13,7 @@ enum { NAME_MAX_BYTES = 160 };
 
 dv_network dv_network_begin(const dv_zoo_entry *entry, const char *options)
 {
-    dv_network net = {.graph = dv_graph_create(entry->name, "zoo"), .scope = ""};
+    dv_network net = {.graph = dv_graph_create(entry->name, "zoo"), .scope = "", .norm_eps = 1e-5};
     if (!net.graph) {
         net.status = dv_fail(DV_NO_MEMORY, "out of memory while building %s", entry->name);
         return net;
@@ -180,21 +180,25 @@ static int64_t or_one(int64_t value)
 dv_tensor_id dv_conv2d(dv_network *net, dv_tensor_id x, dv_conv_layer layer)
 {
     int64_t stride = or_one(layer.stride), dilation = or_one(layer.dilation);
-    int64_t groups = or_one(layer.groups), kernel = or_one(layer.kernel);
-    int64_t filter[] = {layer.channels, dv_dim(net, x, 1) / groups, kernel, kernel};
+    int64_t groups = or_one(layer.groups);
+    int64_t kernel[] = {or_one(layer.kernel),
+                        layer.kernel_width > 0 ? layer.kernel_width : or_one(layer.kernel)};
+    int64_t padding[] = {layer.padding,
+                         layer.kernel_width > 0 ? layer.padding_width : layer.padding};
+    int64_t filter[] = {layer.channels, dv_dim(net, x, 1) / groups, kernel[0], kernel[1]};
     dv_op op = {.kind = DV_OP_CONVOLUTION,
                 .params.conv = {.spatial = 2,
                                 .groups = groups,
                                 .stride = {stride, stride},
                                 .dilation = {dilation, dilation},
-                                .pad_begin = {layer.padding, layer.padding},
-                                .pad_end = {layer.padding, layer.padding}}};
+                                .pad_begin = {padding[0], padding[1]},
+                                .pad_end = {padding[0], padding[1]}}};
     dv_shape shape = *shape_of(net, x);
     shape.dim[1] = layer.channels;
-    for (int i = 2; i < 4; i++)
-        shape.dim[i] =
-            (shape.dim[i] + 2 * layer.padding - dilation * (kernel - 1) - 1) / stride + 1;
-    double fan_in = (double)(filter[1] * kernel * kernel);
+    for (int i = 0; i < 2; i++)
+        shape.dim[i + 2] =
+            (shape.dim[i + 2] + 2 * padding[i] - dilation * (kernel[i] - 1) - 1) / stride + 1;
+    double fan_in = (double)(filter[1] * kernel[0] * kernel[1]);
     dv_tensor_id inputs[3] = {x, dv_weight(net, "weight", filter, 4, he_scale(fan_in), 0)};
     if (layer.bias)
         inputs[2] = dv_weight(net, "bias", &layer.channels, 1, 0.1, 0);
@@ -204,7 +208,7 @@ dv_tensor_id dv_conv2d(dv_network *net, dv_tensor_id x, dv_conv_layer layer)
 dv_tensor_id dv_batch_norm(dv_network *net, dv_tensor_id x)
 {
     int64_t channels = dv_dim(net, x, 1);
-    dv_op op = {.kind = DV_OP_BATCH_NORM, .params.norm = {.eps = 1e-5}};
+    dv_op op = {.kind = DV_OP_BATCH_NORM, .params.norm = {.eps = net->norm_eps}};
     dv_tensor_id inputs[] = {
         x,
         dv_weight(net, "weight", &channels, 1, 0.2, 1),
@@ -215,12 +219,19 @@ dv_tensor_id dv_batch_norm(dv_network *net, dv_tensor_id x)
     return add_op(net, op, inputs, 5, DV_DTYPE_F32, *shape_of(net, x));
 }
 
+dv_tensor_id dv_conv_norm_valid(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
+                                dv_op_kind activation)
+{
+    x = dv_batch_norm(net, dv_conv2d(net, x, layer));
+    return activation == DV_OP_IDENTITY ? x : dv_unary(net, activation, x);
+}
+
 dv_tensor_id dv_conv_norm(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
                           dv_op_kind activation)
 {
     layer.padding = (layer.kernel - 1) / 2 * or_one(layer.dilation);
-    x = dv_batch_norm(net, dv_conv2d(net, x, layer));
-    return activation == DV_OP_IDENTITY ? x : dv_unary(net, activation, x);
+    layer.padding_width = (layer.kernel_width - 1) / 2 * or_one(layer.dilation);
+    return dv_conv_norm_valid(net, x, layer, activation);
 }
 
 dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps)

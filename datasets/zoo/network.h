@@ -14,6 +14,7 @@ typedef struct dv_network {
     dv_graph *graph;
     dv_status status;
     uint64_t layer;    /* number of the next layer: seeds and names */
+    double norm_eps;   /* of batch norms; 1e-5 unless changed */
     const char *scope; /* prefix of the names of what follows: "layer3.1" */
 } dv_network;
 
@@ -39,19 +40,22 @@ dv_tensor_id dv_input(dv_network *net, const char *name, dv_dtype dtype, const i
 /* The size of a tensor's dim; negative: from the end. 0 after a failure. */
 int64_t dv_dim(const dv_network *net, dv_tensor_id x, int dim);
 
-/* Square 2-D convolution on [N, C, H, W], padding on all sides. */
+/* 2-D convolution on [N, C, H, W]; 0 stands for 1, except in padding (of both ends). */
 typedef struct dv_conv_layer {
-    int64_t channels, kernel, stride, padding, groups, dilation; /* 0: 1, except padding */
+    int64_t channels, kernel, stride, padding, groups, dilation;
+    int64_t kernel_width, padding_width; /* where they differ from the height's; 0: they do not */
     bool bias;
 } dv_conv_layer;
 
 dv_tensor_id dv_conv2d(dv_network *net, dv_tensor_id x, dv_conv_layer layer);
 dv_tensor_id dv_batch_norm(dv_network *net, dv_tensor_id x);
 
-/* Convolution of odd kernel with padding (kernel - 1) / 2 * dilation, batch norm, activation
-   (DV_OP_IDENTITY: none). Groups of 0 mean 1. */
+/* Convolution, batch norm, activation (DV_OP_IDENTITY: none); padded by (kernel - 1) / 2 *
+   dilation, so that only strides change the image, or not at all (valid). */
 dv_tensor_id dv_conv_norm(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
                           dv_op_kind activation);
+dv_tensor_id dv_conv_norm_valid(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
+                                dv_op_kind activation);
 dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps); /* over the last dim */
 dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool bias);
 

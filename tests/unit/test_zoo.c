@@ -44,7 +44,7 @@ static void test_unknown_names_and_options_are_named(void)
         const char *name, *message;
     } cases[] = {
         {"resnet5", "did you mean zoo:resnet50?"},
-        {"nothing-like-it", "there are bert_base, densenet121"},
+        {"nothing-like-it", "there are bert_base, convnext_tiny"},
         {"resnet50:deep=3", "'deep=3' is no option"},
         {"resnet50:side", "'side' is no option"},
         {"resnet50:side=abc", "side takes a whole number from 32 to 4096, not 'abc'"},
