@@ -50,7 +50,7 @@ BEGIN {
     owner["CUnit/CUnit.h"] = "^tests/"
     owner["CUnit/Basic.h"] = "^tests/"
 
-    n = split("assert ctype dirent dlfcn endian errno fcntl fenv float getopt inttypes langinfo " \
+    n = split("assert ctype dirent dlfcn endian errno fcntl fenv float fnmatch getopt inttypes langinfo " \
               "limits locale malloc math poll pthread sched semaphore setjmp signal spawn " \
               "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string " \
               "strings termios threads time unistd immintrin", names, " ")

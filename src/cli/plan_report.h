@@ -1,0 +1,17 @@
+/* plan_report.h - a plan for people and for programs. */
+#ifndef DV_CLI_PLAN_REPORT_H
+#define DV_CLI_PLAN_REPORT_H
+
+#include "cli/pipeline.h"
+
+/* A few lines and the table of segments. */
+DV_MUST_USE dv_status dv_plan_print(const dv_cli *cli, const dv_session *session, dv_text *out);
+
+/* The object of `partition --json`; without a plan its figures are null. */
+DV_MUST_USE dv_status dv_plan_print_json(const dv_session *session, const char *strategy,
+                                         dv_objective objective, dv_text *out);
+
+/* "proven optimal (given order)", "at most 1.2 % above the optimum", "no proof" into text. */
+const char *dv_plan_proof(const dv_plan *plan, char *text, size_t size);
+
+#endif
