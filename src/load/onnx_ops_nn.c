@@ -1,0 +1,450 @@
+/* onnx_ops_nn.c - convolution, pooling, matrix products, normalisation, resampling. */
+#include <string.h>
+
+#include "load/onnx_ops.h"
+
+/* ---- windows: what convolution and pooling share ---- */
+
+typedef struct window {
+    uint8_t spatial; /* 0: no attribute tells */
+    dv_auto_pad auto_pad;
+    int64_t kernel[DV_MAX_SPATIAL], stride[DV_MAX_SPATIAL], dilation[DV_MAX_SPATIAL];
+    int64_t pad_begin[DV_MAX_SPATIAL], pad_end[DV_MAX_SPATIAL];
+} window;
+
+static dv_status read_auto_pad(dv_onnx_at *at, dv_auto_pad *out)
+{
+    static const struct {
+        const char *name;
+        dv_auto_pad value;
+    } names[] = {
+        {"", DV_PAD_EXPLICIT},
+        {"NOTSET", DV_PAD_EXPLICIT},
+        {"SAME_UPPER", DV_PAD_SAME_UPPER},
+        {"SAME_LOWER", DV_PAD_SAME_LOWER},
+        {"VALID", DV_PAD_VALID},
+    };
+    dv_span text;
+    DV_TRY(dv_onnx_text(at, "auto_pad", "NOTSET", &text));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (dv_span_is(text, names[i].name)) {
+            *out = names[i].value;
+            return DV_OK;
+        }
+    }
+    return dv_fail(DV_BAD_INPUT, "attribute 'auto_pad' must be NOTSET, SAME_UPPER, SAME_LOWER or "
+                                 "VALID");
+}
+
+/* Lists of one number a spatial dim have to agree on how many there are. */
+static dv_status agree(window *w, const char *name, size_t count)
+{
+    if (count == 0)
+        return DV_OK;
+    if (w->spatial != 0 && w->spatial != count)
+        return dv_fail(DV_BAD_INPUT, "attribute '%s' is for %zu spatial dimensions, others for %u",
+                       name, count, w->spatial);
+    w->spatial = (uint8_t)count;
+    return DV_OK;
+}
+
+static dv_status at_least(const char *name, const int64_t *values, size_t count, int64_t least)
+{
+    /* far beyond any image, and sums of a few of them stay within 64 bits */
+    const int64_t most = (int64_t)1 << 40;
+    for (size_t i = 0; i < count; i++)
+        if (values[i] < least || values[i] > most)
+            return dv_fail(DV_BAD_INPUT, "attribute '%s' holds %lld; it must be from %lld to %lld",
+                           name, (long long)values[i], (long long)least, (long long)most);
+    return DV_OK;
+}
+
+/* A list of one number a spatial dim, ones where absent; *count 0 if absent. */
+static dv_status read_sizes(dv_onnx_at *at, window *w, const char *name, int64_t *out)
+{
+    size_t count;
+    DV_TRY(dv_onnx_ints(at, name, DV_MAX_SPATIAL, out, &count));
+    DV_TRY(at_least(name, out, count, 1));
+    for (size_t i = count; i < DV_MAX_SPATIAL; i++)
+        out[i] = 1;
+    return agree(w, name, count);
+}
+
+static dv_status read_pads(dv_onnx_at *at, window *w)
+{
+    int64_t pads[2 * DV_MAX_SPATIAL];
+    size_t count;
+    DV_TRY(dv_onnx_ints(at, "pads", 2 * DV_MAX_SPATIAL, pads, &count));
+    DV_TRY(at_least("pads", pads, count, 0));
+    if (count % 2 != 0)
+        return dv_fail(DV_BAD_INPUT, "attribute 'pads' has an odd count of numbers");
+    for (size_t i = 0; i < count / 2; i++) {
+        w->pad_begin[i] = pads[i];
+        w->pad_end[i] = pads[count / 2 + i];
+    }
+    return agree(w, "pads", count / 2);
+}
+
+/* More than three spatial dims: nothing of ours holds them. */
+static bool too_many_dims(const dv_onnx_at *at)
+{
+    static const char *const names[] = {"kernel_shape", "strides", "dilations"};
+    int64_t values[DV_ONNX_MAX_DIMS];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const dv_onnx_attribute *attribute = dv_onnx_attribute_of(at, names[i]);
+        size_t count;
+        if (attribute && (attribute->given & DV_ONNX_INTS) &&
+            dv_onnx_read_ints(attribute, at->file, DV_ONNX_MAX_DIMS, values, &count) == DV_OK &&
+            count > DV_MAX_SPATIAL)
+            return true;
+    }
+    return false;
+}
+
+static dv_status read_window(dv_onnx_at *at, window *w)
+{
+    *w = (window){0};
+    DV_TRY(read_auto_pad(at, &w->auto_pad));
+    DV_TRY(read_sizes(at, w, "kernel_shape", w->kernel));
+    DV_TRY(read_sizes(at, w, "strides", w->stride));
+    DV_TRY(read_sizes(at, w, "dilations", w->dilation));
+    return read_pads(at, w);
+}
+
+/* ---- convolution ---- */
+
+/* A weight that is known already has to fit what the attributes say. */
+static dv_status check_weight(const dv_onnx_at *at, window *w)
+{
+    const dv_shape *weight = &at->graph->tensors[at->inputs[1]].shape;
+    if (!dv_shape_known(weight))
+        return DV_OK;
+    if (weight->rank < 3)
+        return dv_fail(DV_BAD_INPUT, "its weight has %u dimensions; a convolution needs 3 or more",
+                       weight->rank);
+    DV_TRY(agree(w, "weight", (size_t)weight->rank - 2));
+    for (uint8_t i = 0; dv_onnx_has(at, "kernel_shape") && i < w->spatial; i++)
+        if (w->kernel[i] != weight->dim[2 + i])
+            return dv_fail(DV_BAD_INPUT,
+                           "attribute 'kernel_shape' says %lld where the weight has "
+                           "%lld",
+                           (long long)w->kernel[i], (long long)weight->dim[2 + i]);
+    return DV_OK;
+}
+
+static dv_status read_convolution(dv_onnx_at *at)
+{
+    dv_conv_params *conv = &at->op.params.conv;
+    const dv_shape *weight = &at->graph->tensors[at->inputs[1]].shape;
+    if (too_many_dims(at) || (weight->rank != DV_RANK_UNKNOWN && weight->rank > 2 + DV_MAX_SPATIAL))
+        return dv_onnx_opaque(at, "more than %d spatial dimensions are not supported",
+                              DV_MAX_SPATIAL);
+    window w;
+    DV_TRY(read_window(at, &w));
+    DV_TRY(check_weight(at, &w));
+    DV_TRY(dv_onnx_int(at, "group", 1, &conv->groups));
+    DV_TRY(at_least("group", &conv->groups, 1, 1));
+    conv->spatial = w.spatial;
+    conv->auto_pad = w.auto_pad;
+    memcpy(conv->stride, w.stride, sizeof conv->stride);
+    memcpy(conv->dilation, w.dilation, sizeof conv->dilation);
+    memcpy(conv->pad_begin, w.pad_begin, sizeof conv->pad_begin);
+    memcpy(conv->pad_end, w.pad_end, sizeof conv->pad_end);
+    return DV_OK;
+}
+
+dv_status dv_onnx_op_conv(dv_onnx_at *at)
+{
+    return read_convolution(at);
+}
+
+dv_status dv_onnx_op_conv_transpose(dv_onnx_at *at)
+{
+    dv_conv_params *conv = &at->op.params.conv;
+    DV_TRY(read_convolution(at));
+    if (at->op.kind == DV_OP_OPAQUE)
+        return DV_OK;
+    size_t count;
+    conv->transposed = true;
+    DV_TRY(dv_onnx_ints(at, "output_padding", DV_MAX_SPATIAL, conv->output_padding, &count));
+    DV_TRY(at_least("output_padding", conv->output_padding, count, 0));
+    /* some exporters write the batch and the channels in front */
+    int64_t shape[2 + DV_MAX_SPATIAL];
+    DV_TRY(dv_onnx_ints(at, "output_shape", 2 + DV_MAX_SPATIAL, shape, &count));
+    DV_TRY(at_least("output_shape", shape, count, 1));
+    size_t front = conv->spatial && count == (size_t)conv->spatial + 2 ? 2 : 0;
+    if (count > 0 && count - front != conv->spatial)
+        return dv_fail(DV_BAD_INPUT, "attribute 'output_shape' is not for %u spatial dimensions",
+                       conv->spatial);
+    memcpy(conv->output_shape, shape + front, (count - front) * sizeof *shape);
+    return DV_OK;
+}
+
+/* ---- pooling ---- */
+
+dv_status dv_onnx_op_pool(dv_onnx_at *at)
+{
+    dv_pool_params *pool = &at->op.params.pool;
+    if (too_many_dims(at))
+        return dv_onnx_opaque(at, "more than %d spatial dimensions are not supported",
+                              DV_MAX_SPATIAL);
+    if (!dv_onnx_has(at, "kernel_shape"))
+        return dv_fail(DV_BAD_INPUT, "attribute 'kernel_shape' is missing");
+    window w;
+    DV_TRY(read_window(at, &w));
+    if (w.spatial == 0)
+        return dv_fail(DV_BAD_INPUT, "attribute 'kernel_shape' is empty");
+    DV_TRY(dv_onnx_flag(at, "ceil_mode", false, &pool->ceil_mode));
+    DV_TRY(dv_onnx_flag(at, "count_include_pad", false, &pool->count_include_pad));
+    pool->spatial = w.spatial;
+    pool->auto_pad = w.auto_pad;
+    memcpy(pool->kernel, w.kernel, sizeof pool->kernel);
+    memcpy(pool->stride, w.stride, sizeof pool->stride);
+    memcpy(pool->dilation, w.dilation, sizeof pool->dilation);
+    memcpy(pool->pad_begin, w.pad_begin, sizeof pool->pad_begin);
+    memcpy(pool->pad_end, w.pad_end, sizeof pool->pad_end);
+    return DV_OK;
+}
+
+dv_status dv_onnx_op_global_pool(dv_onnx_at *at)
+{
+    dv_pool_params *pool = &at->op.params.pool;
+    pool->global = true;
+    for (size_t i = 0; i < DV_MAX_SPATIAL; i++)
+        pool->kernel[i] = pool->stride[i] = pool->dilation[i] = 1;
+    return DV_OK;
+}
+
+/* ---- matrix products ---- */
+
+dv_status dv_onnx_op_gemm(dv_onnx_at *at)
+{
+    dv_linear_params *linear = &at->op.params.linear;
+    bool weight_nk;
+    DV_TRY(dv_onnx_float(at, "alpha", 1.0, &linear->alpha));
+    DV_TRY(dv_onnx_float(at, "beta", 1.0, &linear->beta));
+    DV_TRY(dv_onnx_flag(at, "transA", false, &linear->input_transposed));
+    DV_TRY(dv_onnx_flag(at, "transB", false, &weight_nk));
+    linear->weight_kn = !weight_nk;
+    return DV_OK;
+}
+
+/* ---- normalisation ---- */
+
+dv_status dv_onnx_op_batch_norm(dv_onnx_at *at)
+{
+    bool training, per_channel, testing;
+    DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &at->op.params.norm.eps));
+    DV_TRY(dv_onnx_flag(at, "training_mode", false, &training));
+    DV_TRY(dv_onnx_flag(at, "spatial", true, &per_channel));
+    DV_TRY(dv_onnx_flag(at, "is_test", at->opset >= 7, &testing));
+    if (training || !testing)
+        return dv_onnx_opaque(at, "training mode is not supported; export the model for inference");
+    if (!per_channel)
+        return dv_onnx_opaque(at, "spatial = 0 is not supported");
+    return DV_OK;
+}
+
+/* The axis is from the front or from the back; the scale's rank tells the former. */
+dv_status dv_onnx_op_layer_norm(dv_onnx_at *at)
+{
+    dv_norm_params *norm = &at->op.params.norm;
+    int64_t axis, precision;
+    DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &norm->eps));
+    DV_TRY(dv_onnx_int(at, "stash_type", 1, &precision));
+    DV_TRY(dv_onnx_int(at, "axis", -1, &axis));
+    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
+    const dv_shape *scale = &at->graph->tensors[at->inputs[1]].shape;
+    if (axis < 0)
+        norm->axes = -axis;
+    else if (x->rank != DV_RANK_UNKNOWN)
+        norm->axes = x->rank - axis;
+    else if (scale->rank != DV_RANK_UNKNOWN)
+        norm->axes = scale->rank;
+    else
+        return dv_onnx_opaque(at,
+                              "its axis %lld counts from the front of a shape that is not "
+                              "known yet",
+                              (long long)axis);
+    if (norm->axes < 1 || norm->axes > DV_MAX_RANK)
+        return dv_fail(DV_BAD_INPUT, "attribute 'axis' is out of range");
+    return DV_OK;
+}
+
+dv_status dv_onnx_op_instance_norm(dv_onnx_at *at)
+{
+    return dv_onnx_float(at, "epsilon", 1e-5f, &at->op.params.norm.eps);
+}
+
+/* Scale and bias are one a channel since opset 21; before, one a group. */
+dv_status dv_onnx_op_group_norm(dv_onnx_at *at)
+{
+    dv_norm_params *norm = &at->op.params.norm;
+    DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &norm->eps));
+    DV_TRY(dv_onnx_int(at, "num_groups", 0, &norm->groups));
+    if (norm->groups < 1)
+        return dv_fail(DV_BAD_INPUT, "attribute 'num_groups' must be 1 or more");
+    if (at->opset < 21)
+        return dv_onnx_opaque(at,
+                              "scale and bias by group (opset %lld) are not supported; convert "
+                              "the model to opset 21",
+                              (long long)at->opset);
+    return DV_OK;
+}
+
+dv_status dv_onnx_op_lrn(dv_onnx_at *at)
+{
+    dv_lrn_params *lrn = &at->op.params.lrn;
+    DV_TRY(dv_onnx_float(at, "alpha", 1e-4f, &lrn->alpha));
+    DV_TRY(dv_onnx_float(at, "beta", 0.75, &lrn->beta));
+    DV_TRY(dv_onnx_float(at, "bias", 1.0, &lrn->bias));
+    DV_TRY(dv_onnx_int(at, "size", 0, &lrn->size));
+    return at_least("size", &lrn->size, 1, 1);
+}
+
+/* Out of training, dropout passes its input on. */
+dv_status dv_onnx_op_dropout(dv_onnx_at *at)
+{
+    bool testing;
+    DV_TRY(dv_onnx_flag(at, "is_test", at->opset >= 7, &testing));
+    if (dv_onnx_given_input(at, 2)) { /* training_mode */
+        const dv_tensor *training = dv_onnx_constant(at, 2);
+        int64_t on = 1;
+        if (training && training->dtype == DV_DTYPE_BOOL && dv_tensor_read_i64(training, 0, 1, &on))
+            testing = on == 0;
+        else
+            testing = false;
+    }
+    if (!testing)
+        return dv_onnx_opaque(at, "training mode is not supported; export the model for inference");
+    at->op.input_count = 1;
+    return DV_OK;
+}
+
+/* ---- resampling ---- */
+
+static bool one_of(dv_span text, const char *const *names, size_t count, size_t *which)
+{
+    for (*which = 0; *which < count; ++*which)
+        if (dv_span_is(text, names[*which]))
+            return true;
+    return false;
+}
+
+static dv_status unsupported(dv_onnx_at *at, const char *attribute, dv_span value)
+{
+    return dv_onnx_opaque(at, "%s = '%.*s' is not supported", attribute,
+                          (int)(value.size > 40 ? 40 : value.size), (const char *)value.data);
+}
+
+static dv_status read_mode(dv_onnx_at *at)
+{
+    dv_span mode;
+    DV_TRY(dv_onnx_text(at, "mode", "nearest", &mode));
+    if (dv_span_is(mode, "nearest"))
+        at->op.kind = DV_OP_UPSAMPLE_NEAREST;
+    else if (dv_span_is(mode, "linear") || dv_span_is(mode, "bilinear"))
+        at->op.kind = DV_OP_UPSAMPLE_BILINEAR;
+    else
+        return unsupported(at, "mode", mode);
+    return DV_OK;
+}
+
+static dv_status read_coordinates(dv_onnx_at *at, dv_resize_params *resize)
+{
+    static const char *const coordinates[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
+                                              "asymmetric", "tf_half_pixel_for_nn"};
+    static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
+                                          "ceil"};
+    dv_span coordinate, rounding;
+    size_t c, n;
+    DV_TRY(dv_onnx_text(at, "coordinate_transformation_mode", "half_pixel", &coordinate));
+    DV_TRY(dv_onnx_text(at, "nearest_mode", "round_prefer_floor", &rounding));
+    if (!one_of(coordinate, coordinates, 5, &c))
+        return unsupported(at, "coordinate_transformation_mode", coordinate);
+    if (!one_of(rounding, nearest, 4, &n))
+        return unsupported(at, "nearest_mode", rounding);
+    resize->coordinate = (dv_coordinate_mode)c;
+    resize->nearest = (dv_nearest_mode)n;
+    if (c == 4) {
+        /* (x + 1/2) / scale is half_pixel's coordinate plus 1/2, so rounding to nearest of it is
+           rounding half_pixel's up, and rounding it down is rounding half_pixel's to nearest */
+        resize->coordinate = DV_COORDINATE_HALF_PIXEL;
+        if (n == DV_NEAREST_FLOOR)
+            resize->nearest = DV_NEAREST_ROUND_PREFER_CEIL;
+        else if (n == DV_NEAREST_ROUND_PREFER_FLOOR)
+            resize->nearest = DV_NEAREST_CEIL;
+        else
+            return unsupported(at, "nearest_mode", rounding);
+    }
+    return DV_OK;
+}
+
+/* Inputs (data, roi, scales, sizes) since opset 11; (data, scales) and plain asymmetric sampling
+   in opset 10. */
+dv_status dv_onnx_op_resize(dv_onnx_at *at)
+{
+    dv_resize_params *resize = &at->op.params.resize;
+    DV_TRY(read_mode(at));
+    if (at->op.kind == DV_OP_OPAQUE)
+        return DV_OK;
+    if (at->opset < 11) {
+        resize->coordinate = DV_COORDINATE_ASYMMETRIC;
+        resize->nearest = DV_NEAREST_FLOOR;
+        at->inputs[2] = at->op.input_count > 1 ? at->inputs[1] : DV_NONE;
+        at->inputs[1] = DV_NONE;
+        at->op.input_count = 3;
+        return DV_OK;
+    }
+    bool antialias;
+    dv_span policy;
+    DV_TRY(dv_onnx_flag(at, "antialias", false, &antialias));
+    DV_TRY(dv_onnx_text(at, "keep_aspect_ratio_policy", "stretch", &policy));
+    if (antialias)
+        return dv_onnx_opaque(at, "antialias = 1 is not supported");
+    if (!dv_span_is(policy, "stretch"))
+        return unsupported(at, "keep_aspect_ratio_policy", policy);
+    if (dv_onnx_has(at, "axes"))
+        return dv_onnx_opaque(at, "attribute 'axes' is not supported");
+    /* an empty roi, scales or sizes is one that is not given */
+    for (uint32_t i = 1; i < at->op.input_count; i++) {
+        const dv_tensor *tensor = dv_onnx_constant(at, i);
+        size_t elements;
+        if (tensor && dv_shape_elements(&tensor->shape, &elements) && elements == 0)
+            at->inputs[i] = DV_NONE;
+    }
+    return read_coordinates(at, resize);
+}
+
+/* Opset 7 has the scales as an attribute, opset 9 as an input, opset 1 by height and width. */
+dv_status dv_onnx_op_upsample(dv_onnx_at *at)
+{
+    dv_resize_params *resize = &at->op.params.resize;
+    DV_TRY(read_mode(at));
+    if (at->op.kind == DV_OP_OPAQUE)
+        return DV_OK;
+    resize->coordinate = DV_COORDINATE_ASYMMETRIC;
+    resize->nearest = DV_NEAREST_FLOOR;
+    dv_tensor_id scales = at->op.input_count > 1 ? at->inputs[1] : DV_NONE;
+    const dv_onnx_attribute *attribute = dv_onnx_attribute_of(at, "scales");
+    float values[DV_MAX_RANK] = {1, 1};
+    size_t count = 0;
+    if (attribute) {
+        DV_TRY(dv_onnx_read_floats(attribute, at->file, DV_MAX_RANK, values, &count));
+    } else if (scales == DV_NONE) {
+        double height, width;
+        DV_TRY(dv_onnx_float(at, "height_scale", 1.0, &height));
+        DV_TRY(dv_onnx_float(at, "width_scale", 1.0, &width));
+        values[2] = (float)height;
+        values[3] = (float)width;
+        count = 4;
+    }
+    if (count > 0)
+        DV_TRY(dv_onnx_floats(at, values, count, &scales));
+    if (scales == DV_NONE)
+        return dv_fail(DV_BAD_INPUT, "its scales are missing");
+    at->inputs[1] = DV_NONE;
+    at->inputs[2] = scales;
+    at->op.input_count = 3;
+    return DV_OK;
+}
