@@ -13,8 +13,8 @@
 
 typedef struct dv_view dv_view;
 
-typedef struct dv_view_input { /* all borrowed, outliving the view */
-    const dv_graph *graph;     /* NULL for a bare problem */
+typedef struct dv_view_input {   /* all borrowed, outliving the view */
+    const dv_graph *graph;       /* NULL for a bare problem */
     const dv_platform *platform; /* NULL for a bare problem */
     const dv_problem *problem;
     const dv_plan *plan;
@@ -32,12 +32,13 @@ void dv_view_zoom(dv_view *view, float factor, float x, float y); /* (x, y) stay
 void dv_view_fit(dv_view *view);
 void dv_view_dark(dv_view *view, bool dark);
 
-/* Selects the unit of that name (or of an operator of it); false if there is none; NULL: nothing. */
+/* Selects the unit of that name (or of an operator of it); false if there is none; NULL: nothing.
+ */
 bool dv_view_select(dv_view *view, const char *name);
 bool dv_view_select_at(dv_view *view, float x, float y);
 
-/* Scales dispatch and moves by factor (0.01 to 100) and solves again; the predicted timeline and the
-   colours follow. */
+/* Scales dispatch and moves by factor (0.01 to 100) and solves again; the predicted timeline and
+   the colours follow. */
 DV_MUST_USE dv_status dv_view_set_handover(dv_view *view, double factor);
 double dv_view_handover(const dv_view *view);
 

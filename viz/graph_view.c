@@ -1,0 +1,255 @@
+/* graph_view.c - the network as boxes in the colours of their devices. */
+#include <math.h>
+#include <stdio.h>
+
+#include "viz/parts.h"
+
+typedef struct painter {
+    dv_view *view;
+    dv_scene *scene;
+    const dv_theme *theme;
+    dv_area area;
+    float scale, x, y; /* layout to screen */
+} painter;
+
+static dv_area on_screen(const painter *p, const dv_place *place)
+{
+    return (dv_area){p->x + place->x * p->scale, p->y + place->y * p->scale,
+                     DV_BOX_WIDTH * p->scale, DV_BOX_HEIGHT * p->scale};
+}
+
+static bool visible(const painter *p, dv_area box, float margin)
+{
+    return box.x + box.w + margin >= p->area.x && box.x - margin <= p->area.x + p->area.w &&
+           box.y + box.h + margin >= p->area.y && box.y - margin <= p->area.y + p->area.h;
+}
+
+static bool crosses(const painter *p, const dv_wire *wire)
+{
+    const dv_target_id *target = p->view->plan->target;
+    return target[wire->from] != target[wire->to];
+}
+
+/* One leg of a wire, clipped to the area: long lines cost what is seen of them. */
+static void leg(const painter *p, dv_point a, dv_point b, float thick, dv_colour colour)
+{
+    float x0 = roundf(p->x + fminf(a.x, b.x) * p->scale);
+    float y0 = roundf(p->y + fminf(a.y, b.y) * p->scale);
+    float x1 = roundf(p->x + fmaxf(a.x, b.x) * p->scale) + thick;
+    float y1 = roundf(p->y + fmaxf(a.y, b.y) * p->scale) + thick;
+    x0 = fmaxf(x0, p->area.x - thick);
+    y0 = fmaxf(y0, p->area.y - thick);
+    x1 = fminf(x1, p->area.x + p->area.w + thick);
+    y1 = fminf(y1, p->area.y + p->area.h + thick);
+    if (x0 < x1 && y0 < y1)
+        dv_scene_rectangle(p->scene, x0, y0, x1 - x0, y1 - y0, colour, 0);
+}
+
+static void draw_wire(const painter *p, const dv_wire *wire, float thick, dv_colour colour)
+{
+    for (uint32_t i = 0; i + 1 < wire->point_count; i++)
+        leg(p, wire->points[i], wire->points[i + 1], thick, colour);
+}
+
+/* A small flag where a far edge leaves or arrives; a click on it goes to the other end. */
+static void draw_stub(const painter *p, const dv_wire *wire, bool leaving)
+{
+    dv_unit_id here = leaving ? wire->from : wire->to, there = leaving ? wire->to : wire->from;
+    dv_area box = on_screen(p, &p->view->layout->places[here]);
+    if (!visible(p, box, 40))
+        return;
+    dv_colour colour = crosses(p, wire) ? p->theme->handover : p->theme->faint;
+    float length = fmaxf(3, DV_LAYER_GAP * p->scale * 0.45f);
+    float x = roundf(leaving ? box.x + box.w - length - 4 : box.x + 4);
+    float y = roundf(leaving ? box.y + box.h : box.y - length);
+    dv_scene_rectangle(p->scene, x, y, length, length, colour, dv_hit_tag(DV_HIT_JUMP, there));
+    if (p->view->detail < DV_DETAIL_FIGURES || !leaving)
+        return;
+    dv_scene_label(p->scene, box.x + box.w * 0.5f + 6, box.y + box.h, box.w * 0.5f - length - 12, 0,
+                   colour, "to %s", p->view->input.problem->unit_name[there]);
+}
+
+static void draw_wires(const painter *p, bool only_crossing)
+{
+    const dv_layout *layout = p->view->layout;
+    dv_unit_id selected = p->view->selected;
+    for (uint32_t w = 0; w < layout->wire_count; w++) {
+        const dv_wire *wire = &layout->wires[w];
+        bool chosen = wire->from == selected || wire->to == selected;
+        if (chosen || crosses(p, wire) != only_crossing)
+            continue;
+        draw_wire(p, wire, only_crossing && p->scale > 0.6f ? 2 : 1,
+                  only_crossing ? p->theme->handover : p->theme->wire);
+    }
+    for (uint32_t w = 0; only_crossing && selected != DV_NONE && w < layout->wire_count; w++) {
+        const dv_wire *wire = &layout->wires[w];
+        if (wire->from == selected || wire->to == selected)
+            draw_wire(p, wire, 2, crosses(p, wire) ? p->theme->handover : p->theme->selection);
+    }
+}
+
+/* At sizes where lines say nothing: a bar over the box that a hand-over enters. */
+static void draw_crossing_bars(const painter *p)
+{
+    const dv_layout *layout = p->view->layout;
+    for (uint32_t w = 0; w < layout->wire_count; w++) {
+        const dv_wire *wire = &layout->wires[w];
+        dv_area box = on_screen(p, &layout->places[wire->to]);
+        if (crosses(p, wire) && visible(p, box, 4))
+            dv_scene_rectangle(p->scene, box.x, box.y - fmaxf(1, DV_LAYER_GAP * p->scale * 0.6f),
+                               box.w, 1, p->theme->handover, 0);
+    }
+}
+
+/* Bytes and time beside the place where a hand-over arrives: with the first reader on a target,
+   since a tensor is sent once per destination. */
+static void draw_crossing_figures(const painter *p)
+{
+    const dv_problem *problem = &p->view->scaled;
+    const dv_target_id *target = p->view->plan->target;
+    char bytes[DV_FIGURE_MAX], us[DV_FIGURE_MAX];
+    for (uint32_t t = 0; t < problem->tensor_count; t++) {
+        dv_unit_id from = problem->producer[t];
+        dv_target_id source = from == DV_NONE ? problem->host : target[from], last = DV_NONE;
+        for (uint32_t c = problem->consumer_start[t]; c < problem->consumer_start[t + 1]; c++) {
+            dv_unit_id reader = problem->consumers[c];
+            if (target[reader] == source || target[reader] == last)
+                continue;
+            last = target[reader];
+            dv_area box = on_screen(p, &p->view->layout->places[reader]);
+            if (!visible(p, box, 40))
+                continue;
+            dv_format_bytes(bytes, problem->bytes[(size_t)t * problem->target_count + source]);
+            dv_format_us(us, dv_problem_move_us(problem, t, source, target[reader]));
+            dv_scene_label(p->scene, box.x + box.w * 0.5f + 6, box.y - dv_label_height(0),
+                           box.w * 0.5f - 6, 0, p->theme->handover, "%s, %s", bytes, us);
+        }
+    }
+}
+
+/* Short lines where data enters from the host or leaves to it, red if that is a hand-over. */
+static void draw_ports(const painter *p)
+{
+    const dv_problem *problem = p->view->input.problem;
+    const dv_target_id *target = p->view->plan->target;
+    float length = fmaxf(2, DV_LAYER_GAP * p->scale * 0.5f);
+    for (uint32_t t = 0; t < problem->tensor_count; t++) {
+        dv_unit_id from = problem->producer[t];
+        for (uint32_t c = problem->consumer_start[t];
+             from == DV_NONE && c < problem->consumer_start[t + 1]; c++) {
+            dv_area box = on_screen(p, &p->view->layout->places[problem->consumers[c]]);
+            bool moved = target[problem->consumers[c]] != problem->host;
+            dv_scene_rectangle(p->scene, roundf(box.x + box.w * 0.5f), box.y - length, 2, length,
+                               moved ? p->theme->handover : p->theme->wire, 0);
+        }
+        if (from == DV_NONE || !problem->host_needs[t])
+            continue;
+        dv_area box = on_screen(p, &p->view->layout->places[from]);
+        dv_scene_rectangle(p->scene, roundf(box.x + box.w * 0.5f), box.y + box.h, 2, length,
+                           target[from] != problem->host ? p->theme->handover : p->theme->wire, 0);
+    }
+}
+
+static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
+{
+    const dv_view *view = p->view;
+    const dv_problem *problem = &view->scaled;
+    const dv_device_look *look = &view->looks[dv_view_device(view, unit)];
+    float line = dv_label_height(0), letter = dv_label_width(DV_BOLD, "M");
+    bool room_for_letter = box.w >= 34;
+    float width = box.w - 8 - (room_for_letter ? letter + 4 : 0);
+    int lines = box.h >= 3 * line + 4 ? 3 : box.h >= 2 * line + 2 ? 2 : 1;
+    float y = box.y + (box.h - line * (float)lines) * 0.5f;
+    if (view->detail < DV_DETAIL_FIGURES) {
+        lines = 1;
+        y = box.y + (box.h - line) * 0.5f;
+    }
+    dv_scene_label(p->scene, box.x + 4, y, width, lines > 1 ? DV_BOLD : 0, 0x000000, "%s",
+                   view->texts[unit].type);
+    if (room_for_letter)
+        dv_scene_label(p->scene, box.x + box.w - letter - 2, y, letter + 2, DV_BOLD, 0x000000, "%c",
+                       look->letter);
+    if (lines > 1) {
+        char us[DV_FIGURE_MAX];
+        dv_format_us(us, dv_problem_time_us(problem, unit, view->plan->target[unit]));
+        dv_scene_label(p->scene, box.x + 4, y + line, box.w - 8, 0, 0x000000, "%s", us);
+    }
+    if (lines > 2)
+        dv_scene_label(p->scene, box.x + 4, y + 2 * line, box.w - 8, 0, 0x000000, "%s",
+                       problem->unit_name[unit]);
+}
+
+static void draw_box(const painter *p, dv_unit_id unit)
+{
+    dv_view *view = p->view;
+    dv_area box = on_screen(p, &view->layout->places[unit]);
+    dv_colour colour = view->looks[dv_view_device(view, unit)].colour;
+    uint32_t tag = dv_hit_tag(DV_HIT_UNIT, unit);
+    if (!visible(p, box, 4))
+        return;
+    if (view->detail == DV_DETAIL_STRIPS)
+        box.h = (DV_BOX_HEIGHT + DV_LAYER_GAP) * p->scale;
+    int radius = view->detail < DV_DETAIL_WIRES ? 0 : view->detail < DV_DETAIL_TYPES ? 2 : 4;
+    dv_scene_rounded(p->scene, box.x, box.y, box.w, box.h, radius, colour, tag);
+    if (view->detail >= DV_DETAIL_WIRES && p->theme->outlined)
+        dv_scene_outline(p->scene, box.x, box.y, box.w, box.h, radius, p->theme->outline);
+    if (view->detail >= DV_DETAIL_TYPES)
+        draw_box_text(p, unit, box);
+}
+
+static void draw_selection(const painter *p)
+{
+    dv_unit_id unit = p->view->selected;
+    if (unit == DV_NONE)
+        return;
+    dv_area box = on_screen(p, &p->view->layout->places[unit]);
+    for (int ring = 0; ring < 4; ring++) {
+        float out = (float)ring;
+        dv_scene_outline(p->scene, roundf(box.x) - out, roundf(box.y) - out,
+                         roundf(box.x + box.w) - roundf(box.x) + 2 * out,
+                         roundf(box.y + box.h) - roundf(box.y) + 2 * out, 4 + ring,
+                         ring == 0 ? p->theme->background : p->theme->selection);
+    }
+}
+
+/* Hysteresis of one pixel, so that zooming to and fro does not flicker. */
+static dv_detail detail_for(const dv_view *view, float height)
+{
+    static const float from[] = {0, 4, 9, 14, 26};
+    dv_detail detail = DV_DETAIL_STRIPS;
+    for (int d = DV_DETAIL_PLAIN; d <= DV_DETAIL_FIGURES; d++) {
+        bool was = !view->fitted && (int)view->detail >= d;
+        if (height >= from[d] - (was ? 1.0f : 0.0f))
+            detail = (dv_detail)d;
+    }
+    return detail;
+}
+
+void dv_draw_graph(dv_view *view, dv_scene *scene)
+{
+    const dv_area area = dv_view_areas(view).graph;
+    painter p = {
+        view, scene, dv_view_theme(view), area, view->scale, area.x + view->x, area.y + view->y};
+    view->detail = detail_for(view, DV_BOX_HEIGHT * view->scale);
+    dv_scene_clip(scene, area.x, area.y, area.w, area.h);
+    dv_scene_rectangle(scene, area.x, area.y, area.w, area.h, p.theme->pane, 0);
+    if (view->detail >= DV_DETAIL_WIRES) {
+        draw_ports(&p);
+        draw_wires(&p, false);
+        draw_wires(&p, true);
+    }
+    for (dv_unit_id u = 0; u < view->layout->node_count; u++)
+        draw_box(&p, u);
+    if (view->detail < DV_DETAIL_WIRES)
+        draw_crossing_bars(&p);
+    if (view->detail >= DV_DETAIL_TYPES)
+        for (uint32_t w = 0; w < view->layout->wire_count; w++)
+            if (view->layout->wires[w].point_count == 0) {
+                draw_stub(&p, &view->layout->wires[w], true);
+                draw_stub(&p, &view->layout->wires[w], false);
+            }
+    if (view->detail == DV_DETAIL_FIGURES)
+        draw_crossing_figures(&p);
+    draw_selection(&p);
+    dv_scene_clip(scene, 0, 0, 0, 0);
+}

@@ -1,0 +1,301 @@
+/* layout.c - layers, lanes and columns. */
+#include "viz/layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct dag {
+    uint32_t count;
+    const uint32_t *next_start, *next;
+    dv_place *places;
+    uint32_t layer_count;
+    dv_arena *scratch;
+} dag;
+
+static bool is_near(const dag *g, uint32_t u, uint32_t v)
+{
+    return g->places[v].layer - g->places[u].layer <= DV_LONGEST_SPAN;
+}
+
+/* Longest path from the sources; a source itself sits just above its first reader. */
+static void find_layers(dag *g, const bool *has_previous)
+{
+    for (uint32_t u = 0; u < g->count; u++)
+        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++) {
+            dv_place *reader = &g->places[g->next[e]];
+            if (reader->layer < g->places[u].layer + 1)
+                reader->layer = g->places[u].layer + 1;
+        }
+    for (uint32_t u = 0; u < g->count; u++) {
+        uint32_t first = UINT32_MAX;
+        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++)
+            if (g->places[g->next[e]].layer < first)
+                first = g->places[g->next[e]].layer;
+        if (!has_previous[u] && first != UINT32_MAX)
+            g->places[u].layer = first - 1;
+        if (g->places[u].layer + 1 > g->layer_count)
+            g->layer_count = g->places[u].layer + 1;
+    }
+}
+
+/* A chain: nodes that follow each other in one lane, over layers [first, last]. */
+typedef struct chain {
+    uint32_t first, last, id;
+} chain;
+
+/* Of each node, the near successor with the longest way to go: the main line leads on there. */
+static void find_main_successors(const dag *g, uint32_t *main_next, uint32_t *height)
+{
+    for (uint32_t u = g->count; u-- > 0;) {
+        main_next[u] = UINT32_MAX;
+        height[u] = 0;
+        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++) {
+            uint32_t v = g->next[e];
+            if (!is_near(g, u, v) || height[v] + 1 <= height[u])
+                continue;
+            height[u] = height[v] + 1;
+            main_next[u] = v;
+        }
+    }
+}
+
+/* Splits the nodes into chains. Where several main lines meet, the longest goes on. */
+static uint32_t find_chains(const dag *g, const uint32_t *main_next, uint32_t *chain_of,
+                            chain *chains, uint32_t *length)
+{
+    uint32_t count = 0;
+    uint32_t *claimed_by = length + g->count;
+    memset(claimed_by, 0xFF, g->count * sizeof *claimed_by);
+    for (uint32_t u = 0; u < g->count; u++) {
+        uint32_t layer = g->places[u].layer, before = claimed_by[u], after = main_next[u];
+        if (before == UINT32_MAX) {
+            chains[count] = (chain){layer, layer, count};
+            chain_of[u] = count++;
+            length[u] = 1;
+        } else {
+            chain_of[u] = chain_of[before];
+            length[u] = length[before] + 1;
+        }
+        chain *own = &chains[chain_of[u]];
+        if (layer > own->last)
+            own->last = layer;
+        if (after == UINT32_MAX)
+            continue;
+        /* keep the lane free as far as the node where this line ends, for a straight run */
+        if (g->places[after].layer - 1 > own->last)
+            own->last = g->places[after].layer - 1;
+        uint32_t rival = claimed_by[after];
+        if (rival == UINT32_MAX || length[u] > length[rival])
+            claimed_by[after] = u;
+    }
+    return count;
+}
+
+static int by_first_then_longest(const void *a, const void *b)
+{
+    const chain *x = a, *y = b;
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    if (x->last != y->last)
+        return x->last > y->last ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Every chain takes the lowest lane that is free over all its layers. */
+static uint32_t colour_chains(chain *chains, uint32_t count, uint32_t *lane_of, uint32_t *free_from)
+{
+    uint32_t lanes = 0;
+    qsort(chains, count, sizeof *chains, by_first_then_longest);
+    for (uint32_t c = 0; c < count; c++) {
+        uint32_t lane = 0;
+        while (lane < lanes && free_from[lane] > chains[c].first)
+            lane++;
+        if (lane == lanes)
+            lanes++;
+        free_from[lane] = chains[c].last + 1;
+        lane_of[chains[c].id] = lane;
+    }
+    return lanes;
+}
+
+static dv_status find_lanes(dag *g, uint32_t *lane_count)
+{
+    uint32_t *main_next = dv_arena_array(g->scratch, g->count, sizeof *main_next);
+    uint32_t *height = dv_arena_array(g->scratch, g->count, sizeof *height);
+    uint32_t *length = dv_arena_array(g->scratch, g->count, 2 * sizeof *length);
+    uint32_t *chain_of = dv_arena_array(g->scratch, g->count, sizeof *chain_of);
+    uint32_t *lane_of = dv_arena_array(g->scratch, g->count, sizeof *lane_of);
+    chain *chains = dv_arena_array(g->scratch, g->count, sizeof *chains);
+    if (!main_next || !height || !length || !chain_of || !lane_of || !chains)
+        return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
+    find_main_successors(g, main_next, height);
+    uint32_t count = find_chains(g, main_next, chain_of, chains, length);
+    *lane_count = colour_chains(chains, count, lane_of, height);
+    for (uint32_t u = 0; u < g->count; u++)
+        g->places[u].lane = lane_of[chain_of[u]];
+    return DV_OK;
+}
+
+/* What the search for columns needs to know of a layer. */
+typedef struct layer_need {
+    uint32_t lanes; /* highest lane in use, plus one */
+    int32_t cut;    /* nodes whose near edges cross its upper border */
+} layer_need;
+
+static void measure_layers(const dag *g, layer_need *need)
+{
+    for (uint32_t u = 0; u < g->count; u++) {
+        uint32_t layer = g->places[u].layer;
+        if (need[layer].lanes < g->places[u].lane + 1)
+            need[layer].lanes = g->places[u].lane + 1;
+        uint32_t deepest = layer;
+        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++)
+            if (is_near(g, u, g->next[e]) && g->places[g->next[e]].layer > deepest)
+                deepest = g->places[g->next[e]].layer;
+        need[layer + 1].cut++;
+        need[deepest + 1].cut--;
+    }
+    for (uint32_t l = 1; l < g->layer_count; l++)
+        need[l].cut += need[l - 1].cut;
+}
+
+/* The best place for a break near layer `wish`: where the fewest values cross, which is between
+   blocks; the nearest one of these. */
+static uint32_t best_break(const layer_need *need, uint32_t low, uint32_t wish, uint32_t high)
+{
+    uint32_t best = wish;
+    for (uint32_t l = low; l <= high; l++) {
+        uint32_t distance = l > wish ? l - wish : wish - l;
+        uint32_t best_distance = best > wish ? best - wish : wish - best;
+        if (need[l].cut < need[best].cut ||
+            (need[l].cut == need[best].cut && distance < best_distance))
+            best = l;
+    }
+    return best;
+}
+
+/* Breaks the layers into count columns; returns the scale at which they fill the pane. */
+static float break_columns(const dag *g, const layer_need *need, uint32_t count, float width,
+                           float height, uint32_t *start)
+{
+    const float lane_width = DV_BOX_WIDTH + 20, gutter = 24;
+    const float pitch = DV_BOX_HEIGHT + DV_LAYER_GAP;
+    float total = 0;
+    uint32_t tallest = 0;
+    start[0] = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t rest = g->layer_count - start[k], left = count - k;
+        uint32_t wish = start[k] + (rest + left - 1) / left;
+        uint32_t slack = (wish - start[k]) / 5;
+        uint32_t high = wish + slack / 2;
+        if (left == 1 || wish >= g->layer_count)
+            start[k + 1] = g->layer_count;
+        else
+            start[k + 1] = best_break(need, wish - slack, wish,
+                                      high < g->layer_count - 1 ? high : g->layer_count - 1);
+        uint32_t lanes = 1;
+        for (uint32_t l = start[k]; l < start[k + 1]; l++)
+            if (need[l].lanes > lanes)
+                lanes = need[l].lanes;
+        if (start[k + 1] > start[k])
+            total += (float)lanes * lane_width + gutter;
+        if (start[k + 1] - start[k] > tallest)
+            tallest = start[k + 1] - start[k];
+    }
+    float across = width / (total + gutter), down = height / ((float)tallest * pitch + 2 * pitch);
+    return across < down ? across : down;
+}
+
+/* Tries every count of columns. Beyond scale 1.5 nothing is won, so fewer columns are kept. */
+static dv_status find_columns(dv_layout *layout, dag *g, float width, float height)
+{
+    enum { MOST = 80 };
+    uint32_t trial[MOST + 1] = {0}, best[MOST + 1] = {0}, best_count = 1;
+    float best_scale = 0;
+    layer_need *need = dv_arena_array(g->scratch, (size_t)g->layer_count + 2, sizeof *need);
+    if (!need)
+        return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
+    measure_layers(g, need);
+    for (uint32_t count = 1; count <= MOST && count <= g->layer_count; count++) {
+        float scale = break_columns(g, need, count, width, height, trial);
+        scale = scale < 1.5f ? scale : 1.5f;
+        if (scale <= best_scale)
+            continue;
+        best_scale = scale;
+        best_count = count;
+        memcpy(best, trial, sizeof best);
+    }
+    if (best_scale <= 0)
+        best[1] = g->layer_count; /* a pane without area */
+    layout->column_start = dv_arena_array(layout->arena, MOST + 1, sizeof *best);
+    if (!layout->column_start)
+        return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
+    for (uint32_t k = 0; k < best_count; k++) /* drops empty columns */
+        if (best[k + 1] > best[k])
+            layout->column_start[++layout->column_count] = best[k + 1];
+    return DV_OK;
+}
+
+static void assign_columns(dv_layout *layout)
+{
+    for (uint32_t u = 0; u < layout->node_count; u++) {
+        dv_place *place = &layout->places[u];
+        while (place->column + 1 < layout->column_count &&
+               layout->column_start[place->column + 1] <= place->layer)
+            place->column++;
+    }
+}
+
+static dv_status fill(dv_layout *layout, dag *g, float width, float height)
+{
+    uint32_t edges = g->next_start[g->count];
+    bool *has_previous = dv_arena_array(g->scratch, g->count, sizeof *has_previous);
+    layout->places = dv_arena_array(layout->arena, g->count, sizeof *layout->places);
+    layout->wires = dv_arena_array(layout->arena, edges, sizeof *layout->wires);
+    if (!has_previous || !layout->places || !layout->wires)
+        return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
+    layout->node_count = g->count;
+    layout->wire_count = edges;
+    g->places = layout->places;
+    for (uint32_t u = 0; u < g->count; u++)
+        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++) {
+            has_previous[g->next[e]] = true;
+            layout->wires[e] = (dv_wire){.from = u, .to = g->next[e]};
+        }
+    find_layers(g, has_previous);
+    layout->layer_count = g->layer_count;
+    DV_TRY(find_lanes(g, &layout->lane_count));
+    DV_TRY(find_columns(layout, g, width, height));
+    assign_columns(layout);
+    return dv_layout_route(layout);
+}
+
+dv_status dv_layout_create(uint32_t node_count, const uint32_t *next_start, const uint32_t *next,
+                           float pane_width, float pane_height, dv_layout **out)
+{
+    dag g = {.count = node_count, .next_start = next_start, .next = next};
+    dv_layout *layout = calloc(1, sizeof *layout);
+    dv_status status = DV_NO_MEMORY;
+    g.scratch = dv_arena_create();
+    if (layout)
+        layout->arena = dv_arena_create();
+    if (!layout || !layout->arena || !g.scratch)
+        dv_fail(status, "no memory to lay out the network");
+    else
+        status = fill(layout, &g, pane_width, pane_height);
+    dv_arena_destroy(g.scratch);
+    if (status != DV_OK) {
+        dv_layout_destroy(layout);
+        layout = NULL;
+    }
+    *out = layout;
+    return status;
+}
+
+void dv_layout_destroy(dv_layout *layout)
+{
+    if (!layout)
+        return;
+    dv_arena_destroy(layout->arena);
+    free(layout);
+}

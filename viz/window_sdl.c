@@ -1,0 +1,223 @@
+/* window_sdl.c - the viewer in a window.
+
+   The scene is drawn by our own rasteriser and shown as one texture: the window, the PNG and the
+   tests see the same pixels, and no graphics driver is needed. It is drawn on events only. */
+#include <stdlib.h>
+
+#include "viz/parts.h"
+
+#ifndef HAVE_SDL2
+
+dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
+{
+    (void)view;
+    (void)title;
+    (void)frames;
+    return dv_fail(DV_UNAVAILABLE, "no window: this build is without SDL2; use --shot FILE.png or "
+                                   "--svg FILE.svg");
+}
+
+#else
+
+#include <SDL.h>
+
+typedef struct window {
+    dv_view *view;
+    SDL_Window *window;
+    SDL_Renderer *renderer;
+    SDL_Texture *texture;
+    dv_scene *scene;
+    bool open, redraw;
+} window;
+
+static dv_status unavailable(void)
+{
+    return dv_fail(DV_UNAVAILABLE, "no window: %s; use --shot FILE.png or --svg FILE.svg",
+                   SDL_GetError());
+}
+
+static dv_status set_size(window *w)
+{
+    int width, height;
+    SDL_GetWindowSize(w->window, &width, &height);
+    dv_view_resize(w->view, width, height);
+    dv_scene_destroy(w->scene);
+    w->scene = dv_scene_create(w->view->width, w->view->height, 0);
+    if (w->texture)
+        SDL_DestroyTexture(w->texture);
+    w->texture = SDL_CreateTexture(w->renderer, SDL_PIXELFORMAT_RGB24, SDL_TEXTUREACCESS_STREAMING,
+                                   w->view->width, w->view->height);
+    w->redraw = true;
+    if (!w->scene)
+        return dv_fail(DV_NO_MEMORY, "no memory for the window");
+    return w->texture ? DV_OK : unavailable();
+}
+
+static dv_status draw(window *w)
+{
+    const SDL_Rect all = {0, 0, w->view->width, w->view->height};
+    DV_TRY(dv_view_draw(w->view, w->scene));
+    uint8_t *pixels = dv_scene_rasterise(w->scene);
+    if (!pixels)
+        return dv_fail(DV_NO_MEMORY, "no memory for the window");
+    int failed = SDL_UpdateTexture(w->texture, NULL, pixels, 3 * w->scene->width);
+    free(pixels);
+    if (failed || SDL_RenderCopy(w->renderer, w->texture, NULL, &all))
+        return unavailable();
+    SDL_RenderPresent(w->renderer);
+    w->redraw = false;
+    return DV_OK;
+}
+
+static void select_step(dv_view *view, int step)
+{
+    uint32_t count = view->plan->unit_count;
+    uint32_t at = 0;
+    if (count == 0)
+        return;
+    while (view->selected != DV_NONE && at < count && view->plan->order[at] != view->selected)
+        at++;
+    if (view->selected == DV_NONE)
+        at = step > 0 ? 0 : count - 1;
+    else
+        at = (at + count + (uint32_t)step) % count;
+    view->selected = view->plan->order[at];
+    dv_view_reveal(view, view->selected);
+}
+
+static void key(window *w, SDL_Keysym pressed)
+{
+    dv_view *view = w->view;
+    const float step = 60, middle_x = (float)view->width * 0.4f,
+                middle_y = (float)view->height * 0.4f;
+    w->redraw = true;
+    switch (pressed.sym) {
+    case SDLK_q:
+    case SDLK_ESCAPE:
+        w->open = false;
+        break;
+    case SDLK_f:
+        dv_view_fit(view);
+        break;
+    case SDLK_d:
+        dv_view_dark(view, !view->dark);
+        break;
+    case SDLK_LEFT:
+        dv_view_pan(view, step, 0);
+        break;
+    case SDLK_RIGHT:
+        dv_view_pan(view, -step, 0);
+        break;
+    case SDLK_UP:
+        dv_view_pan(view, 0, step);
+        break;
+    case SDLK_DOWN:
+        dv_view_pan(view, 0, -step);
+        break;
+    case SDLK_PLUS:
+    case SDLK_EQUALS:
+    case SDLK_KP_PLUS:
+        dv_view_zoom(view, 1.25f, middle_x, middle_y);
+        break;
+    case SDLK_MINUS:
+    case SDLK_KP_MINUS:
+        dv_view_zoom(view, 0.8f, middle_x, middle_y);
+        break;
+    case SDLK_TAB:
+        select_step(view, pressed.mod & KMOD_SHIFT ? -1 : 1);
+        break;
+    default:
+        w->redraw = false;
+    }
+}
+
+static dv_status handle(window *w, const SDL_Event *event)
+{
+    dv_view *view = w->view;
+    int x, y;
+    switch (event->type) {
+    case SDL_QUIT:
+        w->open = false;
+        break;
+    case SDL_WINDOWEVENT:
+        if (event->window.event == SDL_WINDOWEVENT_SIZE_CHANGED)
+            return set_size(w);
+        w->redraw = w->redraw || event->window.event == SDL_WINDOWEVENT_EXPOSED;
+        break;
+    case SDL_MOUSEBUTTONDOWN:
+    case SDL_MOUSEBUTTONUP:
+        if (event->button.button == SDL_BUTTON_LEFT)
+            w->redraw |= dv_view_pointer(view, (float)event->button.x, (float)event->button.y,
+                                         event->type == SDL_MOUSEBUTTONDOWN, false);
+        break;
+    case SDL_MOUSEMOTION:
+        if (event->motion.state & SDL_BUTTON_LMASK)
+            w->redraw |=
+                dv_view_pointer(view, (float)event->motion.x, (float)event->motion.y, true, true);
+        break;
+    case SDL_MOUSEWHEEL:
+        SDL_GetMouseState(&x, &y);
+        dv_view_zoom(view, event->wheel.y > 0 ? 1.2f : 1 / 1.2f, (float)x, (float)y);
+        w->redraw = true;
+        break;
+    case SDL_KEYDOWN:
+        key(w, event->key.keysym);
+        break;
+    }
+    return DV_OK;
+}
+
+/* All that is waiting, before the next picture: a quick drag costs no more than a slow one. */
+static dv_status handle_waiting(window *w, bool wait)
+{
+    SDL_Event event;
+    if (wait && !w->redraw) {
+        if (!SDL_WaitEvent(&event))
+            return unavailable();
+        DV_TRY(handle(w, &event));
+    }
+    while (w->open && SDL_PollEvent(&event))
+        DV_TRY(handle(w, &event));
+    return DV_OK;
+}
+
+static dv_status run(window *w, const char *title, unsigned frames)
+{
+    w->window = SDL_CreateWindow(title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED,
+                                 w->view->width, w->view->height, SDL_WINDOW_RESIZABLE);
+    if (!w->window)
+        return unavailable();
+    SDL_SetWindowMinimumSize(w->window, 480, 360);
+    w->renderer = SDL_CreateRenderer(w->window, -1, SDL_RENDERER_SOFTWARE);
+    if (!w->renderer)
+        return unavailable();
+    DV_TRY(set_size(w));
+    w->open = true;
+    for (unsigned drawn = 0; w->open && (frames == 0 || drawn < frames); drawn++) {
+        DV_TRY(handle_waiting(w, frames == 0));
+        if (w->open && (w->redraw || frames))
+            DV_TRY(draw(w));
+    }
+    return DV_OK;
+}
+
+dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
+{
+    window w = {.view = view};
+    if (SDL_Init(SDL_INIT_VIDEO))
+        return unavailable();
+    view->interactive = true;
+    dv_status status = run(&w, title, frames);
+    view->interactive = false;
+    dv_scene_destroy(w.scene);
+    if (w.texture)
+        SDL_DestroyTexture(w.texture);
+    if (w.renderer)
+        SDL_DestroyRenderer(w.renderer);
+    if (w.window)
+        SDL_DestroyWindow(w.window);
+    SDL_Quit();
+    return status;
+}
+
+#endif
