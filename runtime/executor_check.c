@@ -1,0 +1,144 @@
+/* executor_check.c - holds a plan's outputs against the reference kernels. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/executor_parts.h"
+#include "runtime/memplan.h"
+#include "runtime/portable/portable.h"
+
+/* The whole graph as one segment of the portable backend. */
+typedef struct reference {
+    dv_segment_spec spec;
+    dv_op_id *ops;
+    dv_tensor_id *outputs; /* those that an operator makes */
+    dv_layout *plain;
+    void **input_memory, **output_memory;
+    dv_executable *executable;
+} reference;
+
+static void free_reference(reference *r)
+{
+    if (r->executable)
+        dv_backend_portable.destroy(r->executable);
+    for (uint32_t i = 0; r->output_memory && i < r->spec.output_count; i++)
+        free(r->output_memory[i]);
+    free(r->ops);
+    free(r->outputs);
+    free(r->plain);
+    free(r->input_memory);
+    free(r->output_memory);
+}
+
+static dv_status no_memory(void)
+{
+    return dv_fail(DV_NO_MEMORY, "no memory for the reference run");
+}
+
+static dv_status build(dv_executor *executor, reference *r)
+{
+    const dv_graph *graph = executor->graph;
+    size_t borders = (size_t)graph->input_count + graph->output_count + 1;
+    r->ops = calloc((size_t)graph->op_count + 1, sizeof *r->ops);
+    r->outputs = calloc(borders, sizeof *r->outputs);
+    r->plain = calloc(borders, sizeof *r->plain);
+    r->input_memory = calloc(borders, sizeof *r->input_memory);
+    r->output_memory = calloc(borders, sizeof *r->output_memory);
+    if (!r->ops || !r->outputs || !r->plain || !r->input_memory || !r->output_memory)
+        return no_memory();
+    for (dv_op_id op = 0; op < graph->op_count; op++)
+        r->ops[op] = op;
+    for (uint32_t i = 0; i < graph->input_count; i++)
+        r->input_memory[i] = dv_executor_input(executor, i);
+    for (uint32_t i = 0; i < graph->output_count; i++) {
+        dv_tensor_id t = graph->outputs[i];
+        size_t bytes = 0;
+        if (graph->producer[t] == DV_NONE)
+            continue;
+        if (!dv_tensor_bytes(&graph->tensors[t], &bytes) ||
+            !(r->output_memory[r->spec.output_count] = dv_memplan_allocate(bytes)))
+            return no_memory();
+        r->outputs[r->spec.output_count++] = t;
+    }
+    r->spec.graph = graph;
+    r->spec.op_count = graph->op_count;
+    r->spec.ops = r->ops;
+    r->spec.input_count = graph->input_count;
+    r->spec.inputs = graph->inputs;
+    r->spec.outputs = r->outputs;
+    r->spec.input_layout = r->spec.output_layout = r->plain;
+    r->spec.precision = DV_DTYPE_F32;
+    r->spec.threads = 1;
+    return DV_OK;
+}
+
+static double element(dv_dtype dtype, const void *data, size_t i)
+{
+    switch (dtype) {
+    case DV_DTYPE_F32:
+        return ((const float *)data)[i];
+    case DV_DTYPE_F64:
+        return ((const double *)data)[i];
+    default:
+        return dv_f16_to_f32(((const uint16_t *)data)[i]);
+    }
+}
+
+/* rms(a - b) / rms(b); two equal values, infinite ones too, differ by nothing. */
+static double relative_rms(const dv_tensor *tensor, const void *a, const void *b)
+{
+    size_t elements = 0;
+    double difference = 0.0, size = 0.0;
+    if (!dv_shape_elements(&tensor->shape, &elements))
+        return INFINITY;
+    for (size_t i = 0; i < elements; i++) {
+        double x = element(tensor->dtype, a, i), y = element(tensor->dtype, b, i);
+        if (x == y || (isnan(x) && isnan(y))) {
+            size += isfinite(y) ? y * y : 0.0;
+            continue;
+        }
+        difference += (x - y) * (x - y);
+        size += y * y;
+    }
+    if (difference == 0.0)
+        return 0.0;
+    double error = sqrt(difference / size);
+    return isnan(error) ? INFINITY : error;
+}
+
+static dv_status compare(dv_executor *executor, const reference *r, dv_check *check)
+{
+    const dv_graph *graph = executor->graph;
+    for (uint32_t i = 0; i < r->spec.output_count; i++) {
+        const dv_tensor *tensor = &graph->tensors[r->outputs[i]];
+        if (tensor->dtype != DV_DTYPE_F32 && tensor->dtype != DV_DTYPE_F64 &&
+            tensor->dtype != DV_DTYPE_F16)
+            continue;
+        const void *ours = dv_executor_copy(&executor->lanes[0], r->outputs[i]);
+        double error = relative_rms(tensor, ours, r->output_memory[i]);
+        if (check->worst_output == DV_NONE || error > check->max_relative_rms) {
+            check->max_relative_rms = error;
+            check->worst_output = r->outputs[i];
+        }
+    }
+    return DV_OK;
+}
+
+dv_status dv_executor_check(dv_executor *executor, dv_check *check)
+{
+    reference r = {0};
+    *check = (dv_check){.max_relative_rms = 0.0, .worst_output = DV_NONE};
+    dv_status status = build(executor, &r);
+    if (status == DV_OK)
+        status = dv_backend_portable.compile(&r.spec, &r.executable);
+    if (status == DV_OK)
+        status = dv_backend_portable.bind(r.executable, r.input_memory, r.output_memory);
+    if (status == DV_OK)
+        status = dv_backend_portable.run(r.executable, NULL);
+    if (status == DV_OK)
+        status = dv_executor_run(executor);
+    if (status == DV_OK)
+        status = compare(executor, &r, check);
+    free_reference(&r);
+    return status;
+}

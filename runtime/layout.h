@@ -1,0 +1,24 @@
+/* layout.h - from channels-first to channels-last and back, for f32 images.
+
+   Both ways are a transposition of each image's [channels][pixels] matrix. */
+#ifndef DV_RUNTIME_LAYOUT_H
+#define DV_RUNTIME_LAYOUT_H
+
+#include "runtime/backend.h"
+
+/* Transposes batch matrices of rows x columns into columns x rows. from and to don't overlap.
+   O(batch * rows * columns), in tiles that stay in the first-level cache. */
+void dv_layout_transpose(const float *from, float *to, size_t batch, size_t rows, size_t columns);
+
+/* A rank-4 f32 tensor of logical shape [N, C, H, W] from one layout to the other (equal layouts:
+   a copy). */
+void dv_layout_convert(const dv_shape *shape, const float *from, dv_layout from_layout, float *to,
+                       dv_layout to_layout);
+
+/* May a tensor of that type and shape be channels-last at all? */
+bool dv_layout_may_be_channels_last(dv_dtype dtype, const dv_shape *shape);
+
+/* Are its bytes the same in both layouts (one channel, or one pixel)? */
+bool dv_layout_same_bytes(const dv_shape *shape);
+
+#endif

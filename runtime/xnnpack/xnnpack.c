@@ -1,0 +1,153 @@
+/* xnnpack.c - Google's XNNPACK as a backend: f32, images channels-last.
+
+   For Debian 12's snapshot of February 2022 (operators take their weights at create and their
+   shapes and pointers at setup). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <pthreadpool.h>
+
+#include "runtime/memplan.h"
+#include "runtime/portable/portable.h"
+#include "runtime/xnnpack/ops.h"
+
+static const struct {
+    dv_op_kind kind;
+    dv_xnn_lower lower;
+} lowerings[] = {
+    {DV_OP_CONVOLUTION, dv_xnn_lower_convolution},
+    {DV_OP_LINEAR, dv_xnn_lower_linear},
+    {DV_OP_MATMUL, dv_xnn_lower_linear},
+    {DV_OP_BATCH_NORM, dv_xnn_lower_affine},
+    {DV_OP_HARDSIGMOID, dv_xnn_lower_affine},
+    {DV_OP_RELU, dv_xnn_lower_unary},
+    {DV_OP_CLAMP, dv_xnn_lower_unary},
+    {DV_OP_SIGMOID, dv_xnn_lower_unary},
+    {DV_OP_HARDSWISH, dv_xnn_lower_unary},
+    {DV_OP_ELU, dv_xnn_lower_unary},
+    {DV_OP_LEAKY_RELU, dv_xnn_lower_unary},
+    {DV_OP_ABS, dv_xnn_lower_unary},
+    {DV_OP_NEG, dv_xnn_lower_unary},
+    {DV_OP_FLOOR, dv_xnn_lower_unary},
+    {DV_OP_CEIL, dv_xnn_lower_unary},
+    {DV_OP_ROUND, dv_xnn_lower_unary},
+    {DV_OP_SQRT, dv_xnn_lower_unary},
+    {DV_OP_SILU, dv_xnn_lower_silu},
+    {DV_OP_SOFTMAX, dv_xnn_lower_softmax},
+    {DV_OP_PRELU, dv_xnn_lower_prelu},
+    {DV_OP_ADD, dv_xnn_lower_binary},
+    {DV_OP_SUB, dv_xnn_lower_binary},
+    {DV_OP_MUL, dv_xnn_lower_binary},
+    {DV_OP_DIV, dv_xnn_lower_binary},
+    {DV_OP_MAXIMUM, dv_xnn_lower_binary},
+    {DV_OP_MINIMUM, dv_xnn_lower_binary},
+    {DV_OP_MAX_POOL, dv_xnn_lower_pool},
+    {DV_OP_AVG_POOL, dv_xnn_lower_pool},
+    {DV_OP_MEAN, dv_xnn_lower_mean},
+    {DV_OP_CAT, dv_xnn_lower_cat},
+    {DV_OP_SPLIT, dv_xnn_lower_split},
+    {DV_OP_SLICE, dv_xnn_lower_slice},
+    {DV_OP_PAD, dv_xnn_lower_pad},
+    {DV_OP_UPSAMPLE_BILINEAR, dv_xnn_lower_resize},
+    {DV_OP_PERMUTE, dv_xnn_lower_permute},
+};
+
+static enum xnn_status initialise(void)
+{
+    static enum xnn_status status = xnn_status_uninitialized;
+    if (status != xnn_status_success)
+        status = xnn_initialize(NULL);
+    return status;
+}
+
+static bool probe(char *why, size_t size)
+{
+    enum xnn_status status = initialise();
+    if (status == xnn_status_unsupported_hardware)
+        snprintf(why, size, "XNNPACK does not support this processor");
+    else if (status != xnn_status_success)
+        snprintf(why, size, "XNNPACK does not start (status %d)", (int)status);
+    return status == xnn_status_success;
+}
+
+/* What the library lacks runs by the portable kernels. */
+static bool supports(const dv_graph *graph, dv_op_id op, dv_dtype precision, char *why, size_t size)
+{
+    if (precision != DV_DTYPE_F32) {
+        snprintf(why, size, "precision %s does not run on xnnpack, only f32",
+                 dv_dtype_name(precision));
+        return false;
+    }
+    return dv_portable_supports(graph, op, precision, why, size);
+}
+
+static dv_status lower(dv_program *program, uint32_t at, bool *done)
+{
+    const dv_op *op = dv_program_op(program, at);
+    if (!dv_xnn_all_f32(dv_program_graph(program), op))
+        return DV_OK;
+    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
+        if (lowerings[i].kind == op->kind)
+            return lowerings[i].lower(program, at, done);
+    return DV_OK;
+}
+
+static void destroy_context(void *context)
+{
+    dv_xnn_context *own = context;
+    if (own->pool)
+        pthreadpool_destroy(own->pool);
+    free(own);
+}
+
+static const dv_program_rules rules = {.lower = lower, .destroy = destroy_context};
+
+static dv_status compile(const dv_segment_spec *spec, dv_executable **out)
+{
+    char why[160];
+    *out = NULL;
+    if (!probe(why, sizeof why))
+        return dv_fail(DV_UNAVAILABLE, "%s", why);
+    dv_xnn_context *context = calloc(1, sizeof *context);
+    if (!context)
+        return dv_fail(DV_NO_MEMORY, "no memory to compile a segment");
+    if (spec->threads > 1 && !(context->pool = pthreadpool_create(spec->threads))) {
+        free(context);
+        return dv_fail(DV_UNAVAILABLE, "XNNPACK could not start %u threads", spec->threads);
+    }
+    dv_program *program = NULL;
+    DV_TRY(dv_program_compile(spec, &rules, context, &program));
+    *out = (dv_executable *)program;
+    return DV_OK;
+}
+
+static void do_nothing(void *context, size_t i)
+{
+    (void)context;
+    (void)i;
+}
+
+/* The pool's threads go on spinning for milliseconds after their last task, on cores that the next
+   device needs, unless that task told them to sleep. */
+static dv_status run(dv_executable *executable, uint64_t *op_end_ns)
+{
+    const dv_xnn_context *context = dv_program_context((const dv_program *)executable);
+    dv_status status = dv_program_run(executable, op_end_ns);
+    if (context->pool)
+        pthreadpool_parallelize_1d(context->pool, do_nothing, NULL,
+                                   pthreadpool_get_threads_count(context->pool),
+                                   PTHREADPOOL_FLAG_YIELD_WORKERS);
+    return status;
+}
+
+const dv_backend dv_backend_xnnpack = {
+    .name = "xnnpack",
+    .summary = "Google's XNNPACK, the CPU backend of ExecuTorch and TFLite (f32)",
+    .prefers_channels_last = true,
+    .probe = probe,
+    .supports = supports,
+    .compile = compile,
+    .bind = dv_program_bind,
+    .run = run,
+    .destroy = dv_program_destroy,
+};
