@@ -85,21 +85,30 @@ static dv_status refuse_repeats(const dv_json_at *at)
 dv_status dv_json_parse(const char *file, const char *text, size_t size, dv_json **out)
 {
     *out = NULL;
-    if (memchr(text, '\0', size))
+    if (size && memchr(text, '\0', size))
         return fail_at(file, text, (size_t)((const char *)memchr(text, '\0', size) - text),
                        "a zero byte; this is not JSON text");
-    const char *end = NULL;
-    cJSON *json = cJSON_ParseWithLengthOpts(text, size, &end, 0);
-    size_t offset = end && end >= text && end <= text + size ? (size_t)(end - text) : size;
-    if (!json) {
-        while (offset < size && is_space(text[offset]))
-            offset++;
-        return fail_at(file, text, offset,
-                       offset >= size ? "the JSON ends too early"
-                                      : "not JSON, or nested too deeply");
-    }
+    /* a line break more, so that the library tells "ends too early" from a fault at the last byte
+     */
+    char *padded = malloc(size + 1);
+    if (!padded)
+        return dv_fail(DV_NO_MEMORY, "%s: out of memory", file);
+    if (size)
+        memcpy(padded, text, size);
+    padded[size] = '\n';
+    const char *end = padded;
+    cJSON *json = cJSON_ParseWithLengthOpts(padded, size + 1, &end, 0);
+    size_t offset = (size_t)(end - padded);
+    free(padded);
+    /* a bare word is reported from its second letter on */
+    if (!json && offset > 0 && offset < size && is_space(text[offset]))
+        offset--;
     while (offset < size && is_space(text[offset]))
         offset++;
+    if (!json)
+        return fail_at(file, text, offset < size ? offset : size,
+                       offset >= size ? "the JSON ends too early"
+                                      : "not JSON, or nested too deeply");
     dv_status status = DV_OK;
     if (offset < size) {
         status = fail_at(file, text, offset, "more text after the end of the JSON value");
