@@ -1,4 +1,5 @@
-/* cli.h - a command line taken apart: the verb, its options, its arguments; and how verbs answer. */
+/* cli.h - a command line taken apart: the verb, its options, its arguments; and how verbs answer.
+ */
 #ifndef DV_CLI_CLI_H
 #define DV_CLI_CLI_H
 
@@ -54,11 +55,11 @@ struct dv_cli {
     dv_given *given; /* in the order of the command line */
     int argument_count;
     const char **arguments;
-    bool colour;       /* on standard output */
+    bool colour; /* on standard output */
     bool quiet, json;
     dv_progress *progress; /* the bar; hears Ctrl-C even where nothing is drawn */
-    dv_text out;       /* what standard output gets when the verb is done */
-    const char *program; /* argv[0] */
+    dv_text out;           /* what standard output gets when the verb is done */
+    const char *program;   /* argv[0] */
 };
 
 /* Reads argv (of which strings are borrowed). DV_BAD_PARAMETER with the nearest name for an unknown
@@ -78,7 +79,7 @@ DV_MUST_USE dv_status dv_cli_integer(const dv_cli *cli, dv_option_id id, int64_t
                                      int64_t preset, int64_t *out);
 
 /* Splits "NAME=VALUE" at its last '=' (names of tensors may hold some) into *name (malloc'ed) and
-   *value. DV_BAD_PARAMETER naming the option. */
+ *value. DV_BAD_PARAMETER naming the option. */
 DV_MUST_USE dv_status dv_cli_assignment(dv_option_id id, const char *text, char **name,
                                         const char **value);
 
@@ -103,7 +104,8 @@ void dv_help_manual(dv_text *out);
 void dv_completion_bash(dv_text *out);
 void dv_completion_zsh(dv_text *out);
 
-#define VERB(id, name, arguments, least, most, summary) DV_MUST_USE dv_status dv_cmd_##name(dv_cli *cli);
+#define VERB(id, name, arguments, least, most, summary) \
+    DV_MUST_USE dv_status dv_cmd_##name(dv_cli *cli);
 #include "cli/verbs.def"
 #undef VERB
 

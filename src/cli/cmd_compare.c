@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/pipeline.h"
-#include "core/file.h"
+#include "cli/plan_report.h"
 #include "cli/table.h"
+#include "core/file.h"
 #include "core/json.h"
 
 struct row {
@@ -167,6 +167,29 @@ static void print_tables(const dv_cli *cli, const struct rows *rows, dv_text *ou
     }
 }
 
+static void free_rows(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        free((char *)rows->items[i].platform);
+    free(rows->items);
+}
+
+dv_status dv_compare_print(const dv_cli *cli, const char *model, const char *platform, dv_text *out)
+{
+    struct rows rows = {0};
+    dv_session session = {0};
+    dv_status status = dv_session_load(cli, model, false, &session);
+    if (status == DV_OK)
+        status = dv_session_pose(cli, platform, &session);
+    if (status == DV_OK)
+        status = compare_strategies(cli, &session, &rows);
+    if (status == DV_OK)
+        print_tables(cli, &rows, out);
+    free_rows(&rows);
+    dv_session_free(&session);
+    return status;
+}
+
 dv_status dv_cmd_compare(dv_cli *cli)
 {
     struct rows rows = {0};
@@ -189,8 +212,6 @@ dv_status dv_cmd_compare(dv_cli *cli)
             dv_text_append(&cli->out, "%s", dv_text_string(&report));
     }
     dv_text_free(&report);
-    for (size_t i = 0; i < rows.count; i++)
-        free((char *)rows.items[i].platform);
-    free(rows.items);
+    free_rows(&rows);
     return status;
 }

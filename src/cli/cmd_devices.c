@@ -80,8 +80,8 @@ static void print_devices(dv_cli *cli, const dv_platform *platform)
         dv_table_cell_bytes(table, device->memory_bytes.value);
         dv_table_cell(table, "%u/%d", supported, DV_OP_COUNT);
         const dv_realisation *here = &device->realisation;
-        dv_table_cell(table, "%s%s%s", here->backend ? here->backend : "-",
-                      here->inner ? " " : "", here->inner ? here->inner : "");
+        dv_table_cell(table, "%s%s%s", here->backend ? here->backend : "-", here->inner ? " " : "",
+                      here->inner ? here->inner : "");
         dv_table_cell(table, "%s", device->delegate ? device->delegate : "-");
         dv_table_cell(table, "%s", device->title ? device->title : "");
     }
@@ -111,8 +111,8 @@ static void print_targets(dv_cli *cli, const dv_platform *platform)
         dv_table_cell(table, "%s", "");
         cell_figure(table, target->weight_gbs.value);
         cell_figure(table, target->activation_gbs.value);
-        dv_table_cell(table, "%s", target->activation_gbs.source ? target->activation_gbs.source
-                                                                 : "");
+        dv_table_cell(table, "%s",
+                      target->activation_gbs.source ? target->activation_gbs.source : "");
         for (int f = 0; f < DV_FAMILY_COUNT; f++) {
             const dv_family_cost *cost = &target->family[f];
             if (!cost->given)

@@ -140,8 +140,7 @@ static void print_info(const dv_cli *cli, dv_text *out, const dv_session *sessio
                    source->op_count, graph->op_count, graph->unit_count);
     dv_text_append(out, "  %-12s %s\n", "parameters", dv_format_count(figure, totals.parameters));
     dv_text_append(out, "  %-12s %s\n", "weights", dv_format_bytes(figure, totals.weight_bytes));
-    dv_text_append(out, "  %-12s %s multiply-adds\n", "work",
-                   dv_format_count(figure, totals.macs));
+    dv_text_append(out, "  %-12s %s multiply-adds\n", "work", dv_format_count(figure, totals.macs));
     dv_text_append(out, "  %-12s %s of activations at the peak\n", "memory",
                    dv_format_bytes(figure, totals.peak_activation_bytes));
     print_tensors(out, "inputs", graph, graph->inputs, graph->input_count);

@@ -20,8 +20,8 @@ static dv_status write_problem(const char *path, const dv_problem *problem)
 static dv_status write_plan(const char *path, const dv_session *session)
 {
     dv_text text = {0};
-    dv_status status = dv_plan_write(session->problem, session->plan, session->graph,
-                                     session->platform, &text);
+    dv_status status =
+        dv_plan_write(session->problem, session->plan, session->graph, session->platform, &text);
     if (status == DV_OK)
         status = dv_file_write(path, dv_text_string(&text), text.length);
     dv_text_free(&text);

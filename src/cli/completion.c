@@ -1,4 +1,5 @@
-/* completion.c - completion scripts for bash and zsh, made from the tables that the parser reads. */
+/* completion.c - completion scripts for bash and zsh, made from the tables that the parser reads.
+ */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -29,7 +30,8 @@ static void put_networks(dv_text *out, const char *prefix)
         dv_text_append(out, " %s%s", prefix, entry->name);
 }
 
-/* The words that an option's value may be, each with a blank before it; nothing if any text goes. */
+/* The words that an option's value may be, each with a blank before it; nothing if any text goes.
+ */
 static void put_values(dv_text *out, dv_option_id id)
 {
     const dv_option *option = &dv_options[id];
@@ -122,22 +124,20 @@ void dv_completion_bash(dv_text *out)
                    "    COMPREPLY=()\n");
     bash_values(out);
     bash_verbs(out);
-    dv_text_append(out,
-                   "    if [[ $COMP_CWORD -le 1 ]]; then\n"
-                   "        COMPREPLY=($(compgen -W \"");
+    dv_text_append(out, "    if [[ $COMP_CWORD -le 1 ]]; then\n"
+                        "        COMPREPLY=($(compgen -W \"");
     for (int v = 0; v < DV_VERB_COUNT; v++)
         dv_text_append(out, "%s ", dv_verbs[v].name);
-    dv_text_append(out,
-                   "--help --version\" -- \"$word\"))\n"
-                   "    elif [[ $word == -* ]]; then\n"
-                   "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
-                   "    else\n"
-                   "        COMPREPLY=($(compgen -f -W \"$arguments\" -- \"$word\"))\n"
-                   "        local colon=${word%%\"${word##*:}\"}\n"
-                   "        [[ $COMP_WORDBREAKS == *:* ]] && "
-                   "COMPREPLY=(\"${COMPREPLY[@]#\"$colon\"}\")\n"
-                   "    fi\n}\n"
-                   "complete -o filenames -F _divvy divvy\n");
+    dv_text_append(out, "--help --version\" -- \"$word\"))\n"
+                        "    elif [[ $word == -* ]]; then\n"
+                        "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
+                        "    else\n"
+                        "        COMPREPLY=($(compgen -f -W \"$arguments\" -- \"$word\"))\n"
+                        "        local colon=${word%%\"${word##*:}\"}\n"
+                        "        [[ $COMP_WORDBREAKS == *:* ]] && "
+                        "COMPREPLY=(\"${COMPREPLY[@]#\"$colon\"}\")\n"
+                        "    fi\n}\n"
+                        "complete -o filenames -F _divvy divvy\n");
 }
 
 /* Text inside a zsh option description: brackets, colons and quotes have a meaning there. */

@@ -139,8 +139,8 @@ static dv_status check_pass(const char *name)
         }
         dv_text_append(&known, "%s%s", i ? ", " : "", names[i]);
     }
-    dv_status status = dv_fail(DV_BAD_PARAMETER, "--dump-after '%s': there are %s", name,
-                               dv_text_string(&known));
+    dv_status status =
+        dv_fail(DV_BAD_PARAMETER, "--dump-after '%s': there are %s", name, dv_text_string(&known));
     dv_text_free(&known);
     return status;
 }

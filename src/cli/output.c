@@ -1,5 +1,5 @@
-/* output.c - what reaches the terminal: results whole and once on standard output, notes on standard
-   error, and no control character of a model file on either. */
+/* output.c - what reaches the terminal: results whole and once on standard output, notes on
+   standard error, and no control character of a model file on either. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

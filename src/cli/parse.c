@@ -115,8 +115,9 @@ static dv_status check_arguments(const dv_cli *cli)
         return dv_fail(DV_BAD_PARAMETER, "%s: %s is missing; usage: divvy %s [options] %s",
                        verb->name, verb->arguments, verb->name, verb->arguments);
     if (cli->argument_count > verb->most)
-        return dv_fail(DV_BAD_PARAMETER, "%s: superfluous argument '%s'; usage: divvy %s [options] %s",
-                       verb->name, cli->arguments[verb->most], verb->name, verb->arguments);
+        return dv_fail(DV_BAD_PARAMETER,
+                       "%s: superfluous argument '%s'; usage: divvy %s [options] %s", verb->name,
+                       cli->arguments[verb->most], verb->name, verb->arguments);
     return DV_OK;
 }
 
@@ -191,8 +192,7 @@ dv_status dv_cli_integer(const dv_cli *cli, dv_option_id id, int64_t low, int64_
     const char *value = dv_cli_value(cli, id);
     *out = preset;
     if (value && !dv_parse_integer(value, low, high, out))
-        return dv_fail(DV_BAD_PARAMETER,
-                       "%s: --%s '%s': must be a whole number from %lld to %lld",
+        return dv_fail(DV_BAD_PARAMETER, "%s: --%s '%s': must be a whole number from %lld to %lld",
                        dv_verbs[cli->verb].name, dv_options[id].name, value, (long long)low,
                        (long long)high);
     return DV_OK;

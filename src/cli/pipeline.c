@@ -128,8 +128,8 @@ static dv_status cost_model(const dv_cli *cli, const dv_cost_model **out)
     const dv_cost_model *model;
     for (size_t i = 0; (model = dv_cost_model_at(i)); i++)
         dv_text_append(&known, "%s%s", i ? ", " : "", model->name);
-    dv_status status = dv_fail(DV_BAD_PARAMETER, "--cost-model '%s': there are %s", name,
-                               dv_text_string(&known));
+    dv_status status =
+        dv_fail(DV_BAD_PARAMETER, "--cost-model '%s': there are %s", name, dv_text_string(&known));
     dv_text_free(&known);
     return status;
 }
@@ -137,8 +137,7 @@ static dv_status cost_model(const dv_cli *cli, const dv_cost_model **out)
 /* A problem file brings its own costs. */
 static dv_status refuse_platform(const dv_cli *cli, const dv_session *session)
 {
-    static const dv_option_id ids[] = {DV_OPTION_PLATFORM, DV_OPTION_TARGETS,
-                                       DV_OPTION_COST_MODEL};
+    static const dv_option_id ids[] = {DV_OPTION_PLATFORM, DV_OPTION_TARGETS, DV_OPTION_COST_MODEL};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (dv_cli_has(cli, ids[i]))
             return dv_fail(DV_BAD_PARAMETER,
@@ -162,9 +161,8 @@ dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *s
     const dv_cost_model *model;
     DV_TRY(cost_model(cli, &model));
     DV_TRY(open_platform(cli, platform, session));
-    DV_TRY(dv_within(
-        dv_problem_build(session->graph, session->platform, model, &session->problem), "%s",
-        session->model));
+    DV_TRY(dv_within(dv_problem_build(session->graph, session->platform, model, &session->problem),
+                     "%s", session->model));
     return apply_pins(cli, session->problem);
 }
 

@@ -9,9 +9,9 @@
 
 /* What the verbs work on; each part NULL until it is made. Owns all of it. */
 typedef struct dv_session {
-    const char *model;   /* as on the command line */
-    dv_graph *source;    /* as the file has it; NULL for a problem file */
-    dv_graph *graph;     /* lowered, with units; NULL for a problem file */
+    const char *model;     /* as on the command line */
+    dv_graph *source;      /* as the file has it; NULL for a problem file */
+    dv_graph *graph;       /* lowered, with units; NULL for a problem file */
     dv_platform *platform; /* NULL for a problem file */
     dv_problem *problem;
     dv_plan *plan;
@@ -27,8 +27,7 @@ DV_MUST_USE dv_status dv_session_load(const dv_cli *cli, const char *model, bool
 
 /* Opens the platform (a name or file; restricted by --targets) and builds the problem, pins
    applied. Nothing is left to do for a problem file but the pins. */
-DV_MUST_USE dv_status dv_session_pose(const dv_cli *cli, const char *platform,
-                                      dv_session *session);
+DV_MUST_USE dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *session);
 
 /* The platform that the command line asks for, or the verb's default. */
 const char *dv_session_platform(const dv_cli *cli);

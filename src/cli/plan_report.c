@@ -14,7 +14,8 @@ const char *dv_plan_proof(const dv_plan *plan, char *text, size_t size)
     if (plan->outcome == DV_OUTCOME_OPTIMAL)
         snprintf(text, size, "proven optimal%s%s%s", *scope ? " (" : "", scope, *scope ? ")" : "");
     else if (isfinite(gap))
-        snprintf(text, size, "at most %.2g %% above the optimum", 100 * gap / (1 - fmin(gap, 0.99)));
+        snprintf(text, size, "at most %.2g %% above the optimum",
+                 100 * gap / (1 - fmin(gap, 0.99)));
     else
         snprintf(text, size, "no proof");
     return text;
@@ -29,9 +30,8 @@ static void print_costs(const dv_cli *cli, const dv_session *session, dv_text *o
     dv_text_append(out, " on %s: ", dv_session_platform_name(session));
     dv_styled(out, cli->colour, DV_STYLE_BOLD, "%s", dv_format_us(a, cost->total_us));
     dv_text_append(out, ", ");
-    dv_styled(out, cli->colour,
-              plan->outcome == DV_OUTCOME_OPTIMAL ? DV_STYLE_GOOD : DV_STYLE_WARN, "%s",
-              dv_plan_proof(plan, proof, sizeof proof));
+    dv_styled(out, cli->colour, plan->outcome == DV_OUTCOME_OPTIMAL ? DV_STYLE_GOOD : DV_STYLE_WARN,
+              "%s", dv_plan_proof(plan, proof, sizeof proof));
     dv_text_append(out, "\n  %s%s%s, %.3g ms; lower bound %s\n", plan->strategy,
                    *plan->proved_by ? ", proved by " : "", plan->proved_by, plan->solve_ms,
                    isfinite(plan->bound_us) ? dv_format_us(a, plan->bound_us) : "none");
@@ -85,8 +85,7 @@ static void json_costs(const dv_plan *plan, dv_json_writer *json)
     dv_json_put_number(json, "moved_bytes", cost ? cost->moved_bytes : NAN);
 }
 
-static void json_segment(const dv_session *session, const dv_segment *segment,
-                         dv_json_writer *json)
+static void json_segment(const dv_session *session, const dv_segment *segment, dv_json_writer *json)
 {
     const dv_plan *plan = session->plan;
     const dv_problem *problem = session->problem;

@@ -11,6 +11,10 @@ DV_MUST_USE dv_status dv_plan_print(const dv_cli *cli, const dv_session *session
 DV_MUST_USE dv_status dv_plan_print_json(const dv_session *session, const char *strategy,
                                          dv_objective objective, dv_text *out);
 
+/* The table of `compare`: every strategy on one model and platform. */
+DV_MUST_USE dv_status dv_compare_print(const dv_cli *cli, const char *model, const char *platform,
+                                       dv_text *out);
+
 /* "proven optimal (given order)", "at most 1.2 % above the optimum", "no proof" into text. */
 const char *dv_plan_proof(const dv_plan *plan, char *text, size_t size);
 

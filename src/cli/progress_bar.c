@@ -1,4 +1,5 @@
-/* progress_bar.c - redrawn at most ten times a second, on standard error, and only on a terminal. */
+/* progress_bar.c - redrawn at most ten times a second, on standard error, and only on a terminal.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

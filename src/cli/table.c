@@ -1,5 +1,5 @@
-/* table.c - collects cells, then pads each column to its widest. Width is counted in characters, not
-   bytes; names from files are escaped on the way in. */
+/* table.c - collects cells, then pads each column to its widest. Width is counted in characters,
+   not bytes; names from files are escaped on the way in. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,7 +113,8 @@ static size_t width_of(const char *text)
 
 void dv_styled(dv_text *out, bool colour, dv_style style, const char *format, ...)
 {
-    static const char *const code[] = {"", "\033[1m", "\033[2m", "\033[32m", "\033[33m", "\033[31m"};
+    static const char *const code[] = {"",         "\033[1m",  "\033[2m",
+                                       "\033[32m", "\033[33m", "\033[31m"};
     char line[1024];
     va_list list;
     va_start(list, format);

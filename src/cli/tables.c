@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 const dv_verb dv_verbs[DV_VERB_COUNT] = {
-#define VERB(id, name, arguments, least, most, summary)                                            \
+#define VERB(id, name, arguments, least, most, summary) \
     [DV_VERB_##id] = {#name, arguments, summary, least, most, dv_cmd_##name},
 #include "cli/verbs.def"
 #undef VERB
@@ -15,7 +15,7 @@ const dv_verb dv_verbs[DV_VERB_COUNT] = {
 #define ON_ALL   ((1u << DV_VERB_COUNT) - 1)
 
 const dv_option dv_options[DV_OPTION_COUNT] = {
-#define OPTION(id, name, letter, argument, many, verbs, summary)                                   \
+#define OPTION(id, name, letter, argument, many, verbs, summary) \
     [DV_OPTION_##id] = {name, letter, argument, many, verbs, summary},
 #include "cli/options.def"
 #undef OPTION
