@@ -81,7 +81,15 @@ dv_tensor_id dv_view(dv_network *net, dv_tensor_id x, const int64_t *dims, size_
 dv_tensor_id dv_permute(dv_network *net, dv_tensor_id x, const uint8_t *perm, uint8_t rank);
 dv_tensor_id dv_flatten(dv_network *net, dv_tensor_id x); /* [N, the rest] */
 dv_tensor_id dv_slice(dv_network *net, dv_tensor_id x, int64_t axis, int64_t begin, int64_t end);
+dv_tensor_id dv_stride(dv_network *net, dv_tensor_id x, int64_t axis, int64_t begin, int64_t step);
 dv_tensor_id dv_cast(dv_network *net, dv_tensor_id x, dv_dtype dtype);
+
+/* Bilinear to height x width, pixel centres at halves (torch's align_corners = false). */
+dv_tensor_id dv_upsample(dv_network *net, dv_tensor_id x, int64_t height, int64_t width);
+dv_tensor_id dv_upsample_nearest(dv_network *net, dv_tensor_id x, int64_t factor);
+
+/* Transposed 2-D convolution with bias, kernel = stride. */
+dv_tensor_id dv_up_conv2d(dv_network *net, dv_tensor_id x, int64_t channels, int64_t kernel);
 
 /* A trained table of rows looked up by integer ids: ids' shape + [width]. */
 dv_tensor_id dv_embedding(dv_network *net, dv_tensor_id ids, int64_t rows, int64_t width);
@@ -90,6 +98,10 @@ dv_tensor_id dv_embedding(dv_network *net, dv_tensor_id ids, int64_t rows, int64
 dv_tensor_id dv_weight(dv_network *net, const char *name, const int64_t *dims, size_t rank,
                        double scale, double shift);
 dv_tensor_id dv_scalar(dv_network *net, double value);
+
+/* A constant of the given elements (I64 or BOOL), copied. */
+dv_tensor_id dv_known(dv_network *net, const char *name, dv_dtype dtype, const void *elements,
+                      const int64_t *dims, size_t rank);
 
 /* Reads "key=N" settings separated by ',' from options (may be NULL): the value of key, or preset.
    Sets the network's status on a value outside [low, high]. */
