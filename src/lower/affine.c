@@ -1,0 +1,271 @@
+/* affine.c - what scales and shifts channels by constants goes into the weights before it.
+
+   y = scale[c] * (W * x + b)[c] + shift[c]: batch norm (Ioffe and Szegedy 2015, section 3.1), and
+   multiplication, division, addition and subtraction by constants, behind a convolution or linear
+   layer that nobody else reads. Weights of their own memory are computed anew (in double, rounded
+   once); weights that are computed from a seed or a value stay so where the scale is the same for
+   every channel. One walk; O(operators + edges + elements of the weights changed). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lower/canon.h"
+#include "lower/passes.h"
+
+/* Larger weights are left alone: a separate multiplication costs less than this much memory. */
+enum { MOST_WEIGHTS = 1 << 27 };
+
+/* Per channel, in one allocation. */
+typedef struct affine {
+    size_t channels;
+    double *scale, *shift;
+} affine;
+
+static dv_status affine_create(size_t channels, affine *a)
+{
+    a->channels = channels;
+    a->scale = calloc(2 * channels + 1, sizeof *a->scale);
+    if (!a->scale)
+        return dv_fail(DV_NO_MEMORY, "out of memory while folding weights");
+    a->shift = a->scale + channels;
+    for (size_t c = 0; c < channels; c++)
+        a->scale[c] = 1;
+    return DV_OK;
+}
+
+/* A constant f32 tensor as one number a channel; one element counts for all channels. */
+static bool read_channels(const dv_tensor *tensor, size_t channels, double *out)
+{
+    size_t count;
+    if (tensor->role != DV_ROLE_CONSTANT || tensor->dtype != DV_DTYPE_F32 ||
+        !dv_shape_elements(&tensor->shape, &count) || (count != 1 && count != channels))
+        return false;
+    for (size_t c = 0; c < channels; c++) {
+        float value;
+        (void)dv_tensor_read_f32(tensor, count == 1 ? 0 : c, 1, &value);
+        out[c] = (double)value;
+    }
+    return true;
+}
+
+/* Does the constant, broadcast to y, vary along the channel axis only? */
+static bool is_per_channel(const dv_shape *constant, const dv_shape *y, int axis)
+{
+    int lead = y->rank - constant->rank;
+    for (int d = 0; d < constant->rank; d++)
+        if (constant->dim[d] != 1 && d + lead != axis)
+            return false;
+    return lead >= 0;
+}
+
+static bool read_batch_norm(const dv_graph *graph, const dv_op *op, affine *a)
+{
+    double *p = calloc(3 * a->channels + 1, sizeof *p), *mean = p + a->channels,
+           *variance = mean + a->channels;
+    bool ok = p && read_channels(&graph->tensors[op->inputs[1]], a->channels, a->scale) &&
+              read_channels(&graph->tensors[op->inputs[2]], a->channels, p) &&
+              read_channels(&graph->tensors[op->inputs[3]], a->channels, mean) &&
+              read_channels(&graph->tensors[op->inputs[4]], a->channels, variance);
+    for (size_t c = 0; ok && c < a->channels; c++) {
+        a->scale[c] /= sqrt(variance[c] + op->params.norm.eps);
+        a->shift[c] = p[c] - mean[c] * a->scale[c];
+        ok = isfinite(a->scale[c]) && isfinite(a->shift[c]);
+    }
+    free(p);
+    return ok;
+}
+
+static bool read_arithmetic(const dv_graph *graph, const dv_op *op, affine *a)
+{
+    const dv_tensor *constant = &graph->tensors[op->inputs[1]];
+    bool scales = op->kind == DV_OP_MUL || op->kind == DV_OP_DIV, ok = true;
+    if (!read_channels(constant, a->channels, scales ? a->scale : a->shift))
+        return false;
+    for (size_t c = 0; ok && c < a->channels; c++) {
+        if (op->kind == DV_OP_DIV)
+            a->scale[c] = 1 / a->scale[c];
+        if (op->kind == DV_OP_SUB)
+            a->shift[c] = -a->shift[c];
+        ok = isfinite(a->scale[c]) && isfinite(a->shift[c]);
+    }
+    return ok;
+}
+
+/* The axis of y that `before` makes channels along. */
+static int channel_axis(const dv_op *before, const dv_shape *y)
+{
+    return before->kind == DV_OP_CONVOLUTION ? 1 : y->rank - 1;
+}
+
+/* Can op be folded into before, by the shapes alone? */
+static bool fits(const dv_graph *graph, const dv_op *op, const dv_op *before)
+{
+    const dv_shape *y = &graph->tensors[op->outputs[0]].shape;
+    if (!dv_shape_equal(&graph->tensors[op->inputs[0]].shape, y))
+        return false;
+    int axis = channel_axis(before, y);
+    if (op->kind == DV_OP_BATCH_NORM)
+        return axis == 1;
+    return is_per_channel(&graph->tensors[op->inputs[1]].shape, y, axis);
+}
+
+/* Which channel the i-th element of a weight belongs to: (i / inner) % middle, plus the group. */
+typedef struct weight_layout {
+    size_t inner, middle, per_group; /* per_group: elements of a group; 0 without groups */
+} weight_layout;
+
+static weight_layout layout_of(const dv_op *before, const dv_shape *w)
+{
+    weight_layout layout = {.inner = 1, .middle = (size_t)w->dim[0]};
+    if (before->kind == DV_OP_LINEAR && before->params.linear.weight_kn) {
+        layout.middle = (size_t)w->dim[1];
+        return layout;
+    }
+    bool transposed = before->kind == DV_OP_CONVOLUTION && before->params.conv.transposed;
+    for (uint8_t d = transposed ? 2 : 1; d < w->rank; d++)
+        layout.inner *= (size_t)w->dim[d];
+    if (transposed) {
+        layout.middle = (size_t)w->dim[1];
+        layout.per_group =
+            (size_t)(w->dim[0] / before->params.conv.groups) * layout.middle * layout.inner;
+    }
+    return layout;
+}
+
+static size_t channel_of(const weight_layout *layout, size_t i)
+{
+    size_t channel = i / layout->inner % layout->middle;
+    return layout->per_group ? i / layout->per_group * layout->middle + channel : channel;
+}
+
+static bool is_uniform(const affine *a)
+{
+    for (size_t c = 1; c < a->channels; c++)
+        if (a->scale[c] != a->scale[0])
+            return false;
+    return a->channels > 0;
+}
+
+/* The weight times scale; *id stays where that is all ones. */
+static dv_status scale_weight(dv_rewrite *rewrite, const dv_op *before, const affine *a,
+                              dv_tensor_id *id)
+{
+    dv_tensor weight = *dv_rewrite_at(rewrite, *id);
+    bool uniform = is_uniform(a);
+    if (uniform && a->scale[0] == 1)
+        return DV_OK;
+    if (uniform && weight.data.storage != DV_STORAGE_BUFFER) {
+        dv_data data = weight.data;
+        data.scale *= a->scale[0];
+        data.shift = (double)(float)(data.shift * a->scale[0]);
+        return dv_rewrite_constant(rewrite, weight.name, "folded", weight.dtype, &weight.shape,
+                                   &data, id);
+    }
+    size_t count, bytes;
+    if (!dv_shape_elements(&weight.shape, &count) || !dv_mul_size(count, sizeof(float), &bytes))
+        return dv_fail(DV_INTERNAL, "a weight of unknown shape");
+    dv_data data = {.storage = DV_STORAGE_BUFFER, .buffer = dv_buffer_create(bytes)};
+    if (!data.buffer)
+        return dv_fail(DV_NO_MEMORY, "out of memory while folding '%s'", weight.name);
+    float *values = (float *)(void *)dv_buffer_writable(data.buffer);
+    (void)dv_tensor_read_f32(&weight, 0, count, values);
+    weight_layout layout = layout_of(before, &weight.shape);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)((double)values[i] * a->scale[channel_of(&layout, i)]);
+    dv_status status =
+        dv_rewrite_constant(rewrite, weight.name, "folded", weight.dtype, &weight.shape, &data, id);
+    dv_buffer_release(data.buffer);
+    return status;
+}
+
+/* The bias times scale plus shift; *id may be DV_NONE. */
+static dv_status scale_bias(dv_rewrite *rewrite, const char *weight_name, const affine *a,
+                            dv_tensor_id *id)
+{
+    float *values = calloc(a->channels + 1, sizeof *values);
+    if (!values)
+        return dv_fail(DV_NO_MEMORY, "out of memory while folding a bias");
+    const char *base = weight_name;
+    if (*id != DV_NONE) {
+        (void)dv_tensor_read_f32(dv_rewrite_at(rewrite, *id), 0, a->channels, values);
+        base = dv_rewrite_at(rewrite, *id)->name;
+    }
+    for (size_t c = 0; c < a->channels; c++)
+        values[c] = (float)((double)values[c] * a->scale[c] + a->shift[c]);
+    dv_shape shape = {.rank = 1, .dim = {(int64_t)a->channels}};
+    dv_status status =
+        dv_rewrite_floats(rewrite, base, *id == DV_NONE ? "bias" : "folded", &shape, values, id);
+    free(values);
+    return status;
+}
+
+/* Can the weights of this operator of the new graph be changed? */
+static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before)
+{
+    if (before->kind != DV_OP_CONVOLUTION &&
+        (before->kind != DV_OP_LINEAR || before->params.linear.alpha != 1 ||
+         before->params.linear.beta != 1 || before->params.linear.input_transposed))
+        return false;
+    const dv_tensor *weight = dv_rewrite_at(rewrite, before->inputs[1]);
+    const dv_tensor *bias = before->input_count > 2 && before->inputs[2] != DV_NONE
+                                ? dv_rewrite_at(rewrite, before->inputs[2])
+                                : NULL;
+    size_t count;
+    return weight->role == DV_ROLE_CONSTANT && weight->dtype == DV_DTYPE_F32 &&
+           dv_shape_elements(&weight->shape, &count) && count <= MOST_WEIGHTS &&
+           (!bias || (bias->role == DV_ROLE_CONSTANT && bias->dtype == DV_DTYPE_F32 &&
+                      bias->shape.rank == 1));
+}
+
+static dv_status fold_into(dv_rewrite *rewrite, const dv_op *op, const dv_op *before,
+                           const affine *a)
+{
+    dv_op made = *before;
+    dv_tensor_id output, inputs[3] = {before->inputs[0], before->inputs[1],
+                                      before->input_count > 2 ? before->inputs[2] : DV_NONE};
+    const char *weight_name = dv_rewrite_at(rewrite, inputs[1])->name;
+    DV_TRY(scale_weight(rewrite, before, a, &inputs[1]));
+    DV_TRY(scale_bias(rewrite, weight_name, a, &inputs[2]));
+    DV_TRY(dv_rewrite_tensor(rewrite, op->outputs[0], &output));
+    made.inputs = inputs;
+    made.input_count = 3;
+    made.outputs = &output;
+    made.output_count = 1;
+    rewrite->changed = true;
+    return dv_rewrite_add_op(rewrite, &made); /* still named after the layer, as the source does */
+}
+
+static dv_status fold_affine(dv_rewrite *rewrite, const dv_op *op, bool *done)
+{
+    const dv_graph *graph = rewrite->from;
+    dv_tensor_id input;
+    if (dv_graph_readers(graph, op->inputs[0]) != 1)
+        return DV_OK;
+    DV_TRY(dv_rewrite_tensor(rewrite, op->inputs[0], &input));
+    const dv_op *before = dv_rewrite_producer(rewrite, input);
+    if (!before || !has_foldable_weights(rewrite, before) || !fits(graph, op, before))
+        return DV_OK;
+    dv_op copy = *before; /* the row may move while tensors and operators are added */
+    const dv_shape *y = &graph->tensors[op->outputs[0]].shape;
+    affine a = {0};
+    DV_TRY(affine_create((size_t)y->dim[channel_axis(&copy, y)], &a));
+    dv_status status = DV_OK;
+    if (op->kind == DV_OP_BATCH_NORM ? read_batch_norm(graph, op, &a)
+                                     : read_arithmetic(graph, op, &a)) {
+        *done = true;
+        status = fold_into(rewrite, op, &copy, &a);
+    }
+    free(a.scale);
+    return status;
+}
+
+static const dv_canon_rule rules[DV_OP_COUNT] = {
+    [DV_OP_BATCH_NORM] = fold_affine, [DV_OP_MUL] = fold_affine, [DV_OP_DIV] = fold_affine,
+    [DV_OP_ADD] = fold_affine,        [DV_OP_SUB] = fold_affine,
+};
+
+dv_status dv_pass_affine(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)
+{
+    (void)options;
+    return dv_canon_run(graph, rules, out);
+}

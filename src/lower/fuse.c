@@ -1,0 +1,132 @@
+/* fuse.c - placement units: what is placed as one.
+
+   A unit is a head and what is computed on the head's result in passing. An operator joins the unit
+   of the operator that makes its only non-constant input if nobody else reads that input, it is no
+   graph output, and the operator is
+     - free: another view of the same bytes; or
+     - the unit's first activation, and the head is of a kind into whose kernels backends fuse one
+       (convolution, matrix product, batch norm, arithmetic, pooling).
+   A residual addition with its activation is a unit by itself, because two units feed it. Larger
+   units would forbid placements that pay off; smaller ones would offer placements that tear apart
+   what every backend runs as one kernel.
+
+   Since a follower reads nothing but its unit and constants, every unit has its inputs at its head,
+   and the graph of units has no cycle. One walk; O(operators + edges). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lower/passes.h"
+#include "lower/rewrite.h"
+
+static bool is_activation(dv_op_kind kind)
+{
+    switch (kind) {
+    case DV_OP_RELU:
+    case DV_OP_CLAMP:
+    case DV_OP_SIGMOID:
+    case DV_OP_TANH:
+    case DV_OP_GELU:
+    case DV_OP_SILU:
+    case DV_OP_HARDSWISH:
+    case DV_OP_HARDSIGMOID:
+    case DV_OP_ELU:
+    case DV_OP_LEAKY_RELU:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool takes_activation(dv_op_kind kind)
+{
+    switch (kind) {
+    case DV_OP_CONVOLUTION:
+    case DV_OP_LINEAR:
+    case DV_OP_MATMUL:
+    case DV_OP_BATCH_NORM:
+    case DV_OP_GROUP_NORM:
+    case DV_OP_ADD:
+    case DV_OP_SUB:
+    case DV_OP_MUL:
+    case DV_OP_DIV:
+    case DV_OP_MAX_POOL:
+    case DV_OP_AVG_POOL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_free(dv_op_kind kind)
+{
+    return dv_op_info_of(kind)->family == DV_FAMILY_VIEW;
+}
+
+/* The only input that is no constant, or DV_NONE if there is none or more than one. */
+static dv_tensor_id only_activation(const dv_graph *graph, const dv_op *op)
+{
+    dv_tensor_id only = DV_NONE;
+    for (uint32_t i = 0; i < op->input_count; i++) {
+        dv_tensor_id t = op->inputs[i];
+        if (t == DV_NONE || graph->tensors[t].role == DV_ROLE_CONSTANT || t == only)
+            continue;
+        if (only != DV_NONE)
+            return DV_NONE;
+        only = t;
+    }
+    return only;
+}
+
+typedef struct group {
+    dv_op_kind head;
+    bool has_activation;
+} group;
+
+/* The unit that op joins, or DV_NONE. */
+static dv_unit_id joined(const dv_graph *graph, const dv_op *op, const dv_unit_id *unit_of,
+                         const group *groups)
+{
+    if (!is_free(op->kind) && !is_activation(op->kind))
+        return DV_NONE;
+    dv_tensor_id input = only_activation(graph, op);
+    if (input == DV_NONE || graph->producer[input] == DV_NONE ||
+        dv_graph_readers(graph, input) != 1)
+        return DV_NONE;
+    dv_unit_id unit = unit_of[graph->producer[input]];
+    if (is_free(op->kind))
+        return unit;
+    return takes_activation(groups[unit].head) && !groups[unit].has_activation ? unit : DV_NONE;
+}
+
+dv_status dv_pass_fuse(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)
+{
+    (void)options;
+    size_t count = (size_t)graph->op_count + 1;
+    dv_unit_id *unit_of = malloc(count * sizeof *unit_of);
+    group *groups = calloc(count, sizeof *groups);
+    dv_status status =
+        unit_of && groups ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory while fusing");
+    uint32_t units = 0;
+    dv_rewrite rewrite = {0};
+    if (status == DV_OK)
+        status = dv_rewrite_begin(&rewrite, graph);
+    if (status != DV_OK)
+        goto done;
+    for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++) {
+        const dv_op *op = &graph->ops[o];
+        unit_of[o] = joined(graph, op, unit_of, groups);
+        if (unit_of[o] == DV_NONE) {
+            groups[units].head = op->kind;
+            unit_of[o] = units++;
+        }
+        groups[unit_of[o]].has_activation |= is_activation(op->kind);
+        status = dv_rewrite_copy(&rewrite, op);
+    }
+    if (status == DV_OK)
+        status = dv_graph_set_units(rewrite.to, unit_of, units);
+    status = dv_rewrite_end_as_is(&rewrite, status, out);
+done:
+    free(unit_of);
+    free(groups);
+    return status;
+}
