@@ -62,6 +62,15 @@ static dv_status load_with(const dv_loader *loader, const char *path, dv_buffer 
     return DV_OK;
 }
 
+/* Puts the file in front of a message that does not begin with it already. */
+static dv_status within_file(dv_status status, const char *path)
+{
+    size_t length = strlen(path);
+    if (strncmp(dv_message(), path, length) == 0 && dv_message()[length] == ':')
+        return status;
+    return dv_within(status, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
+}
+
 dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **out)
 {
     dv_buffer *buffer;
@@ -71,5 +80,5 @@ dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **o
                        : !loader                   ? unknown_format()
                                                    : load_with(loader, path, buffer, options, out);
     dv_buffer_release(buffer);
-    return dv_within(status, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
+    return within_file(status, path);
 }

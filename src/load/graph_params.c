@@ -1,0 +1,224 @@
+#include "load/graph_params.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+static const char *const auto_pads[] = {"explicit", "same_upper", "same_lower", "valid", NULL};
+static const char *const pad_modes[] = {"constant", "reflect", "edge", NULL};
+static const char *const coordinates[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
+                                          "asymmetric", NULL};
+static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil",
+                                      NULL};
+
+#define FLAG(s, m)                                       \
+    {                                                    \
+#m, DV_FIELD_FLAG, offsetof(s, m), 0, 0, 0, NULL \
+    }
+#define INTEGER(s, m, a)                                    \
+    {                                                       \
+#m, DV_FIELD_INTEGER, offsetof(s, m), 0, 0, a, NULL \
+    }
+#define NUMBER(s, m, a)                                    \
+    {                                                      \
+#m, DV_FIELD_NUMBER, offsetof(s, m), 0, 0, a, NULL \
+    }
+#define CHOICE(s, m, n)                                 \
+    {                                                   \
+#m, DV_FIELD_CHOICE, offsetof(s, m), 0, 0, 0, n \
+    }
+#define DTYPE(s, m)                                       \
+    {                                                     \
+#m, DV_FIELD_DTYPE, offsetof(s, m), 0, 0, 0, NULL \
+    }
+#define SHAPE(s, m)                                       \
+    {                                                     \
+#m, DV_FIELD_SHAPE, offsetof(s, m), 0, 0, 0, NULL \
+    }
+#define LIST(s, m, c, n, a)                                           \
+    {                                                                 \
+#m, DV_FIELD_LIST, offsetof(s, m), offsetof(s, c), n, a, NULL \
+    }
+#define BYTES(s, m, c, n)                                              \
+    {                                                                  \
+#m, DV_FIELD_BYTES, offsetof(s, m), offsetof(s, c), n, 0, NULL \
+    }
+#define SIZES(s, m)                                                        \
+    {                                                                      \
+#m, DV_FIELD_SIZES, offsetof(s, m), offsetof(s, count), 0, 0, NULL \
+    }
+#define END                                   \
+    {                                         \
+        NULL, DV_FIELD_FLAG, 0, 0, 0, 0, NULL \
+    }
+
+static const dv_field none_fields[] = {END};
+static const dv_field conv_fields[] = {
+    FLAG(dv_conv_params, transposed),
+    CHOICE(dv_conv_params, auto_pad, auto_pads),
+    INTEGER(dv_conv_params, groups, 1),
+    LIST(dv_conv_params, stride, spatial, DV_MAX_SPATIAL, 1),
+    LIST(dv_conv_params, dilation, spatial, DV_MAX_SPATIAL, 1),
+    LIST(dv_conv_params, pad_begin, spatial, DV_MAX_SPATIAL, 0),
+    LIST(dv_conv_params, pad_end, spatial, DV_MAX_SPATIAL, 0),
+    LIST(dv_conv_params, output_padding, spatial, DV_MAX_SPATIAL, 0),
+    LIST(dv_conv_params, output_shape, spatial, DV_MAX_SPATIAL, 0),
+    END,
+};
+static const dv_field pool_fields[] = {
+    LIST(dv_pool_params, kernel, spatial, DV_MAX_SPATIAL, 1),
+    LIST(dv_pool_params, stride, spatial, DV_MAX_SPATIAL, 1),
+    LIST(dv_pool_params, dilation, spatial, DV_MAX_SPATIAL, 1),
+    LIST(dv_pool_params, pad_begin, spatial, DV_MAX_SPATIAL, 0),
+    LIST(dv_pool_params, pad_end, spatial, DV_MAX_SPATIAL, 0),
+    CHOICE(dv_pool_params, auto_pad, auto_pads),
+    FLAG(dv_pool_params, ceil_mode),
+    FLAG(dv_pool_params, count_include_pad),
+    FLAG(dv_pool_params, global),
+    END,
+};
+static const dv_field linear_fields[] = {
+    FLAG(dv_linear_params, weight_kn),
+    FLAG(dv_linear_params, input_transposed),
+    NUMBER(dv_linear_params, alpha, 1),
+    NUMBER(dv_linear_params, beta, 1),
+    END,
+};
+static const dv_field norm_fields[] = {
+    NUMBER(dv_norm_params, eps, 1e-5),
+    INTEGER(dv_norm_params, axes, 0),
+    INTEGER(dv_norm_params, groups, 0),
+    END,
+};
+static const dv_field lrn_fields[] = {
+    INTEGER(dv_lrn_params, size, 5),
+    NUMBER(dv_lrn_params, alpha, 1e-4),
+    NUMBER(dv_lrn_params, beta, 0.75),
+    NUMBER(dv_lrn_params, bias, 1),
+    END,
+};
+static const dv_field flag_fields[] = {FLAG(dv_flag_params, on), END};
+static const dv_field scalar_fields[] = {
+    NUMBER(dv_scalar_params, alpha, 0),
+    NUMBER(dv_scalar_params, beta, 0),
+    END,
+};
+static const dv_field clamp_fields[] = {
+    NUMBER(dv_clamp_params, min, -INFINITY),
+    NUMBER(dv_clamp_params, max, INFINITY),
+    END,
+};
+static const dv_field reduce_fields[] = {
+    LIST(dv_reduce_params, axes, count, DV_MAX_RANK, 0),
+    FLAG(dv_reduce_params, keep_dims),
+    FLAG(dv_reduce_params, noop_when_empty),
+    END,
+};
+static const dv_field axes_fields[] = {LIST(dv_axes_params, axes, count, DV_MAX_RANK, 0), END};
+static const dv_field axis_fields[] = {
+    INTEGER(dv_axis_params, axis, 0),
+    FLAG(dv_axis_params, flatten_2d),
+    FLAG(dv_axis_params, exclusive),
+    FLAG(dv_axis_params, reverse),
+    END,
+};
+static const dv_field view_fields[] = {
+    SHAPE(dv_view_params, shape),
+    FLAG(dv_view_params, allow_zero),
+    END,
+};
+static const dv_field permute_fields[] = {
+    BYTES(dv_permute_params, perm, rank, DV_MAX_RANK),
+    END,
+};
+static const dv_field split_fields[] = {
+    INTEGER(dv_split_params, axis, 0),
+    SIZES(dv_split_params, sizes),
+    END,
+};
+static const dv_field slice_fields[] = {
+    LIST(dv_slice_params, axes, count, DV_MAX_RANK, 0),
+    LIST(dv_slice_params, begin, count, DV_MAX_RANK, 0),
+    LIST(dv_slice_params, end, count, DV_MAX_RANK, 0),
+    LIST(dv_slice_params, step, count, DV_MAX_RANK, 1),
+    END,
+};
+static const dv_field select_fields[] = {
+    INTEGER(dv_select_params, axis, 0),
+    INTEGER(dv_select_params, index, 0),
+    END,
+};
+static const dv_field pad_fields[] = {
+    CHOICE(dv_pad_params, mode, pad_modes),
+    LIST(dv_pad_params, begin, rank, DV_MAX_RANK, 0),
+    LIST(dv_pad_params, end, rank, DV_MAX_RANK, 0),
+    NUMBER(dv_pad_params, value, 0),
+    END,
+};
+static const dv_field resize_fields[] = {
+    CHOICE(dv_resize_params, coordinate, coordinates),
+    CHOICE(dv_resize_params, nearest, nearest),
+    NUMBER(dv_resize_params, scale_h, 0),
+    NUMBER(dv_resize_params, scale_w, 0),
+    END,
+};
+static const dv_field shuffle_fields[] = {
+    INTEGER(dv_shuffle_params, block, 1),
+    FLAG(dv_shuffle_params, dcr),
+    END,
+};
+static const dv_field tri_fields[] = {
+    INTEGER(dv_tri_params, diagonal, 0),
+    FLAG(dv_tri_params, upper),
+    END,
+};
+static const dv_field cast_fields[] = {DTYPE(dv_cast_params, dtype), END};
+static const dv_field full_fields[] = {
+    SHAPE(dv_full_params, shape),
+    DTYPE(dv_full_params, dtype),
+    NUMBER(dv_full_params, value, 0),
+    END,
+};
+
+const dv_field *dv_fields_of(dv_op_kind kind)
+{
+    static const dv_field *const rows[] = {
+#define OP(kind, name, family, least, most, params, shape, work) params##_fields,
+#include "core/ops.def"
+#undef OP
+    };
+    return rows[kind];
+}
+
+static void set_default(const dv_field *field, dv_op_params *params)
+{
+    char *at = (char *)params + field->offset;
+    int64_t whole = isfinite(field->absent) ? (int64_t)field->absent : 0;
+    switch (field->type) {
+    case DV_FIELD_INTEGER:
+        memcpy(at, &whole, sizeof whole);
+        break;
+    case DV_FIELD_NUMBER:
+        memcpy(at, &field->absent, sizeof field->absent);
+        break;
+    case DV_FIELD_SHAPE:
+        ((dv_shape *)(void *)at)->rank = DV_RANK_UNKNOWN;
+        break;
+    case DV_FIELD_LIST:
+        for (size_t i = 0; i < field->most; i++)
+            memcpy(at + i * sizeof whole, &whole, sizeof whole);
+        break;
+    case DV_FIELD_DTYPE:
+        *(dv_dtype *)(void *)at = DV_DTYPE_F32;
+        break;
+    default:
+        break; /* zero */
+    }
+}
+
+void dv_params_default(dv_op_kind kind, dv_op_params *params)
+{
+    memset(params, 0, sizeof *params);
+    for (const dv_field *field = dv_fields_of(kind); field->name; field++)
+        set_default(field, params);
+}

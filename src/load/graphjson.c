@@ -1,0 +1,497 @@
+/* graphjson.c - reads graph/1. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "load/base64.h"
+#include "load/graph_params.h"
+#include "load/graphjson.h"
+#include "load/load.h"
+#include "load/names.h"
+
+static const int64_t FAR = (int64_t)1 << 53; /* whole numbers are exact in JSON up to here */
+
+typedef struct reader {
+    dv_graph *graph;
+    dv_names ids;
+    dv_arena *arena;
+} reader;
+
+static dv_span span_of(const char *text)
+{
+    return (dv_span){(const uint8_t *)text, strlen(text)};
+}
+
+/* ---- tensors ---- */
+
+static dv_status read_shape(const dv_json_at *at, dv_shape *out)
+{
+    DV_TRY(dv_json_array(at));
+    if (dv_json_count(at) > DV_MAX_RANK)
+        return dv_json_fail(at, "at most %d dimensions are supported", DV_MAX_RANK);
+    *out = (dv_shape){0};
+    for (dv_json_at dim = dv_json_first(at); dv_json_present(&dim); dim = dv_json_next(&dim))
+        DV_TRY(dv_json_integer(&dim, 0, FAR, &out->dim[out->rank++]));
+    if (dv_json_count(at) != out->rank)
+        return dv_json_fail(at, "expected whole numbers");
+    return DV_OK;
+}
+
+static dv_status read_dtype(const dv_json_at *at, dv_dtype *out)
+{
+    const char *name;
+    DV_TRY(dv_json_string(at, &name));
+    if (!dv_dtype_from_name(name, out))
+        return dv_json_fail(at, "'%s' is no element type; f32, f16, i64, bool and the like are",
+                            name);
+    return DV_OK;
+}
+
+static dv_status read_role(const dv_json_at *at, dv_role *out)
+{
+    static const char *const names[] = {"activation", "input", "constant", "state"};
+    const char *name;
+    DV_TRY(dv_json_string(at, &name));
+    for (size_t i = 0; i < 4; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (dv_role)i;
+            return DV_OK;
+        }
+    }
+    return dv_json_fail(at, "'%s' is no role; input, constant, state and activation are", name);
+}
+
+/* One number of a list into its place. */
+static dv_status read_element(const dv_json_at *at, dv_dtype dtype, uint8_t *out)
+{
+    size_t width = dv_dtype_bytes(dtype);
+    int64_t whole = 0;
+    if (dv_dtype_is_float(dtype)) {
+        double value;
+        DV_TRY(dv_json_number(at, &value));
+        float single = (float)value;
+        uint32_t bits;
+        memcpy(&bits, &single, sizeof bits);
+        if (dtype == DV_DTYPE_F64) {
+            memcpy(out, &value, sizeof value);
+            return DV_OK;
+        }
+        if (dtype == DV_DTYPE_F16)
+            bits = dv_f32_to_f16(single);
+        if (dtype == DV_DTYPE_BF16) /* to nearest even */
+            bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+        memcpy(out, &bits, width);
+        return DV_OK;
+    }
+    int bits = (int)(8 * width);
+    bool is_signed = dtype == DV_DTYPE_I8 || dtype == DV_DTYPE_I16 || dtype == DV_DTYPE_I32 ||
+                     dtype == DV_DTYPE_I64;
+    int64_t high = dtype == DV_DTYPE_BOOL ? 1
+                   : bits == 64           ? FAR
+                                          : ((int64_t)1 << (is_signed ? bits - 1 : bits)) - 1;
+    DV_TRY(dv_json_integer(at, is_signed ? -high - (bits < 64) : 0, high, &whole));
+    memcpy(out, &whole, width);
+    return DV_OK;
+}
+
+static dv_status read_values(const dv_json_at *at, dv_dtype dtype, size_t elements, uint8_t *out)
+{
+    DV_TRY(dv_json_array(at));
+    if (dv_json_count(at) != elements)
+        return dv_json_fail(at, "%zu values where the shape needs %zu", dv_json_count(at),
+                            elements);
+    size_t width = dv_dtype_bytes(dtype), i = 0;
+    for (dv_json_at value = dv_json_first(at); i < elements; value = dv_json_next(&value))
+        DV_TRY(read_element(&value, dtype, out + width * i++));
+    return DV_OK;
+}
+
+/* Seeds have 64 bits, numbers in JSON 53: larger ones are written as text. */
+static dv_status read_seed(const dv_json_at *at, uint64_t *out)
+{
+    if (!dv_json_is_string(at)) {
+        int64_t value;
+        DV_TRY(dv_json_integer(at, 0, FAR, &value));
+        *out = (uint64_t)value;
+        return DV_OK;
+    }
+    const char *text;
+    DV_TRY(dv_json_string(at, &text));
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (errno || *end || *text < '0' || *text > '9')
+        return dv_json_fail(at, "expected a whole number of at most 64 bits");
+    return DV_OK;
+}
+
+static dv_status read_generated(const dv_json_at *at, dv_data *out)
+{
+    static const char *const keys[] = {"seed", "scale", "shift", NULL};
+    DV_TRY(dv_json_object(at));
+    DV_TRY(dv_json_only(at, keys));
+    dv_json_at seed = dv_json_member(at, "seed"), scale = dv_json_member(at, "scale"),
+               shift = dv_json_member(at, "shift");
+    out->storage = DV_STORAGE_GENERATED;
+    DV_TRY(read_seed(&seed, &out->seed));
+    DV_TRY(dv_json_number(&scale, &out->scale));
+    return dv_json_present(&shift) ? dv_json_number(&shift, &out->shift) : DV_OK;
+}
+
+/* Elements as numbers or base64; the length is known from the shape before memory is taken. */
+static dv_status read_bytes(const dv_json_at *at, const dv_json_at *values, dv_tensor *tensor)
+{
+    size_t elements, bytes;
+    const char *text = NULL;
+    dv_json_at packed = dv_json_member(at, "base64");
+    if (!dv_shape_elements(&tensor->shape, &elements) || !dv_tensor_bytes(tensor, &bytes))
+        return dv_json_fail(at, "its shape has more elements than memory can hold");
+    if (dv_json_present(&packed))
+        DV_TRY(dv_json_string(&packed, &text));
+    if (text && strlen(text) / 4 != bytes / 3 + (bytes % 3 != 0))
+        return dv_json_fail(&packed, "it is not the base64 of %zu bytes, which the shape needs",
+                            bytes);
+    if (!text && dv_json_count(values) != elements)
+        return dv_json_fail(values, "%zu values where the shape needs %zu", dv_json_count(values),
+                            elements);
+    tensor->data.storage = DV_STORAGE_BUFFER;
+    tensor->data.buffer = dv_buffer_create(bytes);
+    if (!tensor->data.buffer)
+        return dv_fail(DV_NO_MEMORY, "out of memory for %zu bytes", bytes);
+    uint8_t *out = dv_buffer_writable(tensor->data.buffer);
+    if (!text)
+        return read_values(values, tensor->dtype, elements, out);
+    return dv_base64_decode(text, out, bytes)
+               ? DV_OK
+               : dv_json_fail(&packed, "it is not the base64 of %zu bytes", bytes);
+}
+
+static dv_status read_fill(const dv_json_at *at, double *out)
+{
+    const char *text = "";
+    if (dv_json_is_string(at))
+        DV_TRY(dv_json_string(at, &text));
+    *out = -INFINITY;
+    return strcmp(text, "-inf") == 0 ? DV_OK : dv_json_number_or_inf(at, out);
+}
+
+static dv_status read_data(const dv_json_at *at, dv_tensor *tensor)
+{
+    dv_json_at values = dv_json_member(at, "values"), fill = dv_json_member(at, "fill"),
+               generated = dv_json_member(at, "generated"), packed = dv_json_member(at, "base64");
+    int given = dv_json_present(&values) + dv_json_present(&fill) + dv_json_present(&generated) +
+                dv_json_present(&packed);
+    if (tensor->role != DV_ROLE_CONSTANT)
+        return given == 0 ? DV_OK : dv_json_fail(at, "only a constant has elements");
+    if (given != 1)
+        return dv_json_fail(at, "a constant needs one of values, fill, generated and base64");
+    size_t bytes;
+    if (tensor->dtype == DV_DTYPE_NONE || tensor->dtype == DV_DTYPE_STRING)
+        return dv_json_fail(at, "a constant needs an element type of numbers");
+    if (!dv_tensor_bytes(tensor, &bytes))
+        return dv_json_fail(at, "a constant needs a shape that memory can hold");
+    if (dv_json_present(&fill)) {
+        tensor->data.storage = DV_STORAGE_FILL;
+        return read_fill(&fill, &tensor->data.shift);
+    }
+    if (dv_json_present(&generated)) {
+        if (tensor->dtype != DV_DTYPE_F32)
+            return dv_json_fail(&generated, "generated elements are f32");
+        return read_generated(&generated, &tensor->data);
+    }
+    return read_bytes(at, &values, tensor);
+}
+
+static dv_status read_tensor(reader *r, const dv_json_at *at)
+{
+    static const char *const keys[] = {"name", "role",      "dtype",  "shape", "values",
+                                       "fill", "generated", "base64", NULL};
+    DV_TRY(dv_json_object(at));
+    DV_TRY(dv_json_only(at, keys));
+    dv_json_at name = dv_json_member(at, "name"), role = dv_json_member(at, "role"),
+               dtype = dv_json_member(at, "dtype"), shape = dv_json_member(at, "shape");
+    dv_tensor tensor = {.shape = {.rank = DV_RANK_UNKNOWN}};
+    dv_tensor_id id;
+    DV_TRY(dv_json_string(&name, &tensor.name));
+    if (!*tensor.name || dv_names_find(&r->ids, span_of(tensor.name), DV_NONE) != DV_NONE)
+        return dv_json_fail(&name, *tensor.name ? "there is another tensor of this name"
+                                                : "a tensor needs a name");
+    if (dv_json_present(&role))
+        DV_TRY(read_role(&role, &tensor.role));
+    if (dv_json_present(&dtype))
+        DV_TRY(read_dtype(&dtype, &tensor.dtype));
+    if (dv_json_present(&shape))
+        DV_TRY(read_shape(&shape, &tensor.shape));
+    if (tensor.role != DV_ROLE_ACTIVATION && (!dv_json_present(&dtype) || !dv_json_present(&shape)))
+        return dv_json_fail(at, "it needs a dtype and a shape");
+    size_t bytes;
+    if (dv_shape_known(&tensor.shape) && !dv_tensor_bytes(&tensor, &bytes))
+        return dv_json_fail(&shape, "more elements than memory can hold");
+    dv_status status = read_data(at, &tensor);
+    if (status == DV_OK)
+        status = dv_graph_add_tensor(r->graph, &tensor, &id);
+    if (status == DV_OK)
+        status = dv_names_put(&r->ids, span_of(tensor.name), id);
+    dv_buffer_release(tensor.data.buffer);
+    return status;
+}
+
+/* ---- operators ---- */
+
+static dv_status read_choice(const dv_json_at *at, const char *const *names, int *out)
+{
+    const char *text;
+    DV_TRY(dv_json_string(at, &text));
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = i;
+            return DV_OK;
+        }
+    }
+    return dv_json_fail(at, "'%s' is not known here; the first choice is '%s'", text, names[0]);
+}
+
+/* Lists that belong together (begin, end, step ...) share one count. */
+static dv_status read_list(const dv_json_at *at, const dv_field *field, char *params, bool *counted)
+{
+    DV_TRY(dv_json_array(at));
+    size_t count = dv_json_count(at);
+    uint8_t *shared = (uint8_t *)params + field->count_offset;
+    if (count > field->most)
+        return dv_json_fail(at, "at most %zu numbers", field->most);
+    if (*counted && *shared != count)
+        return dv_json_fail(at, "%zu numbers where the lists beside it have %u", count, *shared);
+    *counted = true;
+    *shared = (uint8_t)count;
+    size_t i = 0;
+    for (dv_json_at item = dv_json_first(at); i < count; item = dv_json_next(&item), i++) {
+        int64_t value;
+        bool bytes = field->type == DV_FIELD_BYTES;
+        DV_TRY(dv_json_integer(&item, bytes ? 0 : -FAR, bytes ? (int64_t)count - 1 : FAR, &value));
+        if (bytes)
+            ((uint8_t *)params)[field->offset + i] = (uint8_t)value;
+        else
+            memcpy(params + field->offset + i * sizeof value, &value, sizeof value);
+    }
+    return DV_OK;
+}
+
+static dv_status read_sizes(reader *r, const dv_json_at *at, dv_split_params *split)
+{
+    DV_TRY(dv_json_array(at));
+    size_t count = dv_json_count(at), i = 0;
+    int64_t *sizes = dv_arena_array(r->arena, count, sizeof *sizes);
+    if (!sizes)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (dv_json_at item = dv_json_first(at); i < count; item = dv_json_next(&item))
+        DV_TRY(dv_json_integer(&item, 0, FAR, &sizes[i++]));
+    split->count = (uint32_t)count;
+    split->sizes = sizes;
+    return DV_OK;
+}
+
+static dv_status read_field(reader *r, const dv_json_at *at, const dv_field *field,
+                            dv_op_params *params, bool *counted)
+{
+    char *place = (char *)params + field->offset;
+    int choice = 0;
+    switch (field->type) {
+    case DV_FIELD_FLAG:
+        return dv_json_bool(at, (bool *)place);
+    case DV_FIELD_INTEGER:
+        return dv_json_integer(at, -FAR, FAR, (int64_t *)(void *)place);
+    case DV_FIELD_NUMBER:
+        return dv_json_number_or_inf(at, (double *)(void *)place);
+    case DV_FIELD_CHOICE:
+        DV_TRY(read_choice(at, field->names, &choice));
+        memcpy(place, &choice, sizeof choice); /* enums are ints to this compiler's ABI */
+        return DV_OK;
+    case DV_FIELD_DTYPE:
+        return read_dtype(at, (dv_dtype *)(void *)place);
+    case DV_FIELD_SHAPE:
+        return read_shape(at, (dv_shape *)(void *)place);
+    case DV_FIELD_LIST:
+    case DV_FIELD_BYTES:
+        return read_list(at, field, (char *)params, counted);
+    case DV_FIELD_SIZES:
+        return read_sizes(r, at, &params->split);
+    }
+    return DV_OK;
+}
+
+static dv_status read_params(reader *r, const dv_json_at *at, dv_op *op)
+{
+    enum { MOST_FIELDS = 16 };
+    const char *keys[MOST_FIELDS + 1] = {0};
+    bool counted = false;
+    dv_params_default(op->kind, &op->params);
+    if (!dv_json_present(at))
+        return DV_OK;
+    DV_TRY(dv_json_object(at));
+    const dv_field *fields = dv_fields_of(op->kind);
+    for (size_t i = 0; fields[i].name && i < MOST_FIELDS; i++)
+        keys[i] = fields[i].name;
+    DV_TRY(dv_json_only(at, keys));
+    for (const dv_field *field = fields; field->name; field++) {
+        dv_json_at value = dv_json_member(at, field->name);
+        if (dv_json_present(&value))
+            DV_TRY(read_field(r, &value, field, &op->params, &counted));
+    }
+    return DV_OK;
+}
+
+/* Names of tensors; null is one left out; a name not listed under tensors is an activation. */
+static dv_status read_ids(reader *r, const dv_json_at *at, const dv_tensor_id **ids,
+                          uint32_t *count)
+{
+    DV_TRY(dv_json_array(at));
+    size_t most = dv_json_count(at), i = 0;
+    dv_tensor_id *list = dv_arena_array(r->arena, most, sizeof *list);
+    if (!list || most > UINT32_MAX)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (dv_json_at item = dv_json_first(at); i < most; item = dv_json_next(&item), i++) {
+        list[i] = DV_NONE;
+        if (!dv_json_present(&item))
+            continue;
+        dv_tensor tensor = {.shape = {.rank = DV_RANK_UNKNOWN}};
+        DV_TRY(dv_json_string(&item, &tensor.name));
+        list[i] = dv_names_find(&r->ids, span_of(tensor.name), DV_NONE);
+        if (list[i] != DV_NONE)
+            continue;
+        DV_TRY(dv_graph_add_tensor(r->graph, &tensor, &list[i]));
+        DV_TRY(dv_names_put(&r->ids, span_of(tensor.name), list[i]));
+    }
+    *ids = list;
+    *count = (uint32_t)most;
+    return DV_OK;
+}
+
+static dv_status optional_string(const dv_json_at *at, const char *key, const char *absent,
+                                 const char **out)
+{
+    dv_json_at value = dv_json_member(at, key);
+    *out = absent;
+    return dv_json_present(&value) ? dv_json_string(&value, out) : DV_OK;
+}
+
+static dv_status check_inputs(const dv_json_at *at, const dv_op *op)
+{
+    const dv_op_info *info = dv_op_info_of(op->kind);
+    for (uint32_t i = 0; i < info->least_inputs; i++)
+        if (i >= op->input_count || op->inputs[i] == DV_NONE)
+            return dv_json_fail(at, "%s needs %u inputs", info->name, info->least_inputs);
+    return op->output_count > 0 ? DV_OK : dv_json_fail(at, "an operator needs an output");
+}
+
+static dv_status read_operator(reader *r, const dv_json_at *at)
+{
+    static const char *const keys[] = {"name",   "kind",   "inputs", "outputs", "params",
+                                       "source", "handle", "reason", NULL};
+    DV_TRY(dv_json_object(at));
+    DV_TRY(dv_json_only(at, keys));
+    dv_json_at kind = dv_json_member(at, "kind"), inputs = dv_json_member(at, "inputs"),
+               outputs = dv_json_member(at, "outputs"), params = dv_json_member(at, "params"),
+               handle = dv_json_member(at, "handle");
+    dv_op op = {.debug_handle = r->graph->op_count};
+    const char *kind_name;
+    DV_TRY(dv_json_string(&kind, &kind_name));
+    op.kind = dv_op_kind_of(kind_name);
+    if (op.kind == DV_OP_COUNT)
+        return dv_json_fail(&kind, "'%s' is no kind of operator", kind_name);
+    DV_TRY(read_ids(r, &inputs, &op.inputs, &op.input_count));
+    DV_TRY(read_ids(r, &outputs, &op.outputs, &op.output_count));
+    DV_TRY(check_inputs(at, &op));
+    DV_TRY(read_params(r, &params, &op));
+    if (dv_json_present(&handle))
+        DV_TRY(dv_json_integer(&handle, -FAR, FAR, &op.debug_handle));
+    const char *first = op.outputs[0] == DV_NONE ? "" : r->graph->tensors[op.outputs[0]].name;
+    DV_TRY(optional_string(at, "name", first, &op.name));
+    DV_TRY(optional_string(at, "source", kind_name, &op.source_type));
+    DV_TRY(optional_string(at, "reason", NULL, &op.reason));
+    if ((op.kind == DV_OP_OPAQUE) != (op.reason != NULL))
+        return dv_json_fail(at, "an opaque operator, and no other, needs a reason");
+    dv_op_id id;
+    return dv_graph_add_op(r->graph, &op, &id);
+}
+
+static dv_status read_graph(reader *r, const dv_json_at *root)
+{
+    static const char *const keys[] = {"divvy",     "name",    "about", "tensors",
+                                       "operators", "outputs", NULL};
+    DV_TRY(dv_json_expect_noun(root, "graph/1"));
+    DV_TRY(dv_json_only(root, keys));
+    dv_json_at tensors = dv_json_member(root, "tensors"),
+               operators = dv_json_member(root, "operators"),
+               outputs = dv_json_member(root, "outputs");
+    const char *name, *about;
+    DV_TRY(optional_string(root, "name", "graph", &name));
+    DV_TRY(optional_string(root, "about", NULL, &about));
+    r->graph = dv_graph_create(name, "graph");
+    if (!r->graph)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    DV_TRY(dv_graph_set_about(r->graph, about));
+    DV_TRY(dv_json_array(&tensors));
+    for (dv_json_at item = dv_json_first(&tensors); item.node; item = dv_json_next(&item))
+        DV_TRY(read_tensor(r, &item));
+    DV_TRY(dv_json_array(&operators));
+    for (dv_json_at item = dv_json_first(&operators); item.node; item = dv_json_next(&item))
+        DV_TRY(read_operator(r, &item));
+    const dv_tensor_id *ids;
+    uint32_t count;
+    DV_TRY(read_ids(r, &outputs, &ids, &count));
+    if (count == 0)
+        return dv_json_fail(&outputs, "a graph needs an output");
+    for (uint32_t i = 0; i < count; i++) {
+        if (ids[i] == DV_NONE || r->graph->tensors[ids[i]].is_output)
+            return dv_json_fail(&outputs, "entry %u is null or listed twice", i);
+        DV_TRY(dv_graph_add_output(r->graph, ids[i]));
+    }
+    return dv_graph_finish(r->graph);
+}
+
+static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options *options,
+                      dv_graph **out)
+{
+    if (options && options->dim_count > 0)
+        return dv_fail(DV_BAD_PARAMETER, "--dim %s: a graph file has no open dimensions",
+                       options->dims[0].name);
+    const char *file = strcmp(path, "-") == 0 ? "standard input" : path;
+    dv_json *json = NULL;
+    reader r = {.arena = dv_arena_create()};
+    dv_status status = r.arena ? dv_json_parse(file, (const char *)dv_buffer_data(buffer),
+                                               dv_buffer_size(buffer), &json)
+                               : dv_fail(DV_NO_MEMORY, "out of memory");
+    if (status == DV_OK) {
+        dv_json_at root = dv_json_root(json, file);
+        status = read_graph(&r, &root);
+    }
+    if (status == DV_OK)
+        *out = r.graph;
+    else
+        dv_graph_destroy(r.graph);
+    dv_names_free(&r.ids);
+    dv_arena_destroy(r.arena);
+    dv_json_destroy(json);
+    return status;
+}
+
+/* JSON that names its noun near the start. */
+static bool recognise(const uint8_t *bytes, size_t size, const char *path)
+{
+    (void)path;
+    static const char noun[] = "\"graph/";
+    size_t near = size < 512 ? size : 512, i = 0;
+    while (i < near && strchr(" \t\r\n", bytes[i]) && bytes[i])
+        i++;
+    return i < near && bytes[i] == '{' && memmem(bytes + i, near - i, noun, sizeof noun - 1);
+}
+
+const dv_loader dv_loader_graphjson = {
+    .name = "graph",
+    .summary = "graph/1 JSON",
+    .extension = ".json",
+    .recognise = recognise,
+    .load = load,
+};
