@@ -77,23 +77,23 @@ static enum xnn_status create_average(const window *w, size_t channels, float lo
 }
 
 /* The library's average leaves padding out of the divisor; where the model counts it, the image
-   is padded by zeros first. Moves *input to the padded image. */
-static dv_status pad_first(dv_program *program, const dv_shape *x, window *w, dv_shape *padded,
-                           dv_value *input)
+   is padded by zeros first. Moves *input and *x to the padded image. */
+static dv_status pad_first(dv_program *program, dv_shape *x, window *w, dv_value *input)
 {
     dv_value image = DV_NONE;
     int64_t before[2] = {w->before[0], w->before[1]}, after[2] = {w->after[0], w->after[1]};
     size_t elements = 0;
-    *padded = *x;
+    dv_shape padded = *x;
     for (size_t i = 0; i < 2; i++) {
-        padded->dim[2 + i] += before[i] + after[i];
+        padded.dim[2 + i] += before[i] + after[i];
         w->before[i] = w->after[i] = 0;
     }
-    if (!dv_shape_elements(padded, &elements))
+    if (!dv_shape_elements(&padded, &elements))
         return dv_fail(DV_BAD_INPUT, "the padded image does not fit memory");
     DV_TRY(dv_program_scratch(program, elements * sizeof(float), &image));
     DV_TRY(dv_xnn_add_image_pad(program, x, before, after, *input, image));
     *input = image;
+    *x = padded;
     return DV_OK;
 }
 
@@ -120,7 +120,7 @@ dv_status dv_xnn_lower_pool(dv_program *program, uint32_t at, bool *done)
     dv_xnn_fuse_clamp(program, at, &low, &high, &output);
     DV_TRY(dv_program_read(program, op->inputs[0], DV_LAYOUT_CHANNELS_LAST, &values[0]));
     if (pad)
-        DV_TRY(pad_first(program, &x, &w, &x, &values[0]));
+        DV_TRY(pad_first(program, &x, &w, &values[0]));
     DV_TRY(dv_program_write(program, output, DV_LAYOUT_CHANNELS_LAST, &values[1]));
     dv_xnn_step *step = dv_xnn_step_create(program, max ? setup_max : setup_average);
     if (!step)
