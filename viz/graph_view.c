@@ -15,7 +15,7 @@ typedef struct painter {
 static dv_area on_screen(const painter *p, const dv_place *place)
 {
     return (dv_area){p->x + place->x * p->scale, p->y + place->y * p->scale,
-                     DV_BOX_WIDTH * p->scale, DV_BOX_HEIGHT * p->scale};
+                     p->view->layout->box_width * p->scale, DV_BOX_HEIGHT * p->scale};
 }
 
 static bool visible(const painter *p, dv_area box, float margin)
@@ -121,8 +121,12 @@ static void draw_crossing_figures(const painter *p)
                 continue;
             dv_format_bytes(bytes, problem->bytes[(size_t)t * problem->target_count + source]);
             dv_format_us(us, dv_problem_move_us(problem, t, source, target[reader]));
-            dv_scene_label(p->scene, box.x + box.w * 0.5f + 6, box.y - dv_label_height(0),
-                           box.w * 0.5f - 6, 0, p->theme->handover, "%s, %s", bytes, us);
+            float x = box.x + box.w * 0.5f + 6, y = box.y - dv_label_height(0) - 1;
+            char text[2 * DV_FIGURE_MAX + 2];
+            snprintf(text, sizeof text, "%s, %s", bytes, us);
+            dv_scene_rectangle(p->scene, x - 2, y + 1, dv_label_width(0, text) + 4,
+                               dv_label_height(0) - 2, p->theme->pane, 0);
+            dv_scene_label(p->scene, x, y, 0, 0, p->theme->handover, "%s", text);
         }
     }
 }
@@ -150,32 +154,31 @@ static void draw_ports(const painter *p)
     }
 }
 
+/* Type and device letter; with more room the time, then the name, then larger letters. */
 static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
 {
     const dv_view *view = p->view;
     const dv_problem *problem = &view->scaled;
-    const dv_device_look *look = &view->looks[dv_view_device(view, unit)];
-    float line = dv_label_height(0), letter = dv_label_width(DV_BOLD, "M");
-    bool room_for_letter = box.w >= 34;
-    float width = box.w - 8 - (room_for_letter ? letter + 4 : 0);
-    int lines = box.h >= 3 * line + 4 ? 3 : box.h >= 2 * line + 2 ? 2 : 1;
-    float y = box.y + (box.h - line * (float)lines) * 0.5f;
-    if (view->detail < DV_DETAIL_FIGURES) {
-        lines = 1;
-        y = box.y + (box.h - line) * 0.5f;
-    }
-    dv_scene_label(p->scene, box.x + 4, y, width, lines > 1 ? DV_BOLD : 0, 0x000000, "%s",
+    const char letter[2] = {view->looks[dv_view_device(view, unit)].letter, '\0'};
+    bool figures = view->detail == DV_DETAIL_FIGURES;
+    int size = figures && box.h >= 3 * dv_label_height(1) + 4 ? 1 : 0;
+    float line = dv_label_height(size), pad = box.w < 80 ? 3 : 6;
+    int lines = !figures || box.h < 2 * line + 2 ? 1 : box.h < 3 * line + 4 ? 2 : 3;
+    float y = box.y + (box.h - line * (float)lines) * 0.5f, x = box.x + pad;
+    float letter_width = dv_label_width(size + DV_BOLD, letter);
+    float width = box.w - 2 * pad - (box.w >= 34 ? letter_width + 3 : 0);
+    dv_scene_label(p->scene, x, y, width, size + (lines > 1 ? DV_BOLD : 0), 0x000000, "%s",
                    view->texts[unit].type);
-    if (room_for_letter)
-        dv_scene_label(p->scene, box.x + box.w - letter - 2, y, letter + 2, DV_BOLD, 0x000000, "%c",
-                       look->letter);
+    if (box.w >= 34)
+        dv_scene_label(p->scene, box.x + box.w - letter_width - pad, y, 0, size + DV_BOLD, 0x000000,
+                       "%s", letter);
     if (lines > 1) {
         char us[DV_FIGURE_MAX];
         dv_format_us(us, dv_problem_time_us(problem, unit, view->plan->target[unit]));
-        dv_scene_label(p->scene, box.x + 4, y + line, box.w - 8, 0, 0x000000, "%s", us);
+        dv_scene_label(p->scene, x, y + line, box.w - 2 * pad, size, 0x000000, "%s", us);
     }
-    if (lines > 2)
-        dv_scene_label(p->scene, box.x + 4, y + 2 * line, box.w - 8, 0, 0x000000, "%s",
+    if (lines > 2 && problem->unit_name[unit] != view->texts[unit].type)
+        dv_scene_label(p->scene, x, y + 2 * line, box.w - 2 * pad, size, 0x000000, "%s",
                        problem->unit_name[unit]);
 }
 
@@ -215,7 +218,7 @@ static void draw_selection(const painter *p)
 /* Hysteresis of one pixel, so that zooming to and fro does not flicker. */
 static dv_detail detail_for(const dv_view *view, float height)
 {
-    static const float from[] = {0, 4, 9, 14, 26};
+    static const float from[] = {0, 4, 9, 12, 26};
     dv_detail detail = DV_DETAIL_STRIPS;
     for (int d = DV_DETAIL_PLAIN; d <= DV_DETAIL_FIGURES; d++) {
         bool was = !view->fitted && (int)view->detail >= d;

@@ -1,8 +1,13 @@
 /* layout.c - layers, lanes and columns. */
 #include "viz/layout.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+typedef struct extent {
+    float width, height;
+} extent;
 
 typedef struct dag {
     uint32_t count;
@@ -175,10 +180,10 @@ static uint32_t best_break(const layer_need *need, uint32_t low, uint32_t wish, 
 }
 
 /* Breaks the layers into count columns; returns the scale at which they fill the pane. */
-static float break_columns(const dag *g, const layer_need *need, uint32_t count, float width,
-                           float height, uint32_t *start)
+static float break_columns(const dag *g, const layer_need *need, uint32_t count, extent pane,
+                           float box_width, uint32_t *start)
 {
-    const float lane_width = DV_BOX_WIDTH + 20, gutter = 24;
+    const float lane_width = box_width + 16, gutter = 12;
     const float pitch = DV_BOX_HEIGHT + DV_LAYER_GAP;
     float total = 0;
     uint32_t tallest = 0;
@@ -202,37 +207,49 @@ static float break_columns(const dag *g, const layer_need *need, uint32_t count,
         if (start[k + 1] - start[k] > tallest)
             tallest = start[k + 1] - start[k];
     }
-    float across = width / (total + gutter), down = height / ((float)tallest * pitch + 2 * pitch);
+    float across = pane.width / (total + gutter);
+    float down = pane.height / ((float)tallest * pitch + pitch);
     return across < down ? across : down;
 }
 
-/* Tries every count of columns. Beyond scale 1.5 nothing is won, so fewer columns are kept. */
-static dv_status find_columns(dv_layout *layout, dag *g, float width, float height)
+enum { MOST_COLUMNS = 80 };
+
+typedef struct breaks {
+    uint32_t count, start[MOST_COLUMNS + 1];
+    float scale;
+} breaks;
+
+/* Tries every count of columns. Beyond a scale of 1.5 nothing is won, so fewer are kept. */
+static breaks best_breaks(const dag *g, const layer_need *need, extent pane, float box_width)
 {
-    enum { MOST = 80 };
-    uint32_t trial[MOST + 1] = {0}, best[MOST + 1] = {0}, best_count = 1;
-    float best_scale = 0;
+    breaks best = {.count = 1, .start = {0, g->layer_count}};
+    for (uint32_t count = 1; count <= MOST_COLUMNS && count <= g->layer_count; count++) {
+        breaks trial = {.count = count};
+        trial.scale = fminf(break_columns(g, need, count, pane, box_width, trial.start), 1.5f);
+        if (trial.scale > best.scale)
+            best = trial;
+    }
+    return best;
+}
+
+/* The widest boxes that are still high enough for a line of text; narrow ones if none are. */
+static dv_status find_columns(dv_layout *layout, dag *g, extent pane)
+{
+    static const float widths[] = {200, 170, 145, 125, 108, 92};
+    const float legible = 15.5f / DV_BOX_HEIGHT;
+    breaks best = {0};
     layer_need *need = dv_arena_array(g->scratch, (size_t)g->layer_count + 2, sizeof *need);
-    if (!need)
+    layout->column_start = dv_arena_array(layout->arena, MOST_COLUMNS + 1, sizeof(uint32_t));
+    if (!need || !layout->column_start)
         return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
     measure_layers(g, need);
-    for (uint32_t count = 1; count <= MOST && count <= g->layer_count; count++) {
-        float scale = break_columns(g, need, count, width, height, trial);
-        scale = scale < 1.5f ? scale : 1.5f;
-        if (scale <= best_scale)
-            continue;
-        best_scale = scale;
-        best_count = count;
-        memcpy(best, trial, sizeof best);
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0] && best.scale < legible; i++) {
+        best = best_breaks(g, need, pane, widths[i]);
+        layout->box_width = widths[i];
     }
-    if (best_scale <= 0)
-        best[1] = g->layer_count; /* a pane without area */
-    layout->column_start = dv_arena_array(layout->arena, MOST + 1, sizeof *best);
-    if (!layout->column_start)
-        return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
-    for (uint32_t k = 0; k < best_count; k++) /* drops empty columns */
-        if (best[k + 1] > best[k])
-            layout->column_start[++layout->column_count] = best[k + 1];
+    for (uint32_t k = 0; k < best.count; k++) /* drops empty columns */
+        if (best.start[k + 1] > best.start[k])
+            layout->column_start[++layout->column_count] = best.start[k + 1];
     return DV_OK;
 }
 
@@ -246,7 +263,7 @@ static void assign_columns(dv_layout *layout)
     }
 }
 
-static dv_status fill(dv_layout *layout, dag *g, float width, float height)
+static dv_status fill(dv_layout *layout, dag *g, extent pane)
 {
     uint32_t edges = g->next_start[g->count];
     bool *has_previous = dv_arena_array(g->scratch, g->count, sizeof *has_previous);
@@ -265,7 +282,7 @@ static dv_status fill(dv_layout *layout, dag *g, float width, float height)
     find_layers(g, has_previous);
     layout->layer_count = g->layer_count;
     DV_TRY(find_lanes(g, &layout->lane_count));
-    DV_TRY(find_columns(layout, g, width, height));
+    DV_TRY(find_columns(layout, g, pane));
     assign_columns(layout);
     return dv_layout_route(layout);
 }
@@ -282,7 +299,7 @@ dv_status dv_layout_create(uint32_t node_count, const uint32_t *next_start, cons
     if (!layout || !layout->arena || !g.scratch)
         dv_fail(status, "no memory to lay out the network");
     else
-        status = fill(layout, &g, pane_width, pane_height);
+        status = fill(layout, &g, (extent){pane_width, pane_height});
     dv_arena_destroy(g.scratch);
     if (status != DV_OK) {
         dv_layout_destroy(layout);

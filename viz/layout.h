@@ -14,7 +14,6 @@
 
 /* In units of the layout, which are pixels at scale 1. */
 enum {
-    DV_BOX_WIDTH = 92,
     DV_BOX_HEIGHT = 24,
     DV_LAYER_GAP = 12,
     DV_LONGEST_SPAN = 16, /* layers; an edge that spans more becomes tags */
@@ -42,6 +41,7 @@ typedef struct dv_layout {
     dv_place *places;
     dv_wire *wires;         /* in the order of next */
     uint32_t *column_start; /* first layer of each column; column_count + 1 */
+    float box_width; /* of every box; wider where the pane has room, for the sake of its text */
     float width, height;
     dv_arena *arena;
 } dv_layout;

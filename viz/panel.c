@@ -62,9 +62,9 @@ static void draw_totals(pen *p)
                    dv_format_us(text, cost->total_us));
     snprintf(name, sizeof name, "%u segment%s, %u hand-over%s", cost->segments,
              cost->segments == 1 ? "" : "s", cost->moves, cost->moves == 1 ? "" : "s");
-    p->y += 4;
-    right_label(p, 0, p->theme->faint, name);
-    p->y += 20;
+    p->y += 21;
+    dv_scene_label(p->scene, p->x, p->y, p->w, 0, p->theme->faint, "%s", name);
+    p->y += LINE + 2;
     for (int i = 0; i < 3 && cost->total_us > 0; i++) {
         float width = p->w * (float)(parts[i] / cost->total_us);
         if (width > 0)
@@ -291,7 +291,7 @@ static void draw_selected(pen *p)
 /* With nothing selected: where the time goes. */
 static void draw_slowest(pen *p)
 {
-    enum { MOST = 12 };
+    enum { MOST = 24 };
     const dv_view *view = p->view;
     const dv_problem *problem = view->input.problem;
     dv_unit_id top[MOST];

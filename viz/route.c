@@ -249,7 +249,7 @@ static float place_boxes(router *r)
             most_around = r->around[c];
         for (uint32_t lane = 0; lane < r->in_column[c]; lane++) {
             r->lane_x[(size_t)c * layout->lane_count + lane] = x;
-            x += DV_BOX_WIDTH + channel_width(r, c, lane);
+            x += layout->box_width + channel_width(r, c, lane);
         }
         r->gutter_x[c] = x + MARGIN;
         if (c + 1 < layout->column_count)
@@ -272,8 +272,8 @@ static float run_x(const router *r, uint32_t column, run way)
 {
     float x = r->lane_x[(size_t)column * r->layout->lane_count + way.lane];
     if (way.track == NO_TRACK)
-        return x + DV_BOX_WIDTH * 0.5f;
-    return x + DV_BOX_WIDTH + MARGIN + TRACK * (float)way.track;
+        return x + r->layout->box_width * 0.5f;
+    return x + r->layout->box_width + MARGIN + TRACK * (float)way.track;
 }
 
 /* The height of a horizontal piece from x0 to x1 in the gap above a layer that begins at y: on the
@@ -325,7 +325,7 @@ static bool draw_wire(router *r, uint32_t wire, float top)
     dv_wire *w = &layout->wires[wire];
     const dv_place *u = place_of(r, w->from), *v = place_of(r, w->to);
     const course *c = &r->courses[wire];
-    const float half = DV_BOX_WIDTH * 0.5f, pitch = DV_BOX_HEIGHT + DV_LAYER_GAP;
+    const float half = layout->box_width * 0.5f, pitch = DV_BOX_HEIGHT + DV_LAYER_GAP;
     path p = {.count = 0};
     if (c->tags)
         return true;

@@ -216,7 +216,7 @@ void dv_view_reveal(dv_view *view, dv_unit_id unit)
 {
     const dv_place *place = &view->layout->places[unit];
     dv_area area = dv_view_areas(view).graph;
-    float x = view->x + (place->x + DV_BOX_WIDTH * 0.5f) * view->scale;
+    float x = view->x + (place->x + view->layout->box_width * 0.5f) * view->scale;
     float y = view->y + (place->y + DV_BOX_HEIGHT * 0.5f) * view->scale;
     if (x < 0 || y < 0 || x > area.w || y > area.h)
         dv_view_pan(view, area.w * 0.5f - x, area.h * 0.5f - y);

@@ -1,0 +1,45 @@
+/* test_window_sdl.c - the window, under SDL's dummy video driver. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/problem_text.h"
+#include "tests/suite.h"
+#include "viz/view.h"
+
+static dv_status open_window(const char *driver)
+{
+    dv_problem *problem = problem_of("cpu npu", "a 10 1\nb 5 -\nc 10 1\n");
+    dv_solve_options options = dv_solve_options_default();
+    dv_plan *plan = NULL;
+    dv_outcome outcome;
+    dv_view *view = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "cheapest", &options, &plan, &outcome), DV_OK);
+    dv_view_input input = {.problem = problem, .plan = plan, .strategy = "cheapest"};
+    CU_ASSERT_EQUAL_FATAL(dv_view_create(&input, 1280, 800, &view), DV_OK);
+    setenv("SDL_VIDEODRIVER", driver, 1);
+    dv_status status = dv_view_window(view, "divvy", 3);
+    unsetenv("SDL_VIDEODRIVER");
+    dv_view_destroy(view);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+    return status;
+}
+
+static void a_window_shows_frames_or_says_why_it_cannot(void)
+{
+#ifdef HAVE_SDL2
+    CU_ASSERT_EQUAL(open_window("dummy"), DV_OK);
+#else
+    CU_ASSERT_EQUAL(open_window("dummy"), DV_UNAVAILABLE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "SDL2"));
+#endif
+}
+
+static void without_a_display_the_message_points_to_pictures(void)
+{
+    CU_ASSERT_EQUAL(open_window("no_such_driver"), DV_UNAVAILABLE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "--shot"));
+}
+
+DV_SUITE(viz_window, DV_TEST(a_window_shows_frames_or_says_why_it_cannot),
+         DV_TEST(without_a_display_the_message_points_to_pictures));
