@@ -255,7 +255,8 @@ dv_status dv_fold(dv_infer *infer, bool *folded)
     if (is_alias(infer->kind)) {
         *folded = true;
         dv_tensor_id old = infer->source->outputs[0];
-        if (infer->kind == DV_OP_IDENTITY && old != DV_NONE) {
+        bool same = dv_shape_equal(&infer->shapes[0], &dv_infer_input(infer, 0)->shape);
+        if (same && old != DV_NONE) {
             infer->rewrite->map[old] = infer->inputs[0];
             infer->rewrite->changed = true;
             return DV_OK;

@@ -4,10 +4,49 @@
 
 #include "lower/infer.h"
 
+/* Bounds that are computed while the network runs: a maximum, a minimum, or one of the other. */
+static dv_status clamp_to_inputs(dv_infer *infer)
+{
+    const dv_tensor *min = dv_infer_input(infer, 1), *max = dv_infer_input(infer, 2);
+    dv_dtype dtype = infer->dtypes[0];
+    for (uint32_t i = 1; i < 3; i++) {
+        size_t count;
+        const dv_tensor *bound = dv_infer_input(infer, i);
+        if (bound && (!dv_shape_elements(&bound->shape, &count) || count != 1 ||
+                      bound->shape.rank > infer->shapes[0].rank || bound->dtype != dtype))
+            return dv_infer_fail(infer, "a bound is not one number of its input's type");
+    }
+    infer->kind = min ? DV_OP_MAXIMUM : DV_OP_MINIMUM;
+    infer->params = (dv_op_params){0};
+    infer->input_count = 2;
+    if (!min) {
+        infer->inputs[1] = infer->inputs[2];
+    } else if (max) {
+        dv_made lower = {.source = infer->source,
+                         .kind = DV_OP_MAXIMUM,
+                         .input_count = 2,
+                         .inputs = infer->inputs};
+        dv_tensor_id id;
+        DV_TRY(dv_rewrite_step(infer->rewrite, &lower, "lower", dtype, &infer->shapes[0], &id));
+        infer->kind = DV_OP_MINIMUM;
+        infer->inputs[0] = id;
+        infer->inputs[1] = infer->inputs[2];
+    }
+    return DV_OK;
+}
+
+static bool is_computed(const dv_infer *infer, uint32_t i)
+{
+    const dv_tensor *tensor = dv_infer_input(infer, i);
+    return tensor && tensor->role != DV_ROLE_CONSTANT;
+}
+
 /* A source form's constant bounds move into the parameters. */
 static dv_status read_clamp(dv_infer *infer)
 {
     dv_clamp_params *clamp = &infer->params.clamp;
+    if (infer->input_count <= 3 && (is_computed(infer, 1) || is_computed(infer, 2)))
+        return clamp_to_inputs(infer);
     if (infer->source->input_count > 1)
         *clamp = (dv_clamp_params){.min = -INFINITY, .max = INFINITY};
     if (dv_infer_input(infer, 1))
