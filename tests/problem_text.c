@@ -283,3 +283,11 @@ dv_problem *problem_of(const char *targets, const char *text)
     need(dv_problem_finish(problem) == DV_OK, "not a problem");
     return problem;
 }
+
+dv_plan *solve_with(const char *strategy, const dv_problem *problem)
+{
+    dv_plan *plan = NULL;
+    dv_outcome outcome;
+    need(dv_solve(problem, strategy, NULL, &plan, &outcome) == DV_OK, strategy);
+    return plan;
+}

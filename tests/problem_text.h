@@ -18,8 +18,11 @@
 #ifndef DV_TESTS_PROBLEM_TEXT_H
 #define DV_TESTS_PROBLEM_TEXT_H
 
-#include "core/problem.h"
+#include "solver/strategy.h"
 
 dv_problem *problem_of(const char *targets, const char *text);
+
+/* The plan of the strategy; aborts with its message if it fails; NULL if it finds none. */
+dv_plan *solve_with(const char *strategy, const dv_problem *problem);
 
 #endif
