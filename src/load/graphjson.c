@@ -49,6 +49,15 @@ static dv_status read_dtype(const dv_json_at *at, dv_dtype *out)
     return DV_OK;
 }
 
+/* "none" is what is no tensor of numbers, such as a sequence. */
+static dv_status read_dtype_or_none(const dv_json_at *at, dv_dtype *out)
+{
+    const char *name;
+    DV_TRY(dv_json_string(at, &name));
+    *out = DV_DTYPE_NONE;
+    return strcmp(name, dv_dtype_name(DV_DTYPE_NONE)) == 0 ? DV_OK : read_dtype(at, out);
+}
+
 static dv_status read_role(const dv_json_at *at, dv_role *out)
 {
     static const char *const names[] = {"activation", "input", "constant", "state"};
@@ -221,7 +230,7 @@ static dv_status read_tensor(reader *r, const dv_json_at *at)
     if (dv_json_present(&role))
         DV_TRY(read_role(&role, &tensor.role));
     if (dv_json_present(&dtype))
-        DV_TRY(read_dtype(&dtype, &tensor.dtype));
+        DV_TRY(read_dtype_or_none(&dtype, &tensor.dtype));
     if (dv_json_present(&shape))
         DV_TRY(read_shape(&shape, &tensor.shape));
     if (tensor.role != DV_ROLE_ACTIVATION && (!dv_json_present(&dtype) || !dv_json_present(&shape)))

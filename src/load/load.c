@@ -71,14 +71,21 @@ static dv_status within_file(dv_status status, const char *path)
     return dv_within(status, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
 }
 
-dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **out)
+dv_status dv_load_buffer(const char *path, dv_buffer *buffer, const dv_load_options *options,
+                         dv_graph **out)
 {
-    dv_buffer *buffer;
-    DV_TRY(dv_buffer_map(path, &buffer));
     const dv_loader *loader = find(path, buffer);
     dv_status status = dv_buffer_size(buffer) == 0 ? dv_fail(DV_BAD_INPUT, "the file is empty")
                        : !loader                   ? unknown_format()
                                                    : load_with(loader, path, buffer, options, out);
+    return status == DV_OK ? DV_OK : within_file(status, path);
+}
+
+dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **out)
+{
+    dv_buffer *buffer;
+    DV_TRY(dv_buffer_map(path, &buffer));
+    dv_status status = dv_load_buffer(path, buffer, options, out);
     dv_buffer_release(buffer);
-    return within_file(status, path);
+    return status;
 }

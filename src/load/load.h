@@ -32,6 +32,11 @@ typedef struct dv_loader {
    "file: where: what"; the graph's sha256 is that of the file. */
 DV_MUST_USE dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **out);
 
+/* The same for bytes that were read already; path is for the extension, files beside the model, and
+   messages. buffer stays the caller's (the graph retains it where it needs to). */
+DV_MUST_USE dv_status dv_load_buffer(const char *path, dv_buffer *buffer,
+                                     const dv_load_options *options, dv_graph **out);
+
 /* The i-th loader, NULL past the last. */
 const dv_loader *dv_loader_at(size_t i);
 

@@ -10,6 +10,7 @@
 #include "load/onnx_dims.h"
 #include "load/onnx_ops.h"
 #include "load/onnx_read.h"
+#include "load/onnx_reads.h"
 #include "load/onnx_tensor.h"
 
 typedef struct builder {
@@ -21,8 +22,7 @@ typedef struct builder {
     dv_graph *graph;
     dv_arena *arena; /* lives as long as the builder */
     dv_names ids;    /* name -> tensor */
-    dv_names read;   /* names that some node or the host reads */
-    dv_names made;   /* names that the nodes of inner graphs make */
+    dv_onnx_reads reads;
 } builder;
 
 enum { SHOWN = 120 }; /* bytes of a name in a message */
@@ -113,44 +113,6 @@ static dv_status add_inputs(builder *b)
         }
     }
     return dv_onnx_dims_check(&b->dims);
-}
-
-/* ---- who reads what ---- */
-
-static dv_status note_reads_of_graph(builder *b, dv_span bytes, dv_arena *arena, int depth);
-
-static dv_status note_reads_of_node(builder *b, const dv_onnx_node *node, dv_arena *arena,
-                                    int depth)
-{
-    for (uint32_t i = 0; i < node->inputs.count; i++)
-        if (node->inputs.items[i].size > 0)
-            DV_TRY(dv_names_put(&b->read, node->inputs.items[i], 1));
-    for (uint32_t i = 0; i < node->attribute_count; i++)
-        if (node->attributes[i].given & DV_ONNX_G)
-            DV_TRY(note_reads_of_graph(b, node->attributes[i].g, arena, depth + 1));
-    for (uint32_t i = 0; depth > 0 && i < node->outputs.count; i++)
-        DV_TRY(dv_names_put(&b->made, node->outputs.items[i], 1));
-    return DV_OK;
-}
-
-/* Inner graphs (depth 1 and more) read names of the outer ones. */
-static dv_status note_reads_of_graph(builder *b, dv_span bytes, dv_arena *arena, int depth)
-{
-    if (depth > DV_ONNX_MAX_NESTING)
-        return dv_fail(DV_BAD_INPUT, "graphs are nested more than %d deep", DV_ONNX_MAX_NESTING);
-    dv_onnx_graph graph;
-    DV_TRY(dv_onnx_read_graph(bytes, b->file, arena, &graph));
-    for (uint32_t i = 0; i < graph.nodes.count; i++) {
-        dv_onnx_node node;
-        DV_TRY(dv_onnx_read_node(graph.nodes.items[i], b->file, arena, &node));
-        DV_TRY(note_reads_of_node(b, &node, arena, depth));
-    }
-    for (uint32_t i = 0; i < graph.outputs.count; i++) {
-        dv_onnx_value value;
-        DV_TRY(dv_onnx_read_value(graph.outputs.items[i], b->file, &value));
-        DV_TRY(dv_names_put(&b->read, value.name, 1));
-    }
-    return DV_OK;
 }
 
 /* ---- nodes ---- */
@@ -248,7 +210,7 @@ static dv_status translate(dv_onnx_at *at)
 
 /* Names that the inner graphs of an opaque node read and the outer graph has become its inputs, so
    that it stays behind their makers. */
-static dv_status capture(builder *b, dv_onnx_at *at, const builder *inner)
+static dv_status capture(builder *b, dv_onnx_at *at, const dv_onnx_reads *inner)
 {
     size_t most = at->op.input_count + inner->read.count;
     dv_tensor_id *inputs = dv_arena_array(at->arena, most, sizeof *inputs);
@@ -262,21 +224,17 @@ static dv_status capture(builder *b, dv_onnx_at *at, const builder *inner)
         if (id != DV_NONE && !dv_names_find(&inner->made, name, 0))
             inputs[at->op.input_count++] = id;
     }
-    at->op.inputs = at->inputs = inputs;
+    at->inputs = inputs;
     return DV_OK;
 }
 
 static dv_status add_captures(builder *b, dv_onnx_at *at)
 {
-    builder inner = {.file = b->file};
-    dv_status status = DV_OK;
-    for (uint32_t i = 0; i < at->node->attribute_count && status == DV_OK; i++)
-        if (at->node->attributes[i].given & DV_ONNX_G)
-            status = note_reads_of_graph(&inner, at->node->attributes[i].g, at->arena, 1);
+    dv_onnx_reads inner = {.file = b->file};
+    dv_status status = dv_onnx_reads_inner(&inner, at->node, at->arena);
     if (status == DV_OK && inner.read.count > 0)
         status = capture(b, at, &inner);
-    dv_names_free(&inner.read);
-    dv_names_free(&inner.made);
+    dv_onnx_reads_free(&inner);
     return status;
 }
 
@@ -379,7 +337,7 @@ static dv_status add_operator(builder *b, const dv_onnx_node *node, uint32_t ind
     DV_TRY(ids_of(b, &node->inputs, arena, &at.inputs));
     /* outputs behind the first that nobody reads are not asked for */
     for (uint32_t i = 0; i < node->outputs.count; i++)
-        if (i > 0 && !dv_names_find(&b->read, node->outputs.items[i], 0))
+        if (i > 0 && !dv_names_find(&b->reads.read, node->outputs.items[i], 0))
             node->outputs.items[i] = (dv_span){0};
     DV_TRY(ids_of(b, &node->outputs, arena, &at.outputs));
     at.op.name = dv_arena_copy_n(arena, text_of(name), name.size);
@@ -411,30 +369,6 @@ static dv_status add_node(builder *b, uint32_t index)
     status = dv_within(status, "node %u '%.*s' (%.*s)", index, shown(name), text_of(name),
                        shown(node.op_type), text_of(node.op_type));
     dv_arena_destroy(arena);
-    return status;
-}
-
-/* Which names are read at all has to be known before the first node is added. */
-static dv_status note_reads(builder *b)
-{
-    dv_arena *arena = NULL;
-    dv_status status = DV_OK;
-    for (uint32_t i = 0; i < b->source.nodes.count && status == DV_OK; i++) {
-        dv_onnx_node node;
-        arena = dv_arena_create();
-        status = arena ? dv_onnx_read_node(b->source.nodes.items[i], b->file, arena, &node)
-                       : dv_fail(DV_NO_MEMORY, "out of memory");
-        if (status == DV_OK)
-            status = note_reads_of_node(b, &node, arena, 0);
-        status = dv_within(status, "node %u", i);
-        dv_arena_destroy(arena);
-    }
-    for (uint32_t i = 0; i < b->source.outputs.count && status == DV_OK; i++) {
-        dv_onnx_value value;
-        status = dv_onnx_read_value(b->source.outputs.items[i], b->file, &value);
-        if (status == DV_OK)
-            status = dv_names_put(&b->read, value.name, 1);
-    }
     return status;
 }
 
@@ -496,7 +430,7 @@ static dv_status build(builder *b, dv_buffer *buffer)
     for (uint32_t i = 0; i < b->source.initialisers.count; i++)
         DV_TRY(add_initialiser(b, b->source.initialisers.items[i]));
     DV_TRY(add_inputs(b));
-    DV_TRY(note_reads(b));
+    DV_TRY(dv_onnx_reads_graph(&b->reads, &b->source));
     for (uint32_t i = 0; i < b->source.nodes.count; i++)
         DV_TRY(add_node(b, i));
     DV_TRY(add_outputs(b));
@@ -509,6 +443,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     builder b = {.file = dv_buffer_data(buffer),
                  .files = {.path = path, .model = buffer},
                  .dims = {.options = options},
+                 .reads = {.file = dv_buffer_data(buffer)},
                  .arena = dv_arena_create()};
     dv_status status = b.arena ? build(&b, buffer) : dv_fail(DV_NO_MEMORY, "out of memory");
     if (status == DV_OK)
@@ -518,8 +453,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     dv_onnx_files_close(&b.files);
     dv_onnx_dims_free(&b.dims);
     dv_names_free(&b.ids);
-    dv_names_free(&b.read);
-    dv_names_free(&b.made);
+    dv_onnx_reads_free(&b.reads);
     dv_arena_destroy(b.arena);
     return status;
 }

@@ -20,7 +20,9 @@ static bool names_place(const char *binding, dv_span input, uint32_t index)
            strcmp(binding + input.size, number) == 0;
 }
 
-/* The value that the command line gives this dim, or 0. */
+enum { OPEN = -1 };
+
+/* The value that the command line gives this dim, or OPEN. */
 static int64_t bound_value(dv_onnx_dims *dims, const dv_onnx_value *input, uint32_t index)
 {
     const dv_load_options *options = dims->options;
@@ -34,7 +36,7 @@ static int64_t bound_value(dv_onnx_dims *dims, const dv_onnx_value *input, uint3
             return binding->value;
         }
     }
-    return 0;
+    return OPEN;
 }
 
 static dv_status unbound(const dv_onnx_value *input, uint32_t index)
@@ -68,10 +70,10 @@ dv_status dv_onnx_dims_shape(dv_onnx_dims *dims, const dv_onnx_value *input, dv_
             continue;
         }
         int64_t value = bound_value(dims, input, i);
-        if (value == 0 &&
+        if (value == OPEN &&
             (i == 0 || (dim->symbol.size > 0 && dv_names_find(&dims->batch, dim->symbol, 0))))
             value = 1;
-        if (value == 0)
+        if (value == OPEN)
             return unbound(input, i);
         if (value < 0)
             return dv_fail(DV_BAD_PARAMETER, "dimension %u cannot be %lld", i, (long long)value);
