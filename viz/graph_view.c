@@ -1,6 +1,7 @@
 /* graph_view.c - the network as boxes in the colours of their devices. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "viz/parts.h"
 
@@ -154,6 +155,23 @@ static void draw_ports(const painter *p)
     }
 }
 
+/* The longest form of a type that fits: as it is, without spaces, the first operator alone. */
+static void draw_type(const painter *p, const char *type, float x, float y, float width, int size)
+{
+    char short_form[96];
+    size_t length = 0;
+    if (dv_label_width(size, type) > width) {
+        for (const char *at = type; *at && length < sizeof short_form - 1; at++)
+            if (*at != ' ')
+                short_form[length++] = *at;
+        short_form[length] = '\0';
+        if (dv_label_width(size, short_form) > width)
+            short_form[strcspn(short_form, "+")] = '\0';
+        type = short_form;
+    }
+    dv_scene_label(p->scene, x, y, width, size, 0x000000, "%s", type);
+}
+
 /* Type and device letter; with more room the time, then the name, then larger letters. */
 static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
 {
@@ -166,9 +184,8 @@ static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
     int lines = !figures || box.h < 2 * line + 2 ? 1 : box.h < 3 * line + 4 ? 2 : 3;
     float y = box.y + (box.h - line * (float)lines) * 0.5f, x = box.x + pad;
     float letter_width = dv_label_width(size + DV_BOLD, letter);
-    float width = box.w - 2 * pad - (box.w >= 34 ? letter_width + 3 : 0);
-    dv_scene_label(p->scene, x, y, width, size + (lines > 1 ? DV_BOLD : 0), 0x000000, "%s",
-                   view->texts[unit].type);
+    float width = box.w - 2 * pad - (box.w >= 34 ? letter_width + 2 : 0);
+    draw_type(p, view->texts[unit].type, x, y, width, size + (lines > 1 ? DV_BOLD : 0));
     if (box.w >= 34)
         dv_scene_label(p->scene, box.x + box.w - letter_width - pad, y, 0, size + DV_BOLD, 0x000000,
                        "%s", letter);
@@ -182,6 +199,15 @@ static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
                        problem->unit_name[unit]);
 }
 
+/* Three quarters of the way to the background. */
+static dv_colour faded(dv_colour colour, dv_colour to)
+{
+    dv_colour result = 0;
+    for (int shift = 0; shift < 24; shift += 8)
+        result |= (((colour >> shift & 255) + 3 * (to >> shift & 255)) / 4) << shift;
+    return result;
+}
+
 static void draw_box(const painter *p, dv_unit_id unit)
 {
     dv_view *view = p->view;
@@ -192,6 +218,8 @@ static void draw_box(const painter *p, dv_unit_id unit)
         return;
     if (view->detail == DV_DETAIL_STRIPS)
         box.h = (DV_BOX_HEIGHT + DV_LAYER_GAP) * p->scale;
+    if (view->search[0] && !view->found[unit])
+        colour = faded(colour, p->theme->pane);
     int radius = view->detail < DV_DETAIL_WIRES ? 0 : view->detail < DV_DETAIL_TYPES ? 2 : 4;
     dv_scene_rounded(p->scene, box.x, box.y, box.w, box.h, radius, colour, tag);
     if (view->detail >= DV_DETAIL_WIRES && p->theme->outlined)
@@ -213,6 +241,29 @@ static void draw_selection(const painter *p)
                          roundf(box.y + box.h) - roundf(box.y) + 2 * out, 4 + ring,
                          ring == 0 ? p->theme->background : p->theme->selection);
     }
+}
+
+/* The search under way, or in a window what keys and pointer do. */
+static void draw_hint(const painter *p)
+{
+    const dv_view *view = p->view;
+    char text[256] = "";
+    uint32_t found = 0;
+    for (dv_unit_id u = 0; view->search[0] && u < view->layout->node_count; u++)
+        found += view->found[u];
+    if (view->search[0] || view->typing)
+        snprintf(text, sizeof text, "search: %s%s   %u found%s", view->search,
+                 view->typing ? "_" : "", found, view->typing ? ", Enter: next, Esc: end" : "");
+    else if (view->interactive)
+        snprintf(text, sizeof text,
+                 "drag: move   wheel: zoom   click: details   Tab: next   /: search   f: fit   "
+                 "d: dark   q: quit");
+    if (!text[0])
+        return;
+    float y = p->area.y + p->area.h - dv_label_height(0) - 2;
+    dv_scene_rectangle(p->scene, p->area.x + 6, y, dv_label_width(0, text) + 8,
+                       dv_label_height(0) + 2, p->theme->pane, 0);
+    dv_scene_label(p->scene, p->area.x + 10, y + 1, p->area.w - 20, 0, p->theme->faint, "%s", text);
 }
 
 /* Hysteresis of one pixel, so that zooming to and fro does not flicker. */
@@ -254,5 +305,6 @@ void dv_draw_graph(dv_view *view, dv_scene *scene)
     if (view->detail == DV_DETAIL_FIGURES)
         draw_crossing_figures(&p);
     draw_selection(&p);
+    draw_hint(&p);
     dv_scene_clip(scene, 0, 0, 0, 0);
 }

@@ -232,24 +232,32 @@ static breaks best_breaks(const dag *g, const layer_need *need, extent pane, flo
     return best;
 }
 
-/* The widest boxes that are still high enough for a line of text; narrow ones if none are. */
+/* The widest boxes that leave room for figures; else the widest that are high enough for a line of
+   text; else narrow ones. */
 static dv_status find_columns(dv_layout *layout, dag *g, extent pane)
 {
     static const float widths[] = {200, 170, 145, 125, 108, 92};
-    const float legible = 15.5f / DV_BOX_HEIGHT;
-    breaks best = {0};
+    enum { WIDTHS = sizeof widths / sizeof widths[0] };
+    const float roomy = 28.0f / DV_BOX_HEIGHT, legible = 15.5f / DV_BOX_HEIGHT;
+    breaks trial[WIDTHS];
+    int best = WIDTHS - 1;
     layer_need *need = dv_arena_array(g->scratch, (size_t)g->layer_count + 2, sizeof *need);
     layout->column_start = dv_arena_array(layout->arena, MOST_COLUMNS + 1, sizeof(uint32_t));
     if (!need || !layout->column_start)
         return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
     measure_layers(g, need);
-    for (size_t i = 0; i < sizeof widths / sizeof widths[0] && best.scale < legible; i++) {
-        best = best_breaks(g, need, pane, widths[i]);
-        layout->box_width = widths[i];
-    }
-    for (uint32_t k = 0; k < best.count; k++) /* drops empty columns */
-        if (best.start[k + 1] > best.start[k])
-            layout->column_start[++layout->column_count] = best.start[k + 1];
+    for (int i = 0; i < WIDTHS; i++)
+        trial[i] = best_breaks(g, need, pane, widths[i]);
+    for (int i = WIDTHS - 1; i >= 0; i--)
+        if (trial[i].scale >= legible)
+            best = i;
+    for (int i = WIDTHS - 1; i >= 0; i--)
+        if (trial[i].scale >= roomy && trial[i].scale * widths[i] >= 120)
+            best = i;
+    layout->box_width = widths[best];
+    for (uint32_t k = 0; k < trial[best].count; k++) /* drops empty columns */
+        if (trial[best].start[k + 1] > trial[best].start[k])
+            layout->column_start[++layout->column_count] = trial[best].start[k + 1];
     return DV_OK;
 }
 

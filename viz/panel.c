@@ -91,11 +91,22 @@ static void swatch(const pen *p, dv_device_id device)
                    DV_BOLD, 0x000000, "%s", letter);
 }
 
+/* A figure whose last digit is at share `at` of the width. */
+static void column_label(const pen *p, float at, dv_colour colour, const char *text)
+{
+    dv_scene_label(p->scene, p->x + p->w * at - dv_label_width(0, text), p->y, 0, 0, colour, "%s",
+                   text);
+}
+
 static void draw_devices(pen *p)
 {
     const dv_view *view = p->view;
     const dv_problem *problem = view->input.problem;
     heading(p, "DEVICES");
+    p->y -= HEAD;
+    column_label(p, 0.76f, p->theme->faint, "time");
+    column_label(p, 1, p->theme->faint, "operators");
+    p->y += HEAD;
     for (dv_device_id d = 0; d < problem->device_count && room(p, LINE); d++) {
         double us = 0, share = 0;
         uint32_t units = 0;
@@ -107,15 +118,17 @@ static void draw_devices(pen *p)
             }
         if (view->plan->cost.compute_us > 0)
             share = us / view->plan->cost.compute_us;
+        dv_colour colour = units ? p->theme->text : p->theme->faint;
         swatch(p, d);
-        dv_scene_label(p->scene, p->x + 21, p->y, p->w * 0.3f, 0, p->theme->text, "%s",
+        dv_scene_label(p->scene, p->x + 21, p->y, p->w * 0.26f, 0, colour, "%s",
                        problem->device_name[d]);
-        float bar = p->x + p->w * 0.36f, most = p->w * 0.24f;
         if (share > 0)
-            dv_scene_rectangle(p->scene, bar, p->y + 3, fmaxf(1, most * (float)share), 8,
-                               view->looks[d].colour, 0);
-        snprintf(text, sizeof text, "%.0f %%  %u of %u", 100 * share, units, problem->unit_count);
-        right_label(p, 0, units ? p->theme->text : p->theme->faint, text);
+            dv_scene_rectangle(p->scene, p->x + p->w * 0.36f, p->y + 3,
+                               fmaxf(1, p->w * 0.26f * (float)share), 8, view->looks[d].colour, 0);
+        snprintf(text, sizeof text, "%.0f %%", 100 * share);
+        column_label(p, 0.76f, colour, text);
+        snprintf(text, sizeof text, "%u", units);
+        column_label(p, 1, colour, text);
         p->y += LINE + 1;
     }
     p->y += 8;
@@ -288,40 +301,76 @@ static void draw_selected(pen *p)
     draw_handovers(p);
 }
 
-/* With nothing selected: where the time goes. */
-static void draw_slowest(pen *p)
+typedef struct group { /* units of one type on one device */
+    uint64_t key;
+    dv_unit_id slowest;
+    uint32_t count;
+    double us, slowest_us;
+} group;
+
+static int by_key(const void *a, const void *b)
 {
-    enum { MOST = 24 };
-    const dv_view *view = p->view;
+    const group *x = a, *y = b;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const group *x = a, *y = b;
+    if (x->us != y->us)
+        return x->us > y->us ? -1 : 1;
+    return by_key(a, b);
+}
+
+/* Groups the units in place of an array with one entry a unit; returns the number of groups. */
+static uint32_t group_units(const dv_view *view, group *groups)
+{
     const dv_problem *problem = view->input.problem;
-    dv_unit_id top[MOST];
-    double top_us[MOST];
-    int count = 0;
+    uint32_t count = 0;
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
+        uint64_t key = (uint64_t)view->texts[u].type_number * problem->device_count;
         double us = dv_problem_time_us(problem, u, view->plan->target[u]);
-        int at = count < MOST ? count++ : MOST;
-        for (; at > 0 && us > top_us[at - 1]; at--)
-            if (at < MOST) {
-                top[at] = top[at - 1];
-                top_us[at] = top_us[at - 1];
-            }
-        if (at < MOST) {
-            top[at] = u;
-            top_us[at] = us;
+        groups[u] = (group){key + dv_view_device(view, u), u, 1, us, us};
+    }
+    qsort(groups, problem->unit_count, sizeof *groups, by_key);
+    for (uint32_t i = 0; i < problem->unit_count; i++) {
+        if (i == 0 || groups[i].key != groups[count - 1].key) {
+            groups[count++] = groups[i];
+            continue;
+        }
+        group *into = &groups[count - 1];
+        into->us += groups[i].us;
+        into->count++;
+        if (groups[i].slowest_us > into->slowest_us) {
+            into->slowest_us = groups[i].slowest_us;
+            into->slowest = groups[i].slowest;
         }
     }
-    heading(p, "SLOWEST OPERATORS");
-    for (int i = 0; i < count && room(p, LINE); i++) {
-        char text[DV_FIGURE_MAX];
+    qsort(groups, count, sizeof *groups, by_time);
+    return count;
+}
+
+/* With nothing selected: where the time goes. A click on a row selects its slowest operator. */
+static void draw_groups(pen *p)
+{
+    const dv_view *view = p->view;
+    group *groups = calloc((size_t)view->input.problem->unit_count + 1, sizeof *groups);
+    uint32_t count = groups ? group_units(view, groups) : 0;
+    heading(p, "WHERE THE TIME GOES");
+    for (uint32_t i = 0; i < count && room(p, LINE); i++) {
+        const group *g = &groups[i];
+        char us[DV_FIGURE_MAX], text[DV_FIGURE_MAX + 16];
         dv_scene_rectangle(p->scene, p->x - 4, p->y - 2, p->w + 8, LINE, p->theme->background,
-                           dv_hit_tag(DV_HIT_ROW, top[i]));
-        swatch(p, dv_view_device(view, top[i]));
-        dv_format_us(text, top_us[i]);
-        dv_scene_label(p->scene, p->x + 21, p->y, p->w - 27 - dv_label_width(0, text), 0,
-                       p->theme->text, "%s", view->texts[top[i]].type);
-        right_label(p, 0, p->theme->text, text);
+                           dv_hit_tag(DV_HIT_ROW, g->slowest));
+        swatch(p, dv_view_device(view, g->slowest));
+        column_label(p, 1, p->theme->text, dv_format_us(us, g->us));
+        snprintf(text, sizeof text, g->count > 1 ? "%u \xC3\x97" : "", g->count);
+        column_label(p, 0.74f, p->theme->faint, text);
+        dv_scene_label(p->scene, p->x + 21, p->y, p->w * 0.74f - 27 - dv_label_width(0, text), 0,
+                       p->theme->text, "%s", view->texts[g->slowest].type);
         p->y += LINE;
     }
+    free(groups);
 }
 
 /* 0.01 at the left, 1 in the middle, 100 at the right. */
@@ -365,7 +414,7 @@ void dv_draw_panel(dv_view *view, dv_scene *scene)
     if (view->selected != DV_NONE)
         draw_selected(&p);
     else
-        draw_slowest(&p);
+        draw_groups(&p);
     draw_slider(&p, areas.slider);
     dv_scene_clip(scene, 0, 0, 0, 0);
 }

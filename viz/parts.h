@@ -60,9 +60,10 @@ typedef enum dv_detail {
 } dv_detail;
 
 typedef struct dv_unit_text {
-    const char *type;   /* "conv 3x3 + relu" */
-    const char *full;   /* the operators by their ATen names */
-    const char *shapes; /* "1x3x224x224 > 1x32x112x112"; "" for a bare problem */
+    const char *type;     /* "conv 3x3 + relu" */
+    const char *full;     /* the operators by their ATen names */
+    const char *shapes;   /* "1x3x224x224 > 1x32x112x112"; "" for a bare problem */
+    uint32_t type_number; /* equal for equal types; below the number of units */
 } dv_unit_text;
 
 struct dv_view {
@@ -80,13 +81,17 @@ struct dv_view {
     char message[256];                /* why the slider could not follow; "" if it did */
 
     int width, height;
-    bool dark, interactive;
+    bool dark;
+    bool interactive; /* in a window: show how to use it */
+    bool typing;      /* keys go to the search */
     dv_layout *layout;
     float scale, x, y; /* of the layout in the graph's area */
     bool fitted;       /* not moved since the last fit */
     dv_detail detail;
 
     dv_unit_id selected;    /* DV_NONE */
+    char search[64];        /* what is looked for; "": nothing */
+    bool *found;            /* per unit, while something is looked for */
     double *moved_total_us; /* per target: latency with the selected unit moved there */
     dv_unit_id moved_unit;  /* which unit that is of; DV_NONE: to be computed */
 

@@ -55,6 +55,27 @@ static dv_colour colour_of(const band *b, const dv_event *event, dv_device_id de
     return b->view->looks[device].colour;
 }
 
+static void label_bar(const band *b, const dv_event *event, float x, float y, float width)
+{
+    const dv_view *view = b->view;
+    const dv_problem *problem = view->input.problem;
+    char bytes[DV_FIGURE_MAX];
+    const char *text = event->kind == DV_EVENT_SESSION ? "session" : "dispatch";
+    dv_colour colour = b->theme->background;
+    if (event->kind == DV_EVENT_COMPUTE) {
+        text = event->item < view->plan->unit_count ? view->texts[event->item].type : "";
+        colour = 0x000000;
+    } else if (event->kind == DV_EVENT_MOVE) {
+        if (event->item >= problem->tensor_count)
+            return;
+        dv_unit_id maker = problem->producer[event->item];
+        dv_target_id from = maker == DV_NONE ? problem->host : view->plan->target[maker];
+        text = dv_format_bytes(bytes,
+                               problem->bytes[(size_t)event->item * problem->target_count + from]);
+    }
+    dv_scene_label(b->scene, x + 3, y + 1, width - 6, 0, colour, "%s", text);
+}
+
 /* Bars of one device, or of all links (DV_NONE). Events thinner than a pixel share it: the first
    that reaches it is drawn. */
 static void draw_bars(const band *b, dv_device_id row, float y, float height)
@@ -78,9 +99,8 @@ static void draw_bars(const band *b, dv_device_id row, float y, float height)
                            unit ? dv_hit_tag(DV_HIT_EVENT, event->item) : 0);
         if (right - left >= 4) /* a hair line between neighbours */
             dv_scene_rectangle(b->scene, right - 1, y, 1, height, b->theme->background, 0);
-        if (unit && right - left >= 40 && height >= 13)
-            dv_scene_label(b->scene, left + 3, y + 1, right - left - 6, 0, 0x000000, "%s",
-                           view->texts[event->item].type);
+        if (right - left >= 40 && height >= 13)
+            label_bar(b, event, left, y, right - left);
         if (selected)
             dv_scene_outline(b->scene, left - 2, y - 2, right - left + 3, height + 4, 0,
                              b->theme->selection);

@@ -1,5 +1,6 @@
 /* unit_text.c - units in words: short types for boxes, full ones and shapes for the panel. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "viz/parts.h"
@@ -68,6 +69,10 @@ static void op_type(const dv_graph *graph, dv_op_id id, char *out, size_t room)
         conv_type(graph, op, out, room);
         return;
     }
+    if (op->kind == DV_OP_CLAMP && op->params.clamp.min == 0 && op->params.clamp.max == 6) {
+        snprintf(out, room, "relu6");
+        return;
+    }
     if (op->kind == DV_OP_OPAQUE) {
         snprintf(out, room, "%s", op->source_type ? op->source_type : "opaque");
         return;
@@ -80,7 +85,7 @@ static void op_type(const dv_graph *graph, dv_op_id id, char *out, size_t room)
     strip(dv_op_info_of(op->kind)->name, out, room);
 }
 
-/* The unit's operators, joined by " + "; views at the end are left out of the short form. */
+/* The unit's operators, joined by " + ". */
 static dv_status describe_ops(const dv_graph *graph, const dv_op_id *ops, uint32_t count,
                               dv_arena *arena, dv_unit_text *text)
 {
@@ -135,6 +140,35 @@ static dv_status describe_shapes(const dv_graph *graph, const dv_op_id *ops, uin
     return done ? DV_OK : dv_fail(DV_NO_MEMORY, "no memory to describe the operators");
 }
 
+typedef struct typed_unit {
+    const char *type;
+    dv_unit_id unit;
+} typed_unit;
+
+static int by_type(const void *a, const void *b)
+{
+    const typed_unit *x = a, *y = b;
+    int order = strcmp(x->type, y->type);
+    return order ? order : x->unit < y->unit ? -1 : x->unit > y->unit;
+}
+
+/* Units of the same type get the same number. */
+static dv_status number_types(dv_unit_text *texts, uint32_t count, dv_arena *arena)
+{
+    typed_unit *sorted = dv_arena_array(arena, count, sizeof *sorted);
+    if (!sorted)
+        return dv_fail(DV_NO_MEMORY, "no memory to describe the operators");
+    for (uint32_t u = 0; u < count; u++)
+        sorted[u] = (typed_unit){texts[u].type, u};
+    qsort(sorted, count, sizeof *sorted, by_type);
+    for (uint32_t i = 0, number = 0; i < count; i++) {
+        if (i > 0 && strcmp(sorted[i].type, sorted[i - 1].type) != 0)
+            number++;
+        texts[sorted[i].unit].type_number = number;
+    }
+    return DV_OK;
+}
+
 dv_status dv_unit_texts(const dv_view_input *input, dv_arena *arena, dv_unit_text **out)
 {
     const dv_problem *problem = input->problem;
@@ -144,12 +178,12 @@ dv_status dv_unit_texts(const dv_view_input *input, dv_arena *arena, dv_unit_tex
         return dv_fail(DV_NO_MEMORY, "no memory to describe the operators");
     *out = texts;
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        texts[u] = (dv_unit_text){problem->unit_name[u], "", ""};
+        texts[u] = (dv_unit_text){problem->unit_name[u], "", "", 0};
         if (!graph || u >= graph->unit_count || graph->units[u].op_count == 0)
             continue;
         const dv_unit *unit = &graph->units[u];
         DV_TRY(describe_ops(graph, unit->ops, unit->op_count, arena, &texts[u]));
         DV_TRY(describe_shapes(graph, unit->ops, unit->op_count, arena, &texts[u]));
     }
-    return DV_OK;
+    return number_types(texts, problem->unit_count, arena);
 }

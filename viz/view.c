@@ -136,6 +136,9 @@ static dv_status set_up(dv_view *view)
     if (!view->arena)
         return no_memory();
     DV_TRY(dv_unit_texts(input, view->arena, &view->texts));
+    view->found = dv_arena_array(view->arena, input->problem->unit_count, sizeof *view->found);
+    if (!view->found)
+        return no_memory();
     DV_TRY(choose_looks(view));
     DV_TRY(make_scaled(view));
     scale_costs(view, 1);
@@ -244,6 +247,19 @@ bool dv_view_select(dv_view *view, const char *name)
     return unit != DV_NONE;
 }
 
+uint32_t dv_view_search(dv_view *view, const char *text)
+{
+    uint32_t found = 0;
+    snprintf(view->search, sizeof view->search, "%s", text ? text : "");
+    for (dv_unit_id u = 0; view->search[0] && u < view->plan->unit_count; u++) {
+        view->found[u] = strcasestr(view->texts[u].type, view->search) ||
+                         strcasestr(view->texts[u].full, view->search) ||
+                         strcasestr(view->input.problem->unit_name[u], view->search);
+        found += view->found[u];
+    }
+    return found;
+}
+
 /* What is drawn at a point; the scene is made anew, since only it knows. */
 static uint32_t hit(dv_view *view, float x, float y)
 {
@@ -281,8 +297,9 @@ static dv_status solve_again(dv_view *view)
     dv_plan *plan = NULL;
     dv_outcome outcome;
     options.deadline_s = live_deadline_s;
-    DV_TRY(dv_solve(&view->scaled, view->input.strategy ? view->input.strategy : "auto", &options,
-                    &plan, &outcome));
+    DV_TRY(dv_solve(&view->scaled,
+                    view->input.strategy ? view->input.strategy : view->input.plan->strategy,
+                    &options, &plan, &outcome));
     if (!plan)
         return dv_fail(DV_NEGATIVE, "no plan at hand-over cost x %g: %s", view->handover,
                        dv_outcome_name(outcome));

@@ -19,7 +19,7 @@ typedef struct dv_view_input {   /* all borrowed, outliving the view */
     const dv_problem *problem;
     const dv_plan *plan;
     const dv_trace *measured; /* or NULL */
-    const char *strategy;     /* for live re-solving */
+    const char *strategy;     /* for live re-solving; NULL: the one that made the plan */
 } dv_view_input;
 
 DV_MUST_USE dv_status dv_view_create(const dv_view_input *input, int width, int height,
@@ -36,6 +36,10 @@ void dv_view_dark(dv_view *view, bool dark);
  */
 bool dv_view_select(dv_view *view, const char *name);
 bool dv_view_select_at(dv_view *view, float x, float y);
+
+/* Marks the units whose type or name contains text, in any case of letters, by fading all others;
+   returns how many. NULL or "": marks nothing. */
+uint32_t dv_view_search(dv_view *view, const char *text);
 
 /* Scales dispatch and moves by factor (0.01 to 100) and solves again; the predicted timeline and
    the colours follow. */

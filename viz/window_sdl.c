@@ -20,6 +20,8 @@ dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
 #else
 
 #include <SDL.h>
+#include <stdio.h>
+#include <string.h>
 
 typedef struct window {
     dv_view *view;
@@ -28,6 +30,7 @@ typedef struct window {
     SDL_Texture *texture;
     dv_scene *scene;
     bool open, redraw;
+    bool swallow; /* the next text input */
 } window;
 
 static dv_status unavailable(void)
@@ -85,12 +88,66 @@ static void select_step(dv_view *view, int step)
     dv_view_reveal(view, view->selected);
 }
 
+/* The next unit that the search found, behind the selected one. */
+static void select_found(dv_view *view)
+{
+    uint32_t count = view->plan->unit_count;
+    uint32_t from = view->selected == DV_NONE ? count - 1 : view->selected;
+    for (uint32_t i = 1; view->search[0] && i <= count; i++)
+        if (view->found[(from + i) % count]) {
+            view->selected = (from + i) % count;
+            dv_view_reveal(view, view->selected);
+            return;
+        }
+}
+
+static void type_on(dv_view *view, const char *more)
+{
+    char text[sizeof view->search];
+    int length = snprintf(text, sizeof text, "%s%s", view->search, more);
+    if (length > 0 && (size_t)length < sizeof text)
+        dv_view_search(view, text);
+}
+
+/* True if the key belongs to the search. */
+static bool search_key(window *w, SDL_Keycode pressed)
+{
+    dv_view *view = w->view;
+    size_t length = strlen(view->search);
+    if (!view->typing && pressed == SDLK_SLASH) {
+        view->typing = true;
+        w->swallow = true; /* the slash itself comes as text, too */
+        dv_view_search(view, NULL);
+        SDL_StartTextInput();
+        return true;
+    }
+    if (!view->typing)
+        return false;
+    if (pressed == SDLK_ESCAPE) {
+        view->typing = false;
+        dv_view_search(view, NULL);
+        SDL_StopTextInput();
+    } else if (pressed == SDLK_RETURN || pressed == SDLK_KP_ENTER) {
+        select_found(view);
+    } else if (pressed == SDLK_BACKSPACE && length > 0) {
+        while (length > 1 && ((unsigned char)view->search[length - 1] & 0xC0) == 0x80)
+            length--; /* the bytes that follow the first of a character */
+        view->search[length - 1] = '\0';
+        char shorter[sizeof view->search];
+        snprintf(shorter, sizeof shorter, "%s", view->search);
+        dv_view_search(view, shorter);
+    }
+    return true;
+}
+
 static void key(window *w, SDL_Keysym pressed)
 {
     dv_view *view = w->view;
     const float step = 60, middle_x = (float)view->width * 0.4f,
                 middle_y = (float)view->height * 0.4f;
     w->redraw = true;
+    if (search_key(w, pressed.sym))
+        return;
     switch (pressed.sym) {
     case SDLK_q:
     case SDLK_ESCAPE:
@@ -163,6 +220,12 @@ static dv_status handle(window *w, const SDL_Event *event)
     case SDL_KEYDOWN:
         key(w, event->key.keysym);
         break;
+    case SDL_TEXTINPUT:
+        if (view->typing && !w->swallow)
+            type_on(view, event->text.text);
+        w->swallow = false;
+        w->redraw = true;
+        break;
     }
     return DV_OK;
 }
@@ -193,6 +256,7 @@ static dv_status run(window *w, const char *title, unsigned frames)
         return unavailable();
     DV_TRY(set_size(w));
     w->open = true;
+    SDL_StopTextInput(); /* until a search begins */
     for (unsigned drawn = 0; w->open && (frames == 0 || drawn < frames); drawn++) {
         DV_TRY(handle_waiting(w, frames == 0));
         if (w->open && (w->redraw || frames))
