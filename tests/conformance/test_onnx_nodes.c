@@ -1,0 +1,140 @@
+/* The ONNX project's own tests (Debian's libonnx-testdata), from the file to the output. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/portable/portable.h"
+#include "tests/conformance/onnx_case.h"
+#include "tests/suite.h"
+
+static const char *const data_folder = "/usr/share/libonnx-testdata/data";
+
+/* Counts by operator. */
+typedef struct row {
+    char operators[64];
+    uint32_t passed, folded, unsupported, failed;
+} row;
+
+typedef struct tally {
+    row rows[512];
+    size_t count;
+    row total;
+} tally;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const row *)a)->operators, ((const row *)b)->operators);
+}
+
+static row *row_of(tally *t, const char *operators)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->rows[i].operators, operators) == 0)
+            return &t->rows[i];
+    row *new_row = &t->rows[t->count < 511 ? t->count++ : 511];
+    snprintf(new_row->operators, sizeof new_row->operators, "%s", operators);
+    return new_row;
+}
+
+static void add(row *r, onnx_verdict verdict)
+{
+    r->passed += verdict == ONNX_PASSED;
+    r->folded += verdict == ONNX_FOLDED;
+    r->unsupported += verdict == ONNX_UNSUPPORTED;
+    r->failed += verdict == ONNX_FAILED;
+}
+
+/* Tests whose stored output is not what the standard's text says, or says in two ways. */
+static const char *const disputed[][2] = {
+    {"test_resize_downsample_scales_linear_align_corners",
+     "it aligns the corner of an output 2.4 pixels wide; ONNX Runtime and PyTorch round to 2"},
+};
+
+static const char *dispute(const char *name)
+{
+    for (size_t i = 0; i < sizeof disputed / sizeof disputed[0]; i++)
+        if (strcmp(disputed[i][0], name) == 0)
+            return disputed[i][1];
+    return NULL;
+}
+
+static void run_case(tally *t, const dv_backend *backend, const char *folder)
+{
+    onnx_case test;
+    onnx_verdict verdict = onnx_case_open(&test, folder);
+    if (verdict == ONNX_PASSED)
+        verdict = onnx_case_run(&test, backend);
+    const char *name = strrchr(folder, '/') + 1;
+    if (verdict == ONNX_FAILED && dispute(name)) {
+        verdict = ONNX_UNSUPPORTED;
+        snprintf(test.why, sizeof test.why, "%s", dispute(name));
+    }
+    add(row_of(t, test.operators), verdict);
+    add(&t->total, verdict);
+    if (verdict == ONNX_FAILED)
+        printf("\n    FAILED %s (%s): %s", name, test.operators, test.why);
+    else if (verdict == ONNX_UNSUPPORTED && getenv("DIVVY_TEST_VERBOSE"))
+        printf("\n    not supported: %s (%s): %s", name, test.operators, test.why);
+    onnx_case_close(&test);
+}
+
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static bool run_set(tally *t, const dv_backend *backend, const char *set)
+{
+    char folder[512];
+    struct dirent **entries;
+    snprintf(folder, sizeof folder, "%s/%s", data_folder, set);
+    int count = scandir(folder, &entries, visible, alphasort);
+    if (count < 0)
+        return false;
+    for (int i = 0; i < count; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        run_case(t, backend, path);
+        free(entries[i]);
+    }
+    free(entries);
+    return true;
+}
+
+static void print_row(const row *r)
+{
+    printf("    %-28s %6u %6u %6u %6u\n", r->operators, r->passed, r->folded, r->failed,
+           r->unsupported);
+}
+
+static void print(tally *t)
+{
+    qsort(t->rows, t->count, sizeof t->rows[0], by_name);
+    printf("\n    %-28s %6s %6s %6s %6s\n", "operator", "passed", "folded", "failed", "no");
+    for (size_t i = 0; i < t->count; i++)
+        print_row(&t->rows[i]);
+    print_row(&t->total);
+}
+
+/* What passed when this was last looked at, so that a test that stops being supported is noticed as well as one
+   that fails. */
+enum { LEAST_PASSED = 705 };
+
+static void test_what_the_reference_claims_gives_the_stored_outputs(void)
+{
+    static const char *const sets[] = {"node", "pytorch-converted", "pytorch-operator", "simple"};
+    static tally t;
+    memset(&t, 0, sizeof t);
+    snprintf(t.total.operators, sizeof t.total.operators, "together");
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+        if (!run_set(&t, &dv_backend_portable, sets[i])) {
+            dv_skip("ONNX conformance", "Debian's libonnx-testdata is not installed");
+            return;
+        }
+    print(&t);
+    CU_ASSERT_EQUAL(t.total.failed, 0);
+    CU_ASSERT_TRUE(t.total.passed >= LEAST_PASSED);
+}
+
+DV_SUITE(conformance_onnx_nodes, DV_TEST(test_what_the_reference_claims_gives_the_stored_outputs));
