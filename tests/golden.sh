@@ -5,7 +5,7 @@
 #
 # A case is a shell script in which `divvy` is the program under test and $golden the folder of the
 # cases. It runs in an empty folder of its own, without a terminal or a user's settings. Compared
-# are both outputs, interleaved, and the exit status of its last command.
+# are both outputs, interleaved, and the exit status of each call that is not 0.
 set -u
 : "${srcdir:=.}" "${builddir:=build}"
 golden=$(cd "$srcdir/tests/golden" && pwd) || exit 2
@@ -20,16 +20,25 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/divvy-golden-XXXXXX") || exit 2
 trap 'rm -rf "$work"' EXIT
 
+mkdir "$work/bin"
+cat >"$work/bin/divvy" <<END
+#!/bin/sh
+"$program/divvy" "\$@"
+status=\$?
+[ \$status = 0 ] || echo "  (status \$status)" >&2
+exit \$status
+END
+chmod +x "$work/bin/divvy"
+
 run_case() { # NAME: its output goes to $work/actual
     mkdir "$work/empty"
     (
         cd "$work/empty" || exit 2
-        env -i PATH="$program:/usr/bin:/bin" HOME="$work/empty" XDG_CONFIG_HOME="$work/empty" \
+        env -i PATH="$work/bin:/usr/bin:/bin" HOME="$work/empty" XDG_CONFIG_HOME="$work/empty" \
             LC_ALL=C TMPDIR="$work" golden="$golden" \
             ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
             LSAN_OPTIONS="${LSAN_OPTIONS:-}" \
-            sh "$golden/$1.cmd" </dev/null >"$work/actual" 2>&1
-        echo "exit $?" >>"$work/actual"
+            sh "$golden/$1.cmd" </dev/null 2>&1 | sed "s,$golden,GOLDEN,g" >"$work/actual"
     )
     rm -rf "$work/empty"
 }

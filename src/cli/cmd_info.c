@@ -62,7 +62,7 @@ static void json_info(dv_json_writer *json, const dv_session *session)
     dv_json_put_integer(json, "lowered_ops", graph->op_count);
     dv_json_put_integer(json, "units", graph->unit_count);
     dv_json_put_integer(json, "tensors", source->tensor_count);
-    dv_json_put_number(json, "parameters", totals.parameters);
+    dv_json_put_number(json, "parameters", dv_graph_count(source).parameters);
     dv_json_put_number(json, "multiply_adds", totals.macs);
     dv_json_put_number(json, "weight_bytes", totals.weight_bytes);
     dv_json_put_number(json, "peak_activation_bytes", totals.peak_activation_bytes);
@@ -138,7 +138,8 @@ static void print_info(const dv_cli *cli, dv_text *out, const dv_session *sessio
     }
     dv_text_append(out, "\n  %-12s %u, %u after lowering, in %u units\n", "operators",
                    source->op_count, graph->op_count, graph->unit_count);
-    dv_text_append(out, "  %-12s %s\n", "parameters", dv_format_count(figure, totals.parameters));
+    dv_text_append(out, "  %-12s %s\n", "parameters",
+                   dv_format_count(figure, dv_graph_count(source).parameters));
     dv_text_append(out, "  %-12s %s\n", "weights", dv_format_bytes(figure, totals.weight_bytes));
     dv_text_append(out, "  %-12s %s multiply-adds\n", "work", dv_format_count(figure, totals.macs));
     dv_text_append(out, "  %-12s %s of activations at the peak\n", "memory",

@@ -50,9 +50,9 @@ static dv_status simulate(dv_cli *cli, dv_session *session, dv_trace **one, dv_t
     }
     char figure[DV_FIGURE_MAX];
     dv_cli_append_safe(&cli->out, session->model);
-    dv_text_append(&cli->out, " on %s, plan by %s: latency %s, %.4g inferences a second\n",
+    dv_text_append(&cli->out, " on %s, plan by %s: latency %s, %.*f inferences a second\n",
                    dv_session_platform_name(session), session->plan->strategy,
-                   dv_format_us(figure, latency), throughput);
+                   dv_format_us(figure, latency), throughput < 100 ? 1 : 0, throughput);
     dv_text_append(&cli->out, "  %zu events\n\n", (*all)->event_count);
     dv_trace_print(cli, *all, &cli->out);
     return DV_OK;

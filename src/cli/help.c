@@ -56,12 +56,17 @@ void dv_help_verb(dv_text *out, dv_verb_id id)
     if (strncmp(verb->arguments, "MODEL", 5) == 0)
         dv_text_append(out, "\n%s\n", models);
     dv_text_append(out, "\noptions:\n");
+    char text[96];
+    size_t width = 0;
     for (int o = 0; o < DV_OPTION_COUNT; o++) {
-        if (!(dv_options[o].verbs & (1u << id)))
-            continue;
-        char text[96];
         option_text(&dv_options[o], text, sizeof text);
-        dv_text_append(out, "  %-38s %s\n", text, dv_options[o].summary);
+        if ((dv_options[o].verbs & (1u << id)) && strlen(text) > width)
+            width = strlen(text);
+    }
+    for (int o = 0; o < DV_OPTION_COUNT; o++) {
+        option_text(&dv_options[o], text, sizeof text);
+        if (dv_options[o].verbs & (1u << id))
+            dv_text_append(out, "  %-*s  %s\n", (int)width, text, dv_options[o].summary);
     }
 }
 

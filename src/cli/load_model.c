@@ -71,7 +71,7 @@ static dv_status load_file(const dv_cli *cli, const char *path, dv_session *sess
     if (status != DV_OK)
         goto done;
     dv_load_options options = {dims, dim_count};
-    status = dv_load(path, &options, &session->source);
+    status = dv_load_buffer(path, buffer, &options, &session->source);
 done:
     for (size_t i = 0; i < dim_count; i++)
         free((char *)dims[i].name);
@@ -161,7 +161,7 @@ static dv_status lower(const dv_cli *cli, bool keep_opaque, dv_session *session)
 dv_status dv_session_load(const dv_cli *cli, const char *model, bool keep_opaque,
                           dv_session *session)
 {
-    *session = (dv_session){.model = model};
+    *session = (dv_session){.model = strcmp(model, "-") == 0 ? "standard input" : model};
     DV_TRY(dv_cli_check_stop(cli));
     if (strncmp(model, "zoo:", 4) == 0)
         DV_TRY(load_network(cli, model + 4, session));

@@ -59,13 +59,30 @@ static dv_status find_target(const dv_problem *problem, const char *text, const 
     return status;
 }
 
-static dv_status pin_units(dv_problem *problem, const char *text, const char *pattern,
+static bool is_called(const char *name, const char *pattern)
+{
+    return strcmp(pattern, name) == 0 || fnmatch(pattern, name, 0) == 0;
+}
+
+/* Is the unit called that, or an operator in it? */
+static bool unit_matches(const dv_session *session, dv_unit_id u, const char *pattern)
+{
+    if (is_called(session->problem->unit_name[u], pattern))
+        return true;
+    const dv_unit *unit = session->graph ? &session->graph->units[u] : NULL;
+    for (uint32_t o = 0; unit && o < unit->op_count; o++)
+        if (is_called(session->graph->ops[unit->ops[o]].name, pattern))
+            return true;
+    return false;
+}
+
+static dv_status pin_units(const dv_session *session, const char *text, const char *pattern,
                            dv_target_id target, dv_target_id *pin)
 {
+    const dv_problem *problem = session->problem;
     bool any = false;
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        if (strcmp(pattern, problem->unit_name[u]) != 0 &&
-            fnmatch(pattern, problem->unit_name[u], 0) != 0)
+        if (!unit_matches(session, u, pattern))
             continue;
         any = true;
         if (!isfinite(dv_problem_time_us(problem, u, target)))
@@ -80,8 +97,9 @@ static dv_status pin_units(dv_problem *problem, const char *text, const char *pa
                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
-static dv_status apply_pins(const dv_cli *cli, dv_problem *problem)
+static dv_status apply_pins(const dv_cli *cli, dv_session *session)
 {
+    dv_problem *problem = session->problem;
     if (!dv_cli_has(cli, DV_OPTION_PIN))
         return DV_OK;
     dv_target_id *pin = dv_arena_array(problem->arena, problem->unit_count, sizeof *pin);
@@ -97,7 +115,7 @@ static dv_status apply_pins(const dv_cli *cli, dv_problem *problem)
         DV_TRY(dv_cli_assignment(DV_OPTION_PIN, text, &pattern, &name));
         dv_status status = find_target(problem, text, name, &target);
         if (status == DV_OK)
-            status = pin_units(problem, text, pattern, target, pin);
+            status = pin_units(session, text, pattern, target, pin);
         free(pattern);
         DV_TRY(status);
     }
@@ -151,7 +169,7 @@ dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *s
     free_plan(session);
     if (!session->graph) {
         DV_TRY(refuse_platform(cli, session));
-        return apply_pins(cli, session->problem);
+        return apply_pins(cli, session);
     }
     dv_problem_destroy(session->problem);
     dv_platform_destroy(session->platform);
@@ -163,7 +181,7 @@ dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *s
     DV_TRY(open_platform(cli, platform, session));
     DV_TRY(dv_within(dv_problem_build(session->graph, session->platform, model, &session->problem),
                      "%s", session->model));
-    return apply_pins(cli, session->problem);
+    return apply_pins(cli, session);
 }
 
 dv_status dv_session_solve_options(const dv_cli *cli, dv_solve_options *options)

@@ -38,8 +38,10 @@ static void print_costs(const dv_cli *cli, const dv_session *session, dv_text *o
     dv_text_append(out, "  compute %s + moves %s + dispatch %s + sessions %s\n",
                    dv_format_us(a, cost->compute_us), dv_format_us(b, cost->move_us),
                    dv_format_us(c, cost->dispatch_us), dv_format_us(d, cost->session_us));
-    dv_text_append(out, "  %u units, %u segments, %s moved in %u hand-overs\n\n", plan->unit_count,
-                   cost->segments, dv_format_bytes(a, cost->moved_bytes), cost->moves);
+    dv_text_append(out, "  %u unit%s, %u segment%s, %s moved in %u hand-over%s\n\n",
+                   plan->unit_count, plan->unit_count == 1 ? "" : "s", cost->segments,
+                   cost->segments == 1 ? "" : "s", dv_format_bytes(a, cost->moved_bytes),
+                   cost->moves, cost->moves == 1 ? "" : "s");
 }
 
 dv_status dv_plan_print(const dv_cli *cli, const dv_session *session, dv_text *out)

@@ -1,0 +1,2 @@
+divvy zoo mobilenet_v2 resnet50
+divvy zoo squeezenet1_1 --json
