@@ -7,8 +7,8 @@
 #include "core/text.h"
 
 typedef struct dv_calibrate_options {
-    bool quick;          /* under a minute */
-    const char *name;    /* of the platform; NULL: "host" */
+    bool quick;       /* under a minute */
+    const char *name; /* of the platform; NULL: "host" */
     dv_progress *progress;
 } dv_calibrate_options;
 

@@ -159,7 +159,7 @@ static void add_traffic(const dv_graph *graph, const dv_op_id *ops, uint32_t cou
 dv_demand dv_demand_of(const dv_graph *graph, const dv_op_id *ops, uint32_t count,
                        dv_dtype precision, uint32_t channel_multiple)
 {
-    dv_demand demand = {.family = DV_FAMILY_PLUMBING};
+    dv_demand demand = {.kind = DV_OP_OPAQUE, .family = DV_FAMILY_PLUMBING};
     double most = -1.0;
     for (uint32_t k = 0; k < count; k++) {
         dv_work work = dv_op_work(graph, ops[k]);
@@ -168,6 +168,7 @@ dv_demand dv_demand_of(const dv_graph *graph, const dv_op_id *ops, uint32_t coun
         int by = weight_of(work.family) - weight_of(demand.family);
         if (by > 0 || (by == 0 && macs > most)) {
             demand.family = work.family;
+            demand.kind = graph->ops[ops[k]].kind;
             most = macs;
         }
         if (!is_free(work.family))
@@ -199,11 +200,14 @@ const dv_family_cost *dv_roofline_row(const dv_target *target, dv_family family)
 double dv_roofline_us(const dv_demand *demand, const dv_target *target)
 {
     const dv_family_cost *main = dv_roofline_row(target, demand->family);
+    if (target->operators && target->operators[demand->kind].given)
+        main = &target->operators[demand->kind];
     if (!main)
         return 0.0;
     double compute_us = 0.0;
     for (int f = 0; f < DV_FAMILY_COUNT; f++) {
-        const dv_family_cost *row = dv_roofline_row(target, (dv_family)f);
+        bool own = (dv_family)f == demand->family;
+        const dv_family_cost *row = own ? main : dv_roofline_row(target, (dv_family)f);
         if (row && demand->macs[f] > 0.0) /* 1e9 a second are 1e3 a microsecond */
             compute_us += demand->macs[f] / (row->gmacs.value * 1e3);
     }

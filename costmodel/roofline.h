@@ -7,7 +7,8 @@
 
 /* The demands of a group of operators that run as one on a target. */
 typedef struct dv_demand {
-    dv_family family;             /* of the operator that decides the launch and the bandwidths */
+    dv_op_kind kind; /* of the operator that decides the launch and the bandwidths */
+    dv_family family;
     double macs[DV_FAMILY_COUNT]; /* padded to the target's channels; pooling: window elements */
     double weight_bytes;          /* constants read, in the target's precision */
     double activation_bytes;      /* from and to outside the group, in the target's precision */

@@ -44,6 +44,7 @@ typedef struct dv_target {
     uint32_t channel_multiple; /* channels are padded up to this in multiply-adds; at least 1 */
     dv_figure weight_gbs, activation_gbs;
     dv_family_cost family[DV_FAMILY_COUNT];
+    const dv_family_cost *operators; /* DV_OP_COUNT rows: kinds that have a price of their own; or NULL */
     double relative_error; /* of a prediction, as a share; from calibration, else 0 */
 } dv_target;
 

@@ -84,20 +84,11 @@ static dv_status read_optional(dv_arena *arena, const dv_json_at *at, const char
     return DV_OK;
 }
 
-static dv_status read_family(reader *to, const dv_json_at *at, dv_target *target)
+static dv_status read_cost_row(reader *to, const dv_json_at *at, const dv_target *target,
+                               dv_family_cost *cost)
 {
     static const char *const keys[] = {"launch_us", "gmacs", "weight_gbs", "activation_gbs", NULL};
-    const char *names[DV_FAMILY_COUNT];
-    for (int f = 0; f < DV_FAMILY_COUNT; f++)
-        names[f] = dv_family_name((dv_family)f);
-    dv_family family;
-    if (!dv_family_from_name(at->key, &family)) {
-        const char *near = dv_nearest_name(at->key, names, DV_FAMILY_COUNT);
-        return dv_json_fail(at, "unknown family of operators%s%s%s",
-                            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-    }
     DV_TRY(dv_json_only(at, keys));
-    dv_family_cost *cost = &target->family[family];
     dv_json_at launch = dv_json_member(at, "launch_us");
     cost->given = true;
     DV_TRY(read_figure(to->arena, &launch, FIGURE_COST, &cost->launch_us));
@@ -110,6 +101,40 @@ static dv_status read_family(reader *to, const dv_json_at *at, dv_target *target
         DV_TRY(read_figure(to->arena, &weights, FIGURE_RATE, &cost->weight_gbs));
     if (dv_json_present(&activations))
         DV_TRY(read_figure(to->arena, &activations, FIGURE_RATE, &cost->activation_gbs));
+    return DV_OK;
+}
+
+static dv_status read_family(reader *to, const dv_json_at *at, dv_target *target)
+{
+    const char *names[DV_FAMILY_COUNT];
+    for (int f = 0; f < DV_FAMILY_COUNT; f++)
+        names[f] = dv_family_name((dv_family)f);
+    dv_family family;
+    if (!dv_family_from_name(at->key, &family)) {
+        const char *near = dv_nearest_name(at->key, names, DV_FAMILY_COUNT);
+        return dv_json_fail(at, "unknown family of operators%s%s%s",
+                            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    return read_cost_row(to, at, target, &target->family[family]);
+}
+
+/* Kinds of operators that cost something else than the rest of their family. */
+static dv_status read_operators(reader *to, const dv_json_at *at, dv_target *target)
+{
+    dv_json_at operators = dv_json_member(at, "operators");
+    if (!dv_json_present(&operators))
+        return DV_OK;
+    DV_TRY(dv_json_object(&operators));
+    dv_family_cost *rows = dv_arena_array(to->arena, DV_OP_COUNT, sizeof *rows);
+    if (!rows)
+        return no_memory(at);
+    target->operators = rows;
+    for (dv_json_at child = dv_json_first(&operators); child.node; child = dv_json_next(&child)) {
+        dv_op_kind kind = dv_platform_read_kind(&child, child.key);
+        if (kind == DV_OP_COUNT)
+            return DV_BAD_INPUT;
+        DV_TRY(read_cost_row(to, &child, target, &rows[kind]));
+    }
     return DV_OK;
 }
 
@@ -132,7 +157,7 @@ static dv_status read_precision(reader *to, const dv_json_at *at, dv_device_id d
 {
     static const char *const keys[] = {
         "precision",      "channel_multiple", "weight_gbs", "activation_gbs",
-        "relative_error", "families",         NULL};
+        "relative_error", "families",         "operators",  NULL};
     DV_TRY(dv_json_only(at, keys));
     dv_target *target = &to->targets[to->platform->target_count];
     dv_json_at name = dv_json_member(at, "precision");
@@ -163,6 +188,7 @@ static dv_status read_precision(reader *to, const dv_json_at *at, dv_device_id d
     target->channel_multiple = (uint32_t)multiple.value;
     target->relative_error = error.value;
     DV_TRY(read_families(to, at, target));
+    DV_TRY(read_operators(to, at, target));
     to->platform->target_count++;
     return DV_OK;
 }

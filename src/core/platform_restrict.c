@@ -44,19 +44,30 @@ static dv_device copy_device(copier *to, const dv_device *from)
     return device;
 }
 
+static dv_family_cost copy_cost(copier *to, dv_family_cost cost)
+{
+    cost.launch_us = copy_figure(to, cost.launch_us);
+    cost.gmacs = copy_figure(to, cost.gmacs);
+    cost.weight_gbs = copy_figure(to, cost.weight_gbs);
+    cost.activation_gbs = copy_figure(to, cost.activation_gbs);
+    return cost;
+}
+
 static dv_target copy_target(copier *to, const dv_target *from)
 {
     dv_target target = *from;
     target.name = copy_text(to, from->name);
     target.weight_gbs = copy_figure(to, from->weight_gbs);
     target.activation_gbs = copy_figure(to, from->activation_gbs);
-    for (int f = 0; f < DV_FAMILY_COUNT; f++) {
-        dv_family_cost *cost = &target.family[f];
-        cost->launch_us = copy_figure(to, cost->launch_us);
-        cost->gmacs = copy_figure(to, cost->gmacs);
-        cost->weight_gbs = copy_figure(to, cost->weight_gbs);
-        cost->activation_gbs = copy_figure(to, cost->activation_gbs);
-    }
+    for (int f = 0; f < DV_FAMILY_COUNT; f++)
+        target.family[f] = copy_cost(to, from->family[f]);
+    if (!from->operators)
+        return target;
+    dv_family_cost *rows = dv_arena_array(to->arena, DV_OP_COUNT, sizeof *rows);
+    for (int kind = 0; rows && kind < DV_OP_COUNT; kind++)
+        rows[kind] = copy_cost(to, from->operators[kind]);
+    to->failed |= !rows;
+    target.operators = rows;
     return target;
 }
 

@@ -104,6 +104,23 @@ static dv_status read_table(const dv_json_at *table, const dv_json_at *column, b
     return DV_OK;
 }
 
+dv_op_kind dv_platform_read_kind(const dv_json_at *at, const char *name)
+{
+    dv_op_kind kind = dv_op_kind_of(name);
+    if (kind != DV_OP_COUNT)
+        return kind;
+    const char *names[DV_OP_COUNT];
+    for (int k = 0; k < DV_OP_COUNT; k++)
+        names[k] = dv_op_info_of((dv_op_kind)k)->name;
+    const char *near = dv_nearest_name(name, names, DV_OP_COUNT);
+    if (near)
+        dv_json_fail(at, "unknown operator; did you mean \"%s\"?", near);
+    else
+        dv_json_fail(at, "unknown operator; they are named as in core ATen, "
+                         "such as \"aten.convolution.default\"");
+    return DV_OP_COUNT;
+}
+
 /* Sets the operators that a list names. */
 static dv_status read_list(const dv_json_at *list, bool *supports, bool value)
 {
@@ -113,17 +130,9 @@ static dv_status read_list(const dv_json_at *list, bool *supports, bool value)
     for (dv_json_at item = dv_json_first(list); item.node; item = dv_json_next(&item)) {
         const char *name = NULL;
         DV_TRY(dv_json_string(&item, &name));
-        dv_op_kind kind = dv_op_kind_of(name);
-        if (kind == DV_OP_COUNT) {
-            const char *names[DV_OP_COUNT];
-            for (int k = 0; k < DV_OP_COUNT; k++)
-                names[k] = dv_op_info_of((dv_op_kind)k)->name;
-            const char *near = dv_nearest_name(name, names, DV_OP_COUNT);
-            if (near)
-                return dv_json_fail(&item, "unknown operator; did you mean \"%s\"?", near);
-            return dv_json_fail(&item, "unknown operator; they are named as in core ATen, "
-                                       "such as \"aten.convolution.default\"");
-        }
+        dv_op_kind kind = dv_platform_read_kind(&item, name);
+        if (kind == DV_OP_COUNT)
+            return DV_BAD_INPUT;
         supports[kind] = value;
     }
     return DV_OK;
