@@ -1,10 +1,12 @@
 #include "tests/onnx_writer.h"
 
 #include <CUnit/CUnit.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
+#include "tests/suite.h"
 
 void pb_varint(dv_text *out, uint64_t value)
 {
@@ -328,4 +330,36 @@ bool onnx_save(onnx_writer *w, const char *path)
     dv_text_free(&bytes);
     CU_ASSERT_EQUAL(status, DV_OK);
     return status == DV_OK;
+}
+
+dv_status onnx_load(onnx_writer *w, const dv_load_options *options, dv_graph **graph)
+{
+    char path[256];
+    *graph = NULL;
+    snprintf(path, sizeof path, "%s/model.onnx", dv_test_folder());
+    if (!onnx_save(w, path))
+        return DV_IO;
+    return dv_load(path, options, graph);
+}
+
+dv_graph *onnx_loaded(onnx_writer *w)
+{
+    dv_graph *graph;
+    dv_status status = onnx_load(w, NULL, &graph);
+    CU_ASSERT_EQUAL(status, DV_OK);
+    if (status != DV_OK)
+        fprintf(stderr, "\n    %s\n", dv_message());
+    return graph;
+}
+
+void onnx_refused(onnx_writer *w, dv_status status, const char *what)
+{
+    dv_graph *graph;
+    CU_ASSERT_EQUAL(onnx_load(w, NULL, &graph), status);
+    bool told = strstr(dv_message(), what) != NULL && strstr(dv_message(), "model.onnx: ");
+    CU_ASSERT_TRUE(told);
+    if (!told)
+        fprintf(stderr, "\n    expected '%s', found '%s'\n", what, dv_message());
+    dv_graph_destroy(graph);
+    onnx_free(w);
 }

@@ -6,12 +6,14 @@
      onnx_node(&w, "Conv", "x weight", "y");
      onnx_attr_ints(&w, "strides", "2,2");
      onnx_output(&w, "y", ONNX_FLOAT, NULL);
-     onnx_save(&w, path);             (or onnx_bytes(&w, &text))
+     dv_graph *graph = onnx_loaded(&w);   (or onnx_save, onnx_bytes)
      onnx_free(&w); */
 #ifndef DV_TESTS_ONNX_WRITER_H
 #define DV_TESTS_ONNX_WRITER_H
 
+#include "core/graph.h"
 #include "core/text.h"
+#include "load/load.h"
 
 enum {
     ONNX_FLOAT = 1,
@@ -76,6 +78,17 @@ void onnx_bytes(onnx_writer *w, dv_text *out);
 
 /* Writes it to path; false (with a CUnit failure) if that is impossible. */
 bool onnx_save(onnx_writer *w, const char *path);
+
+/* Loads the model through a file of this test run. On failure *graph is NULL and dv_message() tells
+   why. */
+dv_status onnx_load(onnx_writer *w, const dv_load_options *options, dv_graph **graph);
+
+/* The same where it has to succeed; NULL with a CUnit failure. */
+dv_graph *onnx_loaded(onnx_writer *w);
+
+/* Frees the writer and asserts that loading fails with exactly this status and a message that
+   contains what. */
+void onnx_refused(onnx_writer *w, dv_status status, const char *what);
 
 /* The wire format itself. */
 void pb_varint(dv_text *out, uint64_t value);

@@ -233,7 +233,8 @@ static dv_status read_tensor(reader *r, const dv_json_at *at)
         DV_TRY(read_dtype_or_none(&dtype, &tensor.dtype));
     if (dv_json_present(&shape))
         DV_TRY(read_shape(&shape, &tensor.shape));
-    if (tensor.role != DV_ROLE_ACTIVATION && (!dv_json_present(&dtype) || !dv_json_present(&shape)))
+    bool typed = dv_json_present(&dtype), shaped = dv_json_present(&shape);
+    if (tensor.role != DV_ROLE_ACTIVATION && !(typed && (shaped || tensor.dtype == DV_DTYPE_NONE)))
         return dv_json_fail(at, "it needs a dtype and a shape");
     size_t bytes;
     if (dv_shape_known(&tensor.shape) && !dv_tensor_bytes(&tensor, &bytes))
