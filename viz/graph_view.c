@@ -156,7 +156,8 @@ static void draw_ports(const painter *p)
 }
 
 /* The longest form of a type that fits: as it is, without spaces, the first operator alone. */
-static void draw_type(const painter *p, const char *type, float x, float y, float width, int size)
+static void draw_type(const painter *p, const char *type, float x, float y, float width, int size,
+                      dv_colour colour)
 {
     char short_form[96];
     size_t length = 0;
@@ -169,7 +170,7 @@ static void draw_type(const painter *p, const char *type, float x, float y, floa
             short_form[strcspn(short_form, "+")] = '\0';
         type = short_form;
     }
-    dv_scene_label(p->scene, x, y, width, size, 0x000000, "%s", type);
+    dv_scene_label(p->scene, x, y, width, size, colour, "%s", type);
 }
 
 /* Type and device letter; with more room the time, then the name, then larger letters. */
@@ -177,6 +178,8 @@ static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
 {
     const dv_view *view = p->view;
     const dv_problem *problem = &view->scaled;
+    bool aside = view->search[0] && !view->found[unit];
+    dv_colour ink = aside ? p->theme->faint : 0x000000; /* black passes on every device's colour */
     const char letter[2] = {view->looks[dv_view_device(view, unit)].letter, '\0'};
     bool figures = view->detail == DV_DETAIL_FIGURES;
     int size = figures && box.h >= 3 * dv_label_height(1) + 4 ? 1 : 0;
@@ -185,17 +188,17 @@ static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
     float y = box.y + (box.h - line * (float)lines) * 0.5f, x = box.x + pad;
     float letter_width = dv_label_width(size + DV_BOLD, letter);
     float width = box.w - 2 * pad - (box.w >= 34 ? letter_width + 2 : 0);
-    draw_type(p, view->texts[unit].type, x, y, width, size + (lines > 1 ? DV_BOLD : 0));
+    draw_type(p, view->texts[unit].type, x, y, width, size + (lines > 1 ? DV_BOLD : 0), ink);
     if (box.w >= 34)
-        dv_scene_label(p->scene, box.x + box.w - letter_width - pad, y, 0, size + DV_BOLD, 0x000000,
+        dv_scene_label(p->scene, box.x + box.w - letter_width - pad, y, 0, size + DV_BOLD, ink,
                        "%s", letter);
     if (lines > 1) {
         char us[DV_FIGURE_MAX];
         dv_format_us(us, dv_problem_time_us(problem, unit, view->plan->target[unit]));
-        dv_scene_label(p->scene, x, y + line, box.w - 2 * pad, size, 0x000000, "%s", us);
+        dv_scene_label(p->scene, x, y + line, box.w - 2 * pad, size, ink, "%s", us);
     }
     if (lines > 2 && problem->unit_name[unit] != view->texts[unit].type)
-        dv_scene_label(p->scene, x, y + 2 * line, box.w - 2 * pad, size, 0x000000, "%s",
+        dv_scene_label(p->scene, x, y + 2 * line, box.w - 2 * pad, size, ink, "%s",
                        problem->unit_name[unit]);
 }
 
@@ -243,6 +246,19 @@ static void draw_selection(const painter *p)
     }
 }
 
+/* Repeated blocks, behind everything. */
+static void draw_frames(const painter *p)
+{
+    for (size_t i = 0; i < p->view->frame_count; i++) {
+        const dv_frame *f = &p->view->frames[i];
+        dv_area area = {p->x + f->x * p->scale, p->y + f->y * p->scale, f->w * p->scale,
+                        f->h * p->scale};
+        if (visible(p, area, 0))
+            dv_scene_rounded(p->scene, area.x, area.y, area.w, area.h,
+                             p->view->detail >= DV_DETAIL_WIRES ? 6 : 0, p->theme->block, 0);
+    }
+}
+
 /* The search under way, or in a window what keys and pointer do. */
 static void draw_hint(const painter *p)
 {
@@ -287,6 +303,7 @@ void dv_draw_graph(dv_view *view, dv_scene *scene)
     view->detail = detail_for(view, DV_BOX_HEIGHT * view->scale);
     dv_scene_clip(scene, area.x, area.y, area.w, area.h);
     dv_scene_rectangle(scene, area.x, area.y, area.w, area.h, p.theme->pane, 0);
+    draw_frames(&p);
     if (view->detail >= DV_DETAIL_WIRES) {
         draw_ports(&p);
         draw_wires(&p, false);

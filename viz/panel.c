@@ -50,6 +50,22 @@ static void cost_row(pen *p, dv_colour colour, const char *name, double us, doub
     p->y += LINE;
 }
 
+/* "1560 operators, 24 x a block of 64" */
+static void draw_blocks(pen *p)
+{
+    const dv_blocks *blocks = &p->view->blocks;
+    uint32_t count = p->view->plan->unit_count;
+    char repeated[96] = "";
+    if (blocks->run_count == 1)
+        snprintf(repeated, sizeof repeated, ", %u \xC3\x97 a block of %u", blocks->runs[0].repeats,
+                 blocks->runs[0].period);
+    else if (blocks->run_count > 1)
+        snprintf(repeated, sizeof repeated, ", %u repeated blocks", blocks->block_count);
+    dv_scene_label(p->scene, p->x, p->y, p->w, 0, p->theme->faint, "%u operator%s%s", count,
+                   count == 1 ? "" : "s", repeated);
+    p->y += LINE;
+}
+
 static void draw_totals(pen *p)
 {
     const dv_cost *cost = &p->view->plan->cost;
@@ -64,7 +80,9 @@ static void draw_totals(pen *p)
              cost->segments == 1 ? "" : "s", cost->moves, cost->moves == 1 ? "" : "s");
     p->y += 21;
     dv_scene_label(p->scene, p->x, p->y, p->w, 0, p->theme->faint, "%s", name);
-    p->y += LINE + 2;
+    p->y += LINE - 2;
+    draw_blocks(p);
+    p->y += 4;
     for (int i = 0; i < 3 && cost->total_us > 0; i++) {
         float width = p->w * (float)(parts[i] / cost->total_us);
         if (width > 0)
@@ -124,7 +142,7 @@ static void draw_devices(pen *p)
                        problem->device_name[d]);
         if (share > 0)
             dv_scene_rectangle(p->scene, p->x + p->w * 0.36f, p->y + 3,
-                               fmaxf(1, p->w * 0.26f * (float)share), 8, view->looks[d].colour, 0);
+                               fmaxf(1, p->w * 0.22f * (float)share), 8, view->looks[d].colour, 0);
         snprintf(text, sizeof text, "%.0f %%", 100 * share);
         column_label(p, 0.76f, colour, text);
         snprintf(text, sizeof text, "%u", units);

@@ -2,7 +2,9 @@
 #ifndef DV_VIZ_PARTS_H
 #define DV_VIZ_PARTS_H
 
+#include "viz/blocks.h"
 #include "viz/layout.h"
+#include "viz/unit_text.h"
 #include "viz/view.h"
 
 /* What a tag of the scene stands for: kind in the upper bits, number below. */
@@ -41,7 +43,7 @@ typedef struct dv_areas {
 } dv_areas;
 
 typedef struct dv_theme {
-    dv_colour background, pane, text, faint, rule, wire, outline, handover, selection, bar;
+    dv_colour background, pane, block, text, faint, rule, wire, outline, handover, selection, bar;
     bool outlined; /* device colours need an edge to stand off the background */
 } dv_theme;
 
@@ -59,17 +61,16 @@ typedef enum dv_detail {
     DV_DETAIL_FIGURES, /* names, times, bytes */
 } dv_detail;
 
-typedef struct dv_unit_text {
-    const char *type;     /* "conv 3x3 + relu" */
-    const char *full;     /* the operators by their ATen names */
-    const char *shapes;   /* "1x3x224x224 > 1x32x112x112"; "" for a bare problem */
-    uint32_t type_number; /* equal for equal types; below the number of units */
-} dv_unit_text;
+/* The background of a repeated block in one column of the layout, in its units. */
+typedef struct dv_frame {
+    float x, y, w, h;
+} dv_frame;
 
 struct dv_view {
     dv_view_input input;
     dv_arena *arena;
-    dv_unit_text *texts;   /* per unit */
+    dv_unit_text *texts; /* per unit */
+    dv_blocks blocks;
     dv_device_look *looks; /* per device */
 
     dv_problem scaled; /* the problem with hand-overs scaled: shares all other arrays */
@@ -85,6 +86,8 @@ struct dv_view {
     bool interactive; /* in a window: show how to use it */
     bool typing;      /* keys go to the search */
     dv_layout *layout;
+    dv_frame *frames; /* malloc'ed */
+    size_t frame_count, frame_capacity;
     float scale, x, y; /* of the layout in the graph's area */
     bool fitted;       /* not moved since the last fit */
     dv_detail detail;
@@ -113,10 +116,6 @@ const dv_theme *dv_view_theme(const dv_view *view);
 void dv_device_looks(const char *const *names, const dv_device_kind *kinds, uint32_t count,
                      dv_device_look *looks);
 
-/* The texts of all units. */
-DV_MUST_USE dv_status dv_unit_texts(const dv_view_input *input, dv_arena *arena,
-                                    dv_unit_text **out);
-
 /* The plan's timeline on a sequential executor, whose end is the plan's latency: moves wait for
    their segment, a tensor is sent once per destination. */
 DV_MUST_USE dv_status dv_predict(const dv_problem *problem, const dv_plan *plan, dv_trace **out);
@@ -126,6 +125,9 @@ void dv_view_reveal(dv_view *view, dv_unit_id unit);
 
 /* Height that the timeline wants. */
 float dv_timeline_height(const dv_view *view);
+
+/* Finds the frames of the blocks in the layout. */
+DV_MUST_USE dv_status dv_frame_blocks(dv_view *view);
 
 void dv_draw_graph(dv_view *view, dv_scene *scene);
 void dv_draw_panel(dv_view *view, dv_scene *scene);

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "viz/parts.h"
+#include "core/text.h"
+#include "viz/unit_text.h"
 
 typedef struct short_type {
     dv_op_kind kind;
@@ -169,10 +170,9 @@ static dv_status number_types(dv_unit_text *texts, uint32_t count, dv_arena *are
     return DV_OK;
 }
 
-dv_status dv_unit_texts(const dv_view_input *input, dv_arena *arena, dv_unit_text **out)
+dv_status dv_unit_texts(const dv_problem *problem, const dv_graph *graph, dv_arena *arena,
+                        dv_unit_text **out)
 {
-    const dv_problem *problem = input->problem;
-    const dv_graph *graph = input->graph;
     dv_unit_text *texts = dv_arena_array(arena, problem->unit_count, sizeof *texts);
     if (!texts)
         return dv_fail(DV_NO_MEMORY, "no memory to describe the operators");

@@ -53,7 +53,7 @@ static dv_status lay_out(dv_view *view)
                             &layout));
     dv_layout_destroy(view->layout);
     view->layout = layout;
-    return DV_OK;
+    return dv_frame_blocks(view);
 }
 
 /* Puts a plan on show: own (owned from now on), or the given one if NULL. */
@@ -135,10 +135,11 @@ static dv_status set_up(dv_view *view)
     view->arena = dv_arena_create();
     if (!view->arena)
         return no_memory();
-    DV_TRY(dv_unit_texts(input, view->arena, &view->texts));
+    DV_TRY(dv_unit_texts(input->problem, input->graph, view->arena, &view->texts));
     view->found = dv_arena_array(view->arena, input->problem->unit_count, sizeof *view->found);
     if (!view->found)
         return no_memory();
+    DV_TRY(dv_blocks_find(input->problem, view->texts, view->arena, &view->blocks));
     DV_TRY(choose_looks(view));
     DV_TRY(make_scaled(view));
     scale_costs(view, 1);
@@ -171,6 +172,7 @@ void dv_view_destroy(dv_view *view)
     if (!view)
         return;
     dv_layout_destroy(view->layout);
+    free(view->frames);
     dv_trace_destroy(view->predicted);
     dv_plan_destroy(view->own_plan);
     dv_arena_destroy(view->arena);

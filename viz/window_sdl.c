@@ -30,7 +30,7 @@ typedef struct window {
     SDL_Texture *texture;
     dv_scene *scene;
     bool open, redraw;
-    bool swallow; /* the next text input */
+    bool swallow; /* the next text input, if it is the slash that began the search */
 } window;
 
 static dv_status unavailable(void)
@@ -116,7 +116,7 @@ static bool search_key(window *w, SDL_Keycode pressed)
     size_t length = strlen(view->search);
     if (!view->typing && pressed == SDLK_SLASH) {
         view->typing = true;
-        w->swallow = true; /* the slash itself comes as text, too */
+        w->swallow = true;
         dv_view_search(view, NULL);
         SDL_StartTextInput();
         return true;
@@ -221,7 +221,7 @@ static dv_status handle(window *w, const SDL_Event *event)
         key(w, event->key.keysym);
         break;
     case SDL_TEXTINPUT:
-        if (view->typing && !w->swallow)
+        if (view->typing && !(w->swallow && strcmp(event->text.text, "/") == 0))
             type_on(view, event->text.text);
         w->swallow = false;
         w->redraw = true;
