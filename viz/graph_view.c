@@ -187,7 +187,7 @@ static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
     int lines = !figures || box.h < 2 * line + 2 ? 1 : box.h < 3 * line + 4 ? 2 : 3;
     float y = box.y + (box.h - line * (float)lines) * 0.5f, x = box.x + pad;
     float letter_width = dv_label_width(size + DV_BOLD, letter);
-    float width = box.w - 2 * pad - (box.w >= 34 ? letter_width + 2 : 0);
+    float width = box.w - 2 * pad - (box.w >= 34 ? letter_width + pad - 1 : 0);
     draw_type(p, view->texts[unit].type, x, y, width, size + (lines > 1 ? DV_BOLD : 0), ink);
     if (box.w >= 34)
         dv_scene_label(p->scene, box.x + box.w - letter_width - pad, y, 0, size + DV_BOLD, ink,

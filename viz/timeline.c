@@ -73,7 +73,8 @@ static void label_bar(const band *b, const dv_event *event, float x, float y, fl
         text = dv_format_bytes(bytes,
                                problem->bytes[(size_t)event->item * problem->target_count + from]);
     }
-    dv_scene_label(b->scene, x + 3, y + 1, width - 6, 0, colour, "%s", text);
+    if (event->kind == DV_EVENT_COMPUTE || dv_label_width(0, text) <= width - 6)
+        dv_scene_label(b->scene, x + 3, y + 1, width - 6, 0, colour, "%s", text);
 }
 
 /* Bars of one device, or of all links (DV_NONE). Events thinner than a pixel share it: the first

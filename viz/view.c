@@ -8,7 +8,14 @@
 
 #include "viz/parts.h"
 
-enum { TITLE = 44, PANEL = 290, LEAST_WIDTH = 480, LEAST_HEIGHT = 360 };
+enum {
+    TITLE = 44,
+    PANEL = 290,
+    LEAST_WIDTH = 320,
+    LEAST_HEIGHT = 200,
+    WIDTH_FOR_PANEL = 600, /* narrower windows show the graph alone */
+    HEIGHT_FOR_TIMELINE = 340,
+};
 
 static const double live_deadline_s = 0.3; /* a slider must not feel stuck */
 static const float closest = 4, fit_closest = 1.75;
@@ -16,11 +23,12 @@ static const float closest = 4, fit_closest = 1.75;
 dv_areas dv_view_areas(const dv_view *view)
 {
     float w = (float)view->width, h = (float)view->height;
-    float timeline = dv_timeline_height(view);
+    float timeline = view->height < HEIGHT_FOR_TIMELINE ? 0 : dv_timeline_height(view);
+    float panel = view->width < WIDTH_FOR_PANEL ? 0 : PANEL;
     dv_areas a = {
         .title = {0, 0, w, TITLE},
-        .graph = {0, TITLE, w - PANEL, h - TITLE - timeline},
-        .panel = {w - PANEL, TITLE, PANEL, h - TITLE - timeline},
+        .graph = {0, TITLE, w - panel, h - TITLE - timeline},
+        .panel = {w - panel, TITLE, panel, h - TITLE - timeline},
         .timeline = {0, h - timeline, w, timeline},
     };
     a.slider = (dv_area){a.panel.x + 22, a.timeline.y - 44, PANEL - 44, 20};
@@ -262,6 +270,15 @@ uint32_t dv_view_search(dv_view *view, const char *text)
     return found;
 }
 
+static void draw_sides(dv_view *view, dv_scene *scene)
+{
+    dv_areas areas = dv_view_areas(view);
+    if (areas.panel.w > 0)
+        dv_draw_panel(view, scene);
+    if (areas.timeline.h > 0)
+        dv_draw_timeline(view, scene);
+}
+
 /* What is drawn at a point; the scene is made anew, since only it knows. */
 static uint32_t hit(dv_view *view, float x, float y)
 {
@@ -269,8 +286,7 @@ static uint32_t hit(dv_view *view, float x, float y)
     dv_scene *scene = dv_scene_create(view->width, view->height, 0);
     if (scene) {
         dv_draw_graph(view, scene);
-        dv_draw_panel(view, scene);
-        dv_draw_timeline(view, scene);
+        draw_sides(view, scene);
         tag = dv_scene_hit(scene, x, y);
     }
     dv_scene_destroy(scene);
@@ -344,26 +360,36 @@ static const char *proof_text(const dv_plan *plan, char *text, size_t room)
     return text;
 }
 
+/* Strategy, latency and proof; less of it in a narrow window. */
+static void describe_plan(const dv_view *view, float width, char *text, size_t room)
+{
+    const dv_plan *plan = view->plan;
+    char us[DV_FIGURE_MAX], proof[96];
+    dv_format_us(us, plan->cost.total_us);
+    snprintf(text, room, "%s \xC2\xB7 %s \xC2\xB7 %s", plan->strategy, us,
+             proof_text(plan, proof, sizeof proof));
+    if (dv_label_width(1, text) > width)
+        snprintf(text, room, "%s", us);
+}
+
 static void draw_title(const dv_view *view, dv_scene *scene)
 {
     const dv_area area = dv_view_areas(view).title;
     const dv_theme *theme = dv_view_theme(view);
     const dv_view_input *input = &view->input;
-    const dv_plan *plan = view->plan;
     const int bold = 2 + DV_BOLD;
-    char us[DV_FIGURE_MAX], proof[96], right[256];
+    char right[256];
     const char *model = input->graph ? input->graph->name : input->problem->name;
+    model = model && *model ? model : "problem";
     dv_scene_rectangle(scene, area.x, area.y, area.w, area.h, theme->background, 0);
     dv_scene_rectangle(scene, area.x, area.y + area.h - 1, area.w, 1, theme->rule, 0);
-    snprintf(right, sizeof right, "%s \xC2\xB7 %s \xC2\xB7 %s", plan->strategy,
-             dv_format_us(us, plan->cost.total_us), proof_text(plan, proof, sizeof proof));
-    float right_x = area.w - 14 - dv_label_width(1, right);
-    dv_scene_label(scene, right_x, 14, 0, 1, theme->text, "%s", right);
-    model = model && *model ? model : "problem";
-    dv_scene_label(scene, 14, 12, right_x - 160, bold, theme->text, "%s", model);
-    float x = 14 + fminf(dv_label_width(bold, model), right_x - 160);
-    if (input->platform)
-        dv_scene_label(scene, x + 10, 14, right_x - x - 30, 1, theme->faint, "on %s",
+    describe_plan(view, area.w * 0.6f, right, sizeof right);
+    float end = area.w - 14 - dv_label_width(1, right), room = fmaxf(end - 34, 1);
+    dv_scene_label(scene, end, 14, 0, 1, theme->text, "%s", right);
+    dv_scene_label(scene, 14, 12, room, bold, theme->text, "%s", model);
+    float x = 14 + fminf(dv_label_width(bold, model), room) + 10;
+    if (input->platform && end - x - 20 > 40)
+        dv_scene_label(scene, x, 14, end - x - 20, 1, theme->faint, "on %s",
                        input->platform->title ? input->platform->title : input->platform->name);
 }
 
@@ -378,8 +404,7 @@ dv_status dv_view_draw(dv_view *view, dv_scene *scene)
     dv_scene_clear(scene);
     scene->background = dv_view_theme(view)->background;
     dv_draw_graph(view, scene);
-    dv_draw_panel(view, scene);
-    dv_draw_timeline(view, scene);
+    draw_sides(view, scene);
     draw_title(view, scene);
     return scene->failed ? no_memory() : DV_OK;
 }

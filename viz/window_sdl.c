@@ -250,7 +250,7 @@ static dv_status run(window *w, const char *title, unsigned frames)
                                  w->view->width, w->view->height, SDL_WINDOW_RESIZABLE);
     if (!w->window)
         return unavailable();
-    SDL_SetWindowMinimumSize(w->window, 480, 360);
+    SDL_SetWindowMinimumSize(w->window, 320, 200);
     w->renderer = SDL_CreateRenderer(w->window, -1, SDL_RENDERER_SOFTWARE);
     if (!w->renderer)
         return unavailable();

@@ -339,8 +339,20 @@ static void a_measured_timeline_stands_below_the_predicted_one(void)
     dv_trace_destroy(measured);
 }
 
+static bool labels_are_inside(const dv_scene *scene, float width, float height)
+{
+    for (size_t i = 0; i < scene->count; i++) {
+        const dv_draw *d = &scene->draws[i];
+        if (d->kind == DV_DRAW_LABEL &&
+            (d->x < 0 || d->x + d->w > width || d->y < 0 || d->y + d->h > height))
+            return false;
+    }
+    return true;
+}
+
 static void no_label_leaves_the_picture(void)
 {
+    static const int sizes[][2] = {{1280, 800}, {320, 200}, {599, 339}, {610, 345}, {2560, 1440}};
     for (uint64_t seed = 1; seed <= 30; seed++) {
         dv_random_spec spec = {.seed = seed,
                                .units = (uint32_t)(seed * seed),
@@ -348,20 +360,35 @@ static void no_label_leaves_the_picture(void)
                                .shape = (dv_random_shape)(seed % 5),
                                .devices_shared = seed % 2};
         show s = show_problem(dv_random_problem(&spec), "cheapest", NULL);
-        s.view->selected = (dv_unit_id)(seed % s.problem->unit_count);
-        draw(&s);
-        bool inside = true;
-        for (size_t i = 0; i < s.scene->count; i++) {
-            const dv_draw *d = &s.scene->draws[i];
-            if (d->kind == DV_DRAW_LABEL)
-                inside =
-                    inside && d->x >= 0 && d->x + d->w <= 1280 && d->y >= 0 && d->y + d->h <= 800;
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            dv_view_resize(s.view, sizes[i][0], sizes[i][1]);
+            s.view->selected = i % 2 ? (dv_unit_id)(seed % s.problem->unit_count) : DV_NONE;
+            draw(&s);
+            bool inside = labels_are_inside(s.scene, (float)sizes[i][0], (float)sizes[i][1]);
+            CU_ASSERT_TRUE(inside);
+            if (!inside)
+                fprintf(stderr, "\n    seed %llu, size %zu\n", (unsigned long long)seed, i);
         }
-        CU_ASSERT_TRUE(inside);
-        if (!inside)
-            fprintf(stderr, "\n    seed %llu\n", (unsigned long long)seed);
         close_show(&s);
     }
+}
+
+/* Type and name are searched, in any case of letters. */
+static void a_search_marks_what_it_finds(void)
+{
+    show s =
+        show_problem(problem_of("cpu npu", "Conv_1 1 2\nrelu 1 2\nconv_2 2 1\n"), "cheapest", NULL);
+    dv_colour plain = tagged(s.scene, dv_hit_tag(DV_HIT_UNIT, 1))->colour;
+    CU_ASSERT_EQUAL(dv_view_search(s.view, "CONV"), 2);
+    draw(&s);
+    CU_ASSERT_NOT_EQUAL(tagged(s.scene, dv_hit_tag(DV_HIT_UNIT, 1))->colour, plain);
+    CU_ASSERT_EQUAL(tagged(s.scene, dv_hit_tag(DV_HIT_UNIT, 0))->colour, plain);
+    CU_ASSERT_PTR_NOT_NULL(label_with(s.scene, "2 found"));
+    CU_ASSERT_EQUAL(dv_view_search(s.view, "no such"), 0);
+    CU_ASSERT_EQUAL(dv_view_search(s.view, NULL), 0);
+    draw(&s);
+    CU_ASSERT_EQUAL(tagged(s.scene, dv_hit_tag(DV_HIT_UNIT, 1))->colour, plain);
+    close_show(&s);
 }
 
 static void a_small_window_can_be_drawn(void)
@@ -403,5 +430,5 @@ DV_SUITE(viz_view, DV_TEST(every_unit_is_a_box_in_its_devices_colour),
          DV_TEST(the_slider_solves_again_and_the_latency_follows),
          DV_TEST(a_factor_out_of_range_changes_nothing),
          DV_TEST(a_measured_timeline_stands_below_the_predicted_one),
-         DV_TEST(no_label_leaves_the_picture), DV_TEST(a_small_window_can_be_drawn),
-         DV_TEST(a_plan_of_another_problem_is_refused));
+         DV_TEST(no_label_leaves_the_picture), DV_TEST(a_search_marks_what_it_finds),
+         DV_TEST(a_small_window_can_be_drawn), DV_TEST(a_plan_of_another_problem_is_refused));
