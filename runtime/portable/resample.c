@@ -82,7 +82,7 @@ typedef struct between {
 
 static between neighbours(double at, int64_t size)
 {
-    double held = at < 0 ? 0 : at > (double)(size - 1) ? (double)(size - 1) : at;
+    double held = !(at > 0) ? 0 : at > (double)(size - 1) ? (double)(size - 1) : at;
     int64_t low = (int64_t)held;
     return (between){low, low + 1 < size ? low + 1 : low, held - (double)low};
 }
