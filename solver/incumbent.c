@@ -70,15 +70,16 @@ void dv_incumbent_improve(const dv_problem *problem, const dv_progress *progress
     }
 }
 
-static dv_status best_baseline(const dv_problem *problem, const dv_solve_options *options,
-                               dv_plan *trial, dv_plan *plan, dv_outcome *outcome)
+dv_status dv_incumbent_baselines(const dv_problem *problem, const dv_solve_options *options,
+                                 dv_plan *trial, dv_plan *plan, dv_outcome *outcome)
 {
     static const char *const names[] = {"cheapest", "single", "chain"};
+    *outcome = DV_OUTCOME_NONE;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const dv_strategy *strategy = dv_strategy_find(names[i]);
         dv_param_value values[8] = {{0}};
         for (size_t k = 0; strategy->params && strategy->params[k].name && k < 8; k++)
-            values[k].text = strategy->params[k].preset;
+            DV_TRY(dv_param_preset(&strategy->params[k], &values[k]));
         dv_solve_options quiet = *options;
         quiet.progress = NULL;
         dv_outcome found = DV_OUTCOME_NONE;
@@ -95,7 +96,7 @@ dv_status dv_incumbent_find(const dv_problem *problem, const dv_solve_options *o
     *outcome = DV_OUTCOME_NONE;
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
-    dv_status status = best_baseline(problem, options, trial, plan, outcome);
+    dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
     if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
         dv_incumbent_improve(problem, options->progress, trial, plan);
     dv_plan_destroy(trial);

@@ -10,6 +10,11 @@
 DV_MUST_USE dv_status dv_incumbent_find(const dv_problem *problem, const dv_solve_options *options,
                                         dv_plan *plan, dv_outcome *outcome);
 
+/* The best of the baselines alone. */
+DV_MUST_USE dv_status dv_incumbent_baselines(const dv_problem *problem,
+                                             const dv_solve_options *options, dv_plan *trial,
+                                             dv_plan *plan, dv_outcome *outcome);
+
 /* Improves an evaluated plan, its order kept: whole segments, then single units, to any other
    target, until nothing helps or about 1e8 steps are spent. trial: any plan of the problem. */
 void dv_incumbent_improve(const dv_problem *problem, const dv_progress *progress, dv_plan *trial,

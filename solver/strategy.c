@@ -117,7 +117,7 @@ static bool number_in_range(const dv_param *param, const char *text, double *num
     return true;
 }
 
-static dv_status read_value(const dv_strategy *strategy, const dv_param *param, const char *text,
+static dv_status read_value(const char *strategy, const dv_param *param, const char *text,
                             dv_param_value *value)
 {
     value->text = text;
@@ -127,7 +127,7 @@ static dv_status read_value(const dv_strategy *strategy, const dv_param *param, 
     case DV_PARAM_CHOICE:
         if (choice_index(param->choices, text, &value->number))
             return DV_OK;
-        return dv_fail(DV_BAD_PARAMETER, "strategy %s: %s=%s: must be one of %s", strategy->name,
+        return dv_fail(DV_BAD_PARAMETER, "strategy %s: %s=%s: must be one of %s", strategy,
                        param->name, text, param->choices);
     case DV_PARAM_INTEGER:
     case DV_PARAM_NUMBER:
@@ -136,8 +136,13 @@ static dv_status read_value(const dv_strategy *strategy, const dv_param *param, 
     if (number_in_range(param, text, &value->number))
         return DV_OK;
     return dv_fail(DV_BAD_PARAMETER, "strategy %s: %s=%s: must be a%s number from %g to %g",
-                   strategy->name, param->name, text,
-                   param->type == DV_PARAM_INTEGER ? " whole" : "", param->low, param->high);
+                   strategy, param->name, text, param->type == DV_PARAM_INTEGER ? " whole" : "",
+                   param->low, param->high);
+}
+
+dv_status dv_param_preset(const dv_param *param, dv_param_value *value)
+{
+    return read_value("", param, param->preset, value);
 }
 
 static size_t param_count(const dv_strategy *strategy)
@@ -172,7 +177,7 @@ static dv_status read_values(const dv_strategy *strategy, char *rest,
 {
     size_t count = param_count(strategy);
     for (size_t i = 0; i < count; i++)
-        DV_TRY(read_value(strategy, &strategy->params[i], strategy->params[i].preset, &values[i]));
+        DV_TRY(dv_param_preset(&strategy->params[i], &values[i]));
     for (char *save = NULL, *item = strtok_r(rest, ",", &save); item;
          item = strtok_r(NULL, ",", &save)) {
         char *equals = strchr(item, '=');
@@ -185,7 +190,7 @@ static dv_status read_values(const dv_strategy *strategy, char *rest,
             i++;
         if (i == count)
             return unknown_key(strategy, item);
-        DV_TRY(read_value(strategy, &strategy->params[i], equals + 1, &values[i]));
+        DV_TRY(read_value(strategy->name, &strategy->params[i], equals + 1, &values[i]));
     }
     return DV_OK;
 }

@@ -69,6 +69,9 @@ typedef struct dv_strategy {
 const dv_strategy *dv_strategy_find(const char *name);
 const dv_strategy *dv_strategy_at(size_t i);
 
+/* The value of param's preset. Fails only on a preset that is out of its own range. */
+DV_MUST_USE dv_status dv_param_preset(const dv_param *param, dv_param_value *value);
+
 /* Parses "name[:key=value,...]", solves, evaluates, certifies, and fills plan's strategy, outcome,
    bound and solve_ms. A plan that fails its certificate is DV_INTERNAL and never returned.
    DV_BAD_PARAMETER for an unknown strategy (nearest name), key or value, or an objective that the

@@ -151,6 +151,72 @@ static void ilp_from_any_first_vertex_finds_the_same(void)
     check_small("ilp:start=advanced", 60000, 500, true);
 }
 
+static void frontier_finds_what_exhaustive_search_finds(void)
+{
+    uint64_t failures = 0;
+    for (uint64_t seed = 1; seed <= 6000 && failures < 5; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        spec.limits = false;
+        dv_problem *problem = dv_random_problem(&spec);
+        failures += !agrees(problem, &spec, "frontier", exhaustive_optimum(problem));
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
+/* Kept to few states, the plan may be worse, but the bound still holds. */
+static void frontier_with_too_few_states_is_honest(void)
+{
+    uint64_t gaps = 0;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        spec.limits = false;
+        dv_problem *problem = dv_random_problem(&spec);
+        double optimum = exhaustive_optimum(problem);
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "frontier:states=1", NULL, &plan, &outcome), DV_OK);
+        bool ok = plan && plan->bound_us <= optimum * (1 + 1e-9) &&
+                  plan->cost.total_us >= optimum * (1 - 1e-9) &&
+                  (outcome != DV_OUTCOME_OPTIMAL || same(plan->cost.total_us, optimum));
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            report("frontier:states=1", &spec, plan ? plan->bound_us : NAN, optimum);
+        gaps += outcome == DV_OUTCOME_FEASIBLE;
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(gaps > 50);
+}
+
+/* Two methods that share nothing but the labels. */
+static void frontier_and_ilp_agree_on_larger_problems(void)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        dv_random_spec spec = {.seed = seed,
+                               .shape = (dv_random_shape)(seed % 5),
+                               /* any: edges of any length, so fronts grow with the units */
+                               .units = seed % 5 == 0 ? 25 : 30 + (uint32_t)(seed % 60),
+                               .targets = 2 + (uint32_t)(seed % 4),
+                               .devices_shared = seed % 2 == 0,
+                               .sessions = seed % 3 == 0,
+                               .ties = seed % 5 == 1};
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_plan *one = NULL, *two = NULL;
+        dv_outcome first, second;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ilp", NULL, &one, &first), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "frontier", NULL, &two, &second), DV_OK);
+        bool ok = first == DV_OUTCOME_OPTIMAL && second == DV_OUTCOME_OPTIMAL &&
+                  same(one->cost.total_us, two->cost.total_us);
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            report("frontier, ilp", &spec, two->cost.total_us, one->cost.total_us);
+        dv_plan_destroy(one);
+        dv_plan_destroy(two);
+        dv_problem_destroy(problem);
+    }
+}
+
 /* The optimum is never above a baseline, and its bound holds for all of them. */
 static void no_baseline_beats_the_optimum(void)
 {
@@ -212,4 +278,8 @@ static void three_ways_to_cost_a_plan_agree(void)
 DV_SUITE(property_optimum, DV_TEST(three_ways_to_cost_a_plan_agree),
          DV_TEST(ilp_finds_what_exhaustive_search_finds),
          DV_TEST(ilp_without_reductions_finds_the_same),
-         DV_TEST(ilp_from_any_first_vertex_finds_the_same), DV_TEST(no_baseline_beats_the_optimum));
+         DV_TEST(ilp_from_any_first_vertex_finds_the_same),
+         DV_TEST(frontier_finds_what_exhaustive_search_finds),
+         DV_TEST(frontier_with_too_few_states_is_honest),
+         DV_TEST(frontier_and_ilp_agree_on_larger_problems),
+         DV_TEST(no_baseline_beats_the_optimum));

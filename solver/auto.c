@@ -1,0 +1,189 @@
+/* auto.c - the default: the cheapest method that proves the most.
+
+   Baselines, then the dynamic program for the given order; if that does not finish or limits bind,
+   the integer program. Then the order: a better one for the placement, the best placement for that
+   order, and so on until nothing improves. A lower bound for every order (dispatch counted along
+   one path only) tells whether the order could matter at all. What is claimed is what was proven:
+
+     optimal, any order     cost and the bound for every order meet
+     optimal, given order   the problem's order was kept, and is proven
+     feasible, any order    another order is better than the best of the given one; the gap is to
+   the bound for every order */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "solver/evaluate.h"
+#include "solver/frontier.h"
+#include "solver/incumbent.h"
+#include "solver/order.h"
+#include "solver/strategy.h"
+
+enum { ORDER };
+
+static const dv_param params[] = {
+    [ORDER] = {.name = "order",
+               .type = DV_PARAM_CHOICE,
+               .summary = "look for a better order of the units too, or keep the given one",
+               .preset = "free",
+               .choices = "free|given"},
+    {0},
+};
+
+/* In the rounds of better orders a few states do: nothing is claimed from them. */
+enum { STATE_LIMIT = 4000, ROUND_STATES = 400, ROUNDS = 6 };
+
+typedef struct search {
+    const dv_problem *problem;
+    const dv_solve_options *options;
+    dv_frontier_settings settings;
+    dv_plan *plan;  /* best so far */
+    dv_plan *given; /* best so far in the given order */
+    dv_plan *trial, *other;
+    double given_bound_us, any_bound_us;
+    char given_by[64];
+} search;
+
+static bool meets(const search *s, double cost_us, double bound_us)
+{
+    return cost_us - bound_us <= s->options->tolerance * cost_us;
+}
+
+static bool out_of_time(const search *s)
+{
+    return dv_progress_stopped(s->options->progress) || dv_clock_s() >= s->settings.deadline_s;
+}
+
+/* The integer program on the time that is left. */
+static dv_status run_ilp(const search *s, dv_plan *plan, dv_outcome *outcome)
+{
+    const dv_strategy *ilp = dv_strategy_find("ilp");
+    dv_solve_options options = *s->options;
+    options.deadline_s = fmax(0.0, s->settings.deadline_s - dv_clock_s());
+    dv_param_value values[8] = {{0}};
+    for (size_t i = 0; ilp->params[i].name && i < 8; i++)
+        DV_TRY(dv_param_preset(&ilp->params[i], &values[i]));
+    return ilp->solve(s->problem, &options, values, plan, outcome);
+}
+
+/* Best plan and bound for the given order. */
+static dv_status solve_given(search *s)
+{
+    DV_TRY(dv_frontier_improve(s->problem, &s->settings, s->trial, s->given, &s->given_bound_us));
+    snprintf(s->given_by, sizeof s->given_by, "frontier: dynamic programming");
+    if (meets(s, s->given->cost.total_us, s->given_bound_us) || out_of_time(s))
+        return DV_OK;
+    dv_outcome outcome = DV_OUTCOME_NONE;
+    DV_TRY(run_ilp(s, s->other, &outcome));
+    if (outcome != DV_OUTCOME_OPTIMAL && outcome != DV_OUTCOME_FEASIBLE)
+        return DV_OK;
+    if (dv_evaluate(s->problem, s->other) && s->other->cost.total_us < s->given->cost.total_us)
+        dv_plan_copy(s->given, s->other);
+    if (s->other->bound_us > s->given_bound_us) {
+        s->given_bound_us = s->other->bound_us;
+        snprintf(s->given_by, sizeof s->given_by, "%s", s->other->proved_by);
+    }
+    return DV_OK;
+}
+
+/* One round: a better order for the plan's placement, then the best placement for that order.
+ *better: it helped. */
+static dv_status alternate(search *s, bool *better)
+{
+    double dispatch_us, bound_us;
+    *better = false;
+    dv_plan_copy(s->other, s->plan);
+    DV_TRY(dv_order_closure(s->problem, s->plan->target, s->other->order, &dispatch_us));
+    if (!dv_evaluate(s->problem, s->other) ||
+        s->other->cost.total_us >= s->plan->cost.total_us * (1.0 - 1e-12))
+        return DV_OK;
+    dv_frontier_settings settings = s->settings;
+    settings.state_limit = ROUND_STATES;
+    DV_TRY(dv_frontier_improve(s->problem, &settings, s->trial, s->other, &bound_us));
+    dv_plan_copy(s->plan, s->other);
+    dv_progress_incumbent(s->options->progress, s->plan->cost.total_us);
+    *better = true;
+    return DV_OK;
+}
+
+static dv_status bound_any_order(search *s)
+{
+    double bound_us;
+    DV_TRY(dv_frontier_path_bound(s->problem, &s->settings, s->plan, &bound_us));
+    s->any_bound_us = fmax(s->any_bound_us, bound_us);
+    return DV_OK;
+}
+
+static void claim(search *s, dv_outcome *outcome)
+{
+    dv_plan *plan = s->plan;
+    bool same_order =
+        memcmp(plan->order, s->given->order, s->problem->unit_count * sizeof *plan->order) == 0;
+    const char *scope = "any order", *by = "auto: path bound";
+    plan->bound_us = s->any_bound_us;
+    if (!meets(s, plan->cost.total_us, plan->bound_us) && same_order) {
+        plan->bound_us = s->given_bound_us;
+        scope = "given order";
+        by = s->given_by;
+    }
+    snprintf(plan->proof_scope, sizeof plan->proof_scope, "%s", scope);
+    snprintf(plan->proved_by, sizeof plan->proved_by, "%s", by);
+    dv_progress_bound(s->options->progress, plan->bound_us);
+    *outcome =
+        meets(s, plan->cost.total_us, plan->bound_us) ? DV_OUTCOME_OPTIMAL : DV_OUTCOME_FEASIBLE;
+}
+
+static dv_status run(search *s, bool free_order, dv_outcome *outcome)
+{
+    dv_solve_options quiet = *s->options;
+    DV_TRY(dv_incumbent_baselines(s->problem, &quiet, s->trial, s->given, outcome));
+    if (!dv_frontier_serves(s->problem) || *outcome == DV_OUTCOME_NONE)
+        return run_ilp(s, s->plan, outcome);
+    DV_TRY(solve_given(s));
+    dv_plan_copy(s->plan, s->given);
+    DV_TRY(bound_any_order(s));
+    bool better = free_order;
+    for (int round = 0; better && round < ROUNDS && !out_of_time(s) &&
+                        !meets(s, s->plan->cost.total_us, s->any_bound_us);
+         round++)
+        DV_TRY(alternate(s, &better));
+    if (!meets(s, s->plan->cost.total_us, s->any_bound_us) &&
+        s->plan->cost.total_us < s->given->cost.total_us)
+        DV_TRY(bound_any_order(s)); /* another placement has another dearest path */
+    claim(s, outcome);
+    return DV_OK;
+}
+
+static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
+                       const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
+{
+    search s = {.problem = problem,
+                .options = options,
+                .settings = {.state_limit = STATE_LIMIT,
+                             .deadline_s = dv_clock_s() + options->deadline_s,
+                             .progress = options->progress},
+                .plan = plan,
+                .given_bound_us = -INFINITY,
+                .any_bound_us = -INFINITY};
+    dv_status status = dv_plan_create(problem, &s.given);
+    if (status == DV_OK)
+        status = dv_plan_create(problem, &s.trial);
+    if (status == DV_OK)
+        status = dv_plan_create(problem, &s.other);
+    if (status == DV_OK)
+        status = run(&s, values[ORDER].number == 0.0, outcome);
+    dv_plan_destroy(s.given);
+    dv_plan_destroy(s.trial);
+    dv_plan_destroy(s.other);
+    return status;
+}
+
+const dv_strategy dv_strategy_auto = {
+    .name = "auto",
+    .summary = "exact methods in turn, placement and order; says what was proven",
+    .objectives = DV_OBJECTIVE_LATENCY,
+    .params = params,
+    .solve = solve,
+};

@@ -1,0 +1,134 @@
+/* frontier.c - the dynamic program as a strategy: milliseconds where ilp takes seconds, so it is
+   what re-solves while a slider moves. */
+#include "solver/frontier.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "solver/evaluate.h"
+#include "solver/incumbent.h"
+#include "solver/order.h"
+#include "solver/place.h"
+#include "solver/strategy.h"
+
+enum { STATES };
+
+static const dv_param params[] = {
+    [STATES] = {.name = "states",
+                .type = DV_PARAM_INTEGER,
+                .summary = "states kept in one layer; if more are needed the result has a gap",
+                .preset = "20000",
+                .low = 1,
+                .high = 10000000},
+    {0},
+};
+
+/* Labels that any plan as good as the incumbent can do with. */
+static dv_status reduced_labels(const dv_problem *problem, const dv_plan *incumbent,
+                                const dv_unit_id *order, dv_labels *labels)
+{
+    DV_TRY(dv_labels_create(problem, labels));
+    dv_labels_cut(problem, incumbent->cost.total_us, labels);
+    dv_labels_dominate(problem, order, labels);
+    return DV_OK;
+}
+
+dv_status dv_frontier_improve(const dv_problem *problem, const dv_frontier_settings *settings,
+                              dv_plan *trial, dv_plan *plan, double *bound_us)
+{
+    dv_labels labels = {0};
+    dv_frontier_settings s = *settings;
+    dv_frontier_result result;
+    /* The known plan's own cost must not be pruned away by the rounding of another summation. */
+    s.path = NULL;
+    s.upper_us = plan->cost.total_us * (1.0 + 1e-9);
+    dv_status status = reduced_labels(problem, plan, plan->order, &labels);
+    if (status == DV_OK)
+        status = dv_frontier_run(problem, &labels, plan->order, &s, trial->target, &result);
+    dv_labels_free(&labels);
+    DV_TRY(status);
+    *bound_us = fmin(result.bound_us, plan->cost.total_us);
+    if (result.found) {
+        dv_outcome outcome = DV_OUTCOME_FEASIBLE;
+        memcpy(trial->order, plan->order, problem->unit_count * sizeof *trial->order);
+        dv_place_keep_better(problem, settings->progress, trial, plan, &outcome);
+        *bound_us = fmin(*bound_us, plan->cost.total_us);
+    }
+    return DV_OK;
+}
+
+/* target, path: unit_count entries to work in; order: any topological one will do. */
+static dv_status bound_along_path(const dv_problem *problem, const dv_frontier_settings *settings,
+                                  const dv_plan *plan, const dv_unit_id *order,
+                                  dv_target_id *target, dv_unit_id *path, double *bound_us)
+{
+    dv_frontier_settings s = *settings;
+    double dispatch_us;
+    DV_TRY(dv_order_dearest_path(problem, plan->target, path, &s.path_length, &dispatch_us));
+    s.path = path;
+    s.upper_us = plan->cost.total_us * (1.0 + 1e-9);
+    dv_labels labels = {0};
+    dv_frontier_result result;
+    dv_status status = reduced_labels(problem, plan, NULL, &labels);
+    if (status == DV_OK)
+        status = dv_frontier_run(problem, &labels, order, &s, target, &result);
+    dv_labels_free(&labels);
+    DV_TRY(status);
+    *bound_us = fmin(result.bound_us, plan->cost.total_us);
+    return DV_OK;
+}
+
+dv_status dv_frontier_path_bound(const dv_problem *problem, const dv_frontier_settings *settings,
+                                 const dv_plan *plan, double *bound_us)
+{
+    *bound_us = -INFINITY;
+    /* The problem's own order keeps fewer tensors alive than one made for few segments. */
+    dv_plan *own = NULL;
+    DV_TRY(dv_plan_create(problem, &own));
+    dv_unit_id *path = calloc((size_t)problem->unit_count + 1, sizeof *path);
+    dv_status status =
+        path ? bound_along_path(problem, settings, plan, own->order, own->target, path, bound_us)
+             : dv_fail(DV_NO_MEMORY, "frontier: out of memory");
+    free(path);
+    dv_plan_destroy(own);
+    return status;
+}
+
+static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
+                       const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
+{
+    *outcome = DV_OUTCOME_NONE;
+    if (!dv_frontier_serves(problem))
+        return dv_fail(DV_BAD_PARAMETER,
+                       "strategy frontier cannot hold the limits of this problem; use ilp");
+    dv_frontier_settings settings = {.state_limit = (uint32_t)values[STATES].number,
+                                     .deadline_s = dv_clock_s() + options->deadline_s,
+                                     .progress = options->progress};
+    dv_plan *trial = NULL;
+    DV_TRY(dv_plan_create(problem, &trial));
+    double bound_us = -INFINITY;
+    dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
+        status = dv_frontier_improve(problem, &settings, trial, plan, &bound_us);
+    dv_plan_destroy(trial);
+    if (status != DV_OK || *outcome == DV_OUTCOME_NONE)
+        return status;
+    plan->bound_us = bound_us;
+    snprintf(plan->proved_by, sizeof plan->proved_by, "frontier: dynamic programming");
+    snprintf(plan->proof_scope, sizeof plan->proof_scope, "given order");
+    dv_progress_bound(options->progress, bound_us);
+    if (plan->cost.total_us - bound_us <= options->tolerance * plan->cost.total_us)
+        *outcome = DV_OUTCOME_OPTIMAL;
+    return DV_OK;
+}
+
+const dv_strategy dv_strategy_frontier = {
+    .name = "frontier",
+    .summary = "dynamic programming over frontiers: proven optimal for the given order, at once",
+    .objectives = DV_OBJECTIVE_LATENCY,
+    .params = params,
+    .solve = solve,
+};

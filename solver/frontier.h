@@ -1,0 +1,65 @@
+/* frontier.h - the exact placement for a fixed order by dynamic programming over its frontiers.
+
+   After k units, all that the rest of the order needs to know is: the device of the last unit,
+   which sessions are open, where the groups under way are, and for every live tensor what it still
+   costs to have it on each target ("need": 0 where it is held). State A makes state B superfluous
+   if A can do whatever B does next for at most what B costs more already (bounded-difference
+   dominance):
+
+     cost(A) + sum over live tensors and targets of max(0, need_A - need_B)
+             + dispatch of B's device if A is on another
+             + sessions that B has open and A has not  <=  cost(B)
+
+   With it a transformer of 400 units keeps about a hundred states a layer. */
+#ifndef DV_SOLVER_FRONTIER_H
+#define DV_SOLVER_FRONTIER_H
+
+#include "core/plan.h"
+#include "core/progress.h"
+#include "solver/labels.h"
+
+typedef struct dv_frontier_settings {
+    /* Kept in one layer; when more are needed the cheapest stay, and the result has a gap. */
+    uint32_t state_limit;
+    double deadline_s; /* on dv_clock_s; past it a few states a layer are kept, to end soon */
+    const dv_progress *progress;
+    double upper_us; /* cost of a known plan; states that cannot beat it go. INFINITY: none */
+    /* Dispatch is paid along this path only (units by increasing place in the order, each reading
+       from the one before), NULL: along the order. Paid along one path of the graph, the least cost
+       is a lower bound for every order: devices along a path are a subsequence of the segments. */
+    const dv_unit_id *path;
+    uint32_t path_length;
+} dv_frontier_settings;
+
+typedef struct dv_frontier_result {
+    bool found;      /* a placement that costs no more than upper_us */
+    double value_us; /* its cost */
+    double bound_us; /* no placement costs less than this, or than upper_us */
+    bool exact;      /* no state was dropped for lack of room */
+    size_t states;   /* kept in all */
+    uint32_t most;   /* kept in one layer */
+} dv_frontier_result;
+
+/* Can the method hold the problem in its states: no limit binds, at most 64 devices? */
+bool dv_frontier_serves(const dv_problem *problem);
+
+/* target: unit_count entries, set if found. Fails only without memory.
+   O(units * states * (targets + 40) * live tensors * targets). */
+DV_MUST_USE dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
+                                      const dv_unit_id *order, const dv_frontier_settings *settings,
+                                      dv_target_id *target, dv_frontier_result *result);
+
+/* The best placement for the order of an evaluated plan, which it replaces if it is better; no plan
+   with that order costs less than *bound_us. trial: any plan of the problem; settings->upper_us and
+   path are not read. */
+DV_MUST_USE dv_status dv_frontier_improve(const dv_problem *problem,
+                                          const dv_frontier_settings *settings, dv_plan *trial,
+                                          dv_plan *plan, double *bound_us);
+
+/* A lower bound for every placement in every order: dispatch is paid along the dearest path of the
+   plan alone. Not above the plan's cost. */
+DV_MUST_USE dv_status dv_frontier_path_bound(const dv_problem *problem,
+                                             const dv_frontier_settings *settings,
+                                             const dv_plan *plan, double *bound_us);
+
+#endif

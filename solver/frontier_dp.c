@@ -1,0 +1,367 @@
+/* frontier_dp.c - layer after layer of the dynamic program; see frontier.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "solver/frontier.h"
+#include "solver/frontier_states.h"
+
+enum { HURRIED_STATES = 200 };
+
+typedef struct trail { /* of one layer, to walk back along */
+    uint32_t *parent;
+    dv_target_id *choice;
+} trail;
+
+typedef struct run {
+    const dv_problem *problem;
+    const dv_labels *labels;
+    const dv_unit_id *order;
+    const dv_frontier_settings *settings;
+    uint32_t *place;            /* per unit: its place in the order */
+    uint32_t *last_read;        /* per tensor: place of its last consumer; UINT32_MAX: none */
+    uint32_t *slot;             /* per tensor: its slot in the current layer, or UINT32_MAX */
+    uint32_t *next_slot;        /* the same in the next */
+    bool *on_path;              /* per unit; NULL: dispatch is paid along the order */
+    uint32_t *live, *next_live; /* per slot: tensor */
+    uint32_t live_count, next_count;
+    uint32_t *group_index; /* per unit: 0.., or UINT32_MAX */
+    uint32_t *group_last;  /* per group: place of its last unit */
+    uint32_t group_count;
+    double *rest_us;    /* per place + 1: least times of the units from there on */
+    uint32_t *last_use; /* per device: the last place whose unit may run there, plus one */
+    double *session_us; /* of devices still to come */
+    bool *readable;     /* [slot * targets + target], of the next layer */
+    bool *single;
+    double *need; /* one state being made */
+    dv_device_id *group;
+    dv_states now, next;
+    trail *trails;
+    double dropped_us;
+    size_t states;
+    uint32_t most;
+} run;
+
+bool dv_frontier_serves(const dv_problem *problem)
+{
+    return problem->device_count <= 64 && !dv_limits_bind(problem);
+}
+
+static void release(run *r)
+{
+    for (uint32_t k = 0; r->trails && k < r->problem->unit_count; k++) {
+        free(r->trails[k].parent);
+        free(r->trails[k].choice);
+    }
+    void *const owned[] = {r->place,    r->last_read,  r->slot,        r->next_slot,  r->on_path,
+                           r->live,     r->next_live,  r->group_index, r->group_last, r->rest_us,
+                           r->last_use, r->session_us, r->readable,    r->single,     r->need,
+                           r->group,    r->trails};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        free(owned[i]);
+    dv_states_free(&r->now);
+    dv_states_free(&r->next);
+}
+
+static bool allocate(run *r)
+{
+    const dv_problem *p = r->problem;
+    size_t units = (size_t)p->unit_count + 1, tensors = (size_t)p->tensor_count + 1;
+    size_t cells = tensors * p->target_count + 1;
+    r->place = calloc(units, sizeof *r->place);
+    r->last_read = calloc(tensors, sizeof *r->last_read);
+    r->slot = calloc(tensors, sizeof *r->slot);
+    r->next_slot = calloc(tensors, sizeof *r->next_slot);
+    r->live = calloc(tensors, sizeof *r->live);
+    r->next_live = calloc(tensors, sizeof *r->next_live);
+    r->group_index = calloc(units, sizeof *r->group_index);
+    r->group_last = calloc(units, sizeof *r->group_last);
+    r->rest_us = calloc(units + 1, sizeof *r->rest_us);
+    r->last_use = calloc((size_t)p->device_count + 1, sizeof *r->last_use);
+    r->session_us = calloc((size_t)p->device_count + 1, sizeof *r->session_us);
+    r->readable = calloc(cells, sizeof *r->readable);
+    r->single = calloc(tensors, sizeof *r->single);
+    r->need = calloc(cells, sizeof *r->need);
+    r->group = calloc(units, sizeof *r->group);
+    r->trails = calloc(units, sizeof *r->trails);
+    r->on_path = r->settings->path ? calloc(units, sizeof *r->on_path) : NULL;
+    return r->place && r->last_read && r->slot && r->next_slot && r->live && r->next_live &&
+           r->group_index && r->group_last && r->rest_us && r->last_use && r->session_us &&
+           r->readable && r->single && r->need && r->group && r->trails &&
+           (r->on_path || !r->settings->path);
+}
+
+static void number_groups(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        r->group_index[u] = UINT32_MAX;
+        if (!p->group || p->group[u] == DV_NONE)
+            continue;
+        for (dv_unit_id v = 0; v < u && r->group_index[u] == UINT32_MAX; v++)
+            if (p->group[v] == p->group[u])
+                r->group_index[u] = r->group_index[v];
+        if (r->group_index[u] == UINT32_MAX)
+            r->group_index[u] = r->group_count++;
+        uint32_t *last = &r->group_last[r->group_index[u]];
+        if (r->place[u] > *last)
+            *last = r->place[u];
+    }
+}
+
+static void prepare(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t k = 0; k < p->unit_count; k++) {
+        r->place[r->order[k]] = k;
+        for (dv_target_id a = 0; a < p->target_count; a++)
+            if (dv_label(r->labels, r->order[k], a))
+                r->last_use[p->device[a]] = k + 1;
+    }
+    for (uint32_t k = p->unit_count; k-- > 0;) {
+        double least = INFINITY;
+        for (dv_target_id a = 0; a < p->target_count; a++)
+            if (dv_label(r->labels, r->order[k], a))
+                least = fmin(least, dv_problem_time_us(p, r->order[k], a));
+        r->rest_us[k] = r->rest_us[k + 1] + least;
+    }
+    for (uint32_t t = 0; t < p->tensor_count; t++) {
+        r->slot[t] = r->next_slot[t] = r->last_read[t] = UINT32_MAX;
+        for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
+            uint32_t place = r->place[p->consumers[i]];
+            if (r->last_read[t] == UINT32_MAX || place > r->last_read[t])
+                r->last_read[t] = place;
+        }
+    }
+    for (uint32_t i = 0; r->on_path && i < r->settings->path_length; i++)
+        r->on_path[r->settings->path[i]] = true;
+    number_groups(r);
+}
+
+/* What remains of tensor t after place k: who may read it where, and whether only one will. */
+static void describe_slot(run *r, uint32_t t, uint32_t slot, uint32_t k)
+{
+    const dv_problem *p = r->problem;
+    bool *readable = r->readable + (size_t)slot * p->target_count;
+    memset(readable, 0, p->target_count * sizeof *readable);
+    uint32_t remaining = 0;
+    for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
+        dv_unit_id v = p->consumers[i];
+        if (k != UINT32_MAX && r->place[v] <= k)
+            continue;
+        remaining++;
+        for (dv_target_id a = 0; a < p->target_count; a++)
+            readable[a] = readable[a] || dv_label(r->labels, v, a);
+    }
+    r->single[slot] = remaining == 1;
+}
+
+/* The slots of the layer after place k: what of the current ones is read later, and what is new. */
+static void lay_out_next(run *r, uint32_t k)
+{
+    const dv_problem *p = r->problem;
+    dv_unit_id u = r->order[k];
+    r->next_count = 0;
+    for (uint32_t s = 0; s < r->live_count; s++)
+        if (r->last_read[r->live[s]] > k)
+            r->next_live[r->next_count++] = r->live[s];
+    for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++)
+        if (r->last_read[p->unit_outputs[i]] != UINT32_MAX)
+            r->next_live[r->next_count++] = p->unit_outputs[i];
+    for (uint32_t s = 0; s < r->next_count; s++) {
+        r->next_slot[r->next_live[s]] = s;
+        describe_slot(r, r->next_live[s], s, k);
+    }
+}
+
+/* The needs of a tensor newly made on target a; 0 where nobody will read it. */
+static void fill_need(run *r, uint32_t t, dv_target_id a, uint32_t slot)
+{
+    const dv_problem *p = r->problem;
+    for (dv_target_id e = 0; e < p->target_count; e++) {
+        size_t cell = (size_t)slot * p->target_count + e;
+        bool held = e == a || (e == p->host && p->host_needs[t]);
+        r->need[cell] = r->readable[cell] && !held ? dv_problem_move_us(p, t, a, e) : 0.0;
+    }
+}
+
+/* Inputs are live before the first unit. */
+static bool start(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t t = 0; t < p->tensor_count; t++)
+        if (p->producer[t] == DV_NONE && r->last_read[t] != UINT32_MAX) {
+            r->slot[t] = r->live_count;
+            describe_slot(r, t, r->live_count, UINT32_MAX);
+            fill_need(r, t, p->host, r->live_count);
+            r->live[r->live_count++] = t;
+        }
+    for (uint32_t g = 0; g < r->group_count; g++)
+        r->group[g] = DV_NONE;
+    dv_states_reset(&r->now, r->live_count * p->target_count, r->group_count);
+    dv_state first = {.last = DV_NONE, .need = r->need, .group = r->group};
+    return dv_states_add(&r->now, &first);
+}
+
+/* Unit u on target a after state i; false without memory. */
+static bool extend(run *r, uint32_t i, uint32_t k, dv_target_id a)
+{
+    const dv_problem *p = r->problem;
+    dv_unit_id u = r->order[k];
+    dv_device_id d = p->device[a];
+    const double *need = r->now.need + (size_t)i * r->now.width;
+    dv_state to = {.cost = r->now.cost[i] + dv_problem_time_us(p, u, a),
+                   .last = r->now.last[i],
+                   .used = r->now.used[i],
+                   .need = r->need,
+                   .group = r->group,
+                   .parent = i,
+                   .choice = a};
+    uint32_t g = r->group_index[u];
+    const dv_device_id *groups = r->now.group + (size_t)i * r->group_count;
+    if (g != UINT32_MAX && groups[g] != DV_NONE && groups[g] != d)
+        return true;
+
+    if (!r->on_path || r->on_path[u]) {
+        to.cost += to.last != d ? p->dispatch_us[d] : 0.0;
+        to.last = d;
+    }
+    if (!(to.used >> d & 1u))
+        to.cost += p->session_us[d];
+    to.used |= UINT64_C(1) << d;
+    for (uint32_t n = p->unit_tensor_start[u]; n < p->unit_tensor_start[u + 1]; n++)
+        to.cost += need[(size_t)r->slot[p->unit_tensors[n]] * p->target_count + a];
+    for (uint32_t n = p->unit_output_start[u]; n < p->unit_output_start[u + 1]; n++)
+        if (p->host_needs[p->unit_outputs[n]])
+            to.cost += dv_problem_move_us(p, p->unit_outputs[n], a, p->host);
+    if (!(to.cost + r->rest_us[k + 1] <= r->settings->upper_us))
+        return true;
+
+    for (uint32_t s = 0; s < r->next_count; s++) {
+        uint32_t t = r->next_live[s];
+        if (r->slot[t] == UINT32_MAX) {
+            fill_need(r, t, a, s);
+            continue;
+        }
+        const double *from = need + (size_t)r->slot[t] * p->target_count;
+        for (dv_target_id e = 0; e < p->target_count; e++) {
+            size_t cell = (size_t)s * p->target_count + e;
+            r->need[cell] = r->readable[cell] ? from[e] : 0.0;
+        }
+    }
+    for (uint32_t n = p->unit_tensor_start[u]; n < p->unit_tensor_start[u + 1]; n++)
+        if (r->next_slot[p->unit_tensors[n]] != UINT32_MAX) /* held on a from now on */
+            r->need[(size_t)r->next_slot[p->unit_tensors[n]] * p->target_count + a] = 0.0;
+    for (uint32_t j = 0; j < r->group_count; j++)
+        r->group[j] = r->group_last[j] <= k ? DV_NONE : j == g ? d : groups[j];
+    /* Sessions that can cost nothing more tell states apart for nothing. */
+    for (dv_device_id x = 0; x < p->device_count; x++)
+        if (r->session_us[x] == 0.0)
+            to.used &= ~(UINT64_C(1) << x);
+    return dv_states_add(&r->next, &to);
+}
+
+static bool leave_trail(run *r, uint32_t k)
+{
+    size_t count = (size_t)r->next.count + 1;
+    trail *t = &r->trails[k];
+    t->parent = malloc(count * sizeof *t->parent);
+    t->choice = malloc(count * sizeof *t->choice);
+    if (!t->parent || !t->choice)
+        return false;
+    memcpy(t->parent, r->next.parent, r->next.count * sizeof *t->parent);
+    memcpy(t->choice, r->next.choice, r->next.count * sizeof *t->choice);
+    return true;
+}
+
+/* The layer of place k becomes the current one. */
+static void advance(run *r)
+{
+    dv_states states = r->now;
+    r->now = r->next;
+    r->next = states;
+    for (uint32_t s = 0; s < r->live_count; s++)
+        r->slot[r->live[s]] = UINT32_MAX;
+    uint32_t *live = r->live;
+    r->live = r->next_live;
+    r->next_live = live;
+    r->live_count = r->next_count;
+    for (uint32_t s = 0; s < r->live_count; s++) {
+        r->slot[r->live[s]] = s;
+        r->next_slot[r->live[s]] = UINT32_MAX;
+    }
+}
+
+static bool step(run *r, uint32_t k)
+{
+    const dv_problem *p = r->problem;
+    lay_out_next(r, k);
+    for (dv_device_id d = 0; d < p->device_count; d++)
+        r->session_us[d] = r->last_use[d] > k + 1 ? p->session_us[d] : 0.0;
+    dv_states_reset(&r->next, r->next_count * p->target_count, r->group_count);
+    for (uint32_t i = 0; i < r->now.count; i++)
+        for (dv_target_id a = 0; a < p->target_count; a++)
+            if (dv_label(r->labels, r->order[k], a) && !extend(r, i, k, a))
+                return false;
+    bool hurried =
+        dv_progress_stopped(r->settings->progress) || dv_clock_s() >= r->settings->deadline_s;
+    uint32_t limit = r->settings->state_limit;
+    if (hurried && limit > HURRIED_STATES)
+        limit = HURRIED_STATES;
+    dv_layer_costs costs = {.slots = r->next_count,
+                            .targets = p->target_count,
+                            .single = r->single,
+                            .dispatch_us = p->dispatch_us,
+                            .session_us = r->session_us,
+                            .device_count = p->device_count};
+    double dropped_us = INFINITY;
+    if (!dv_states_thin(&r->next, &costs, limit, &dropped_us) || !leave_trail(r, k))
+        return false;
+    r->dropped_us = fmin(r->dropped_us, dropped_us + r->rest_us[k + 1]);
+    r->states += r->next.count;
+    r->most = r->next.count > r->most ? r->next.count : r->most;
+    advance(r);
+    return true;
+}
+
+/* The states of the last layer come sorted by cost. */
+static void finish(run *r, dv_target_id *target, dv_frontier_result *result)
+{
+    *result = (dv_frontier_result){.found = r->now.count > 0,
+                                   .exact = isinf(r->dropped_us),
+                                   .states = r->states,
+                                   .most = r->most};
+    result->value_us = result->found ? r->now.cost[0] : INFINITY;
+    result->bound_us = fmin(fmin(result->value_us, r->dropped_us), r->settings->upper_us);
+    uint32_t state = 0;
+    for (uint32_t k = r->problem->unit_count; result->found && k-- > 0;) {
+        target[r->order[k]] = r->trails[k].choice[state];
+        state = r->trails[k].parent[state];
+    }
+}
+
+dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
+                          const dv_unit_id *order, const dv_frontier_settings *settings,
+                          dv_target_id *target, dv_frontier_result *result)
+{
+    run r = {.problem = problem,
+             .labels = labels,
+             .order = order,
+             .settings = settings,
+             .dropped_us = INFINITY};
+    bool ok = allocate(&r);
+    if (ok) {
+        prepare(&r);
+        ok = start(&r);
+    }
+    for (uint32_t k = 0; ok && k < problem->unit_count; k++) {
+        ok = step(&r, k);
+        if (k % 64 == 63)
+            dv_progress_step(settings->progress, "frontier", (k + 1.0) / problem->unit_count);
+    }
+    if (ok)
+        finish(&r, target, result);
+    release(&r);
+    return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "frontier: out of memory");
+}

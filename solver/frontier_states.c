@@ -1,0 +1,247 @@
+/* frontier_states.c - merging and dominance. */
+#include "solver/frontier_states.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A state is held against this many of the cheapest kept ones; more hardly ever drop another. */
+enum { RIVALS = 40 };
+
+void dv_states_free(dv_states *states)
+{
+    free(states->cost);
+    free(states->last);
+    free(states->used);
+    free(states->need);
+    free(states->group);
+    free(states->parent);
+    free(states->choice);
+    free(states->table);
+    *states = (dv_states){0};
+}
+
+void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups)
+{
+    /* Capacity counts states; the rows of need and group are made anew for other widths. */
+    if (width > states->width || groups > states->groups) {
+        dv_states_free(states);
+        states->width = width;
+        states->groups = groups;
+    }
+    states->width = width;
+    states->groups = groups;
+    states->count = 0;
+    if (states->table)
+        memset(states->table, 0, states->table_size * sizeof *states->table);
+}
+
+static bool resize(void *items, size_t count, size_t size)
+{
+    void **at = items;
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return false;
+    void *more = realloc(*at, bytes + 1);
+    if (more)
+        *at = more;
+    return more != NULL;
+}
+
+static uint64_t mixed(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+static uint64_t hash_of(const dv_states *states, const dv_state *state)
+{
+    uint64_t hash = mixed(state->last, state->used);
+    for (uint32_t i = 0; i < states->width; i++) {
+        uint64_t word;
+        memcpy(&word, &state->need[i], sizeof word);
+        hash = mixed(hash, word);
+    }
+    for (uint32_t i = 0; i < states->groups; i++)
+        hash = mixed(hash, state->group[i]);
+    return hash;
+}
+
+static dv_state state_at(const dv_states *states, uint32_t i)
+{
+    return (dv_state){.cost = states->cost[i],
+                      .last = states->last[i],
+                      .used = states->used[i],
+                      .need = states->need + (size_t)i * states->width,
+                      .group = states->group + (size_t)i * states->groups,
+                      .parent = states->parent[i],
+                      .choice = states->choice[i]};
+}
+
+static bool equal(const dv_states *states, const dv_state *a, const dv_state *b)
+{
+    return a->last == b->last && a->used == b->used &&
+           memcmp(a->need, b->need, states->width * sizeof *a->need) == 0 &&
+           memcmp(a->group, b->group, states->groups * sizeof *a->group) == 0;
+}
+
+/* The place of an equal state, or of a free one. */
+static size_t find(const dv_states *states, const dv_state *state)
+{
+    size_t at = hash_of(states, state) & (states->table_size - 1);
+    while (states->table[at]) {
+        dv_state other = state_at(states, states->table[at] - 1);
+        if (equal(states, state, &other))
+            break;
+        at = (at + 1) & (states->table_size - 1);
+    }
+    return at;
+}
+
+static bool grow(dv_states *states)
+{
+    size_t capacity = states->capacity ? 2 * states->capacity : 64;
+    if (capacity >= UINT32_MAX || !resize(&states->cost, capacity, sizeof *states->cost) ||
+        !resize(&states->last, capacity, sizeof *states->last) ||
+        !resize(&states->used, capacity, sizeof *states->used) ||
+        !resize(&states->need, capacity * states->width, sizeof *states->need) ||
+        !resize(&states->group, capacity * states->groups, sizeof *states->group) ||
+        !resize(&states->parent, capacity, sizeof *states->parent) ||
+        !resize(&states->choice, capacity, sizeof *states->choice) ||
+        !resize(&states->table, 2 * capacity, sizeof *states->table))
+        return false;
+    states->capacity = capacity;
+    states->table_size = 2 * capacity;
+    memset(states->table, 0, states->table_size * sizeof *states->table);
+    for (uint32_t i = 0; i < states->count; i++) {
+        dv_state state = state_at(states, i);
+        states->table[find(states, &state)] = i + 1;
+    }
+    return true;
+}
+
+static void put(dv_states *states, uint32_t i, const dv_state *state)
+{
+    states->cost[i] = state->cost;
+    states->last[i] = state->last;
+    states->used[i] = state->used;
+    memmove(states->need + (size_t)i * states->width, state->need,
+            states->width * sizeof *states->need);
+    memmove(states->group + (size_t)i * states->groups, state->group,
+            states->groups * sizeof *states->group);
+    states->parent[i] = state->parent;
+    states->choice[i] = state->choice;
+}
+
+bool dv_states_add(dv_states *states, const dv_state *state)
+{
+    if (states->count == states->capacity && !grow(states))
+        return false;
+    size_t at = find(states, state);
+    if (states->table[at]) {
+        uint32_t i = states->table[at] - 1;
+        if (state->cost < states->cost[i])
+            put(states, i, state);
+        return true;
+    }
+    put(states, states->count, state);
+    states->table[at] = ++states->count;
+    return true;
+}
+
+/* At most how much more the rest may cost from a than from b; stops early once over limit. */
+static double handicap_us(const dv_states *states, const dv_layer_costs *costs, const dv_state *a,
+                          const dv_state *b, double limit)
+{
+    double sum = 0.0;
+    if (a->last != b->last && b->last != DV_NONE)
+        sum += costs->dispatch_us[b->last];
+    for (uint64_t left = b->used & ~a->used; left; left &= left - 1)
+        sum += costs->session_us[__builtin_ctzll(left)];
+    for (uint32_t g = 0; g < states->groups; g++)
+        if (a->group[g] != b->group[g])
+            return INFINITY;
+    for (uint32_t s = 0; s < costs->slots && sum <= limit; s++) {
+        const double *need_a = a->need + (size_t)s * costs->targets;
+        const double *need_b = b->need + (size_t)s * costs->targets;
+        double most = 0.0, all = 0.0;
+        for (uint32_t e = 0; e < costs->targets; e++) {
+            double more = need_a[e] - need_b[e];
+            if (more > 0.0) {
+                all += more;
+                most = more > most ? more : most;
+            }
+        }
+        sum += costs->single[s] ? most : all;
+    }
+    return sum;
+}
+
+typedef struct ranked {
+    double cost;
+    uint32_t state;
+} ranked;
+
+static int by_cost(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    return x->state < y->state ? -1 : x->state > y->state;
+}
+
+static bool is_dominated(const dv_states *states, const dv_layer_costs *costs, const ranked *kept,
+                         uint32_t kept_count, uint32_t state)
+{
+    dv_state b = state_at(states, state);
+    uint32_t rivals = kept_count < RIVALS ? kept_count : RIVALS;
+    for (uint32_t i = 0; i < rivals; i++) {
+        dv_state a = state_at(states, kept[i].state);
+        double slack = b.cost - a.cost;
+        if (handicap_us(states, costs, &a, &b, slack) <= slack)
+            return true;
+    }
+    return false;
+}
+
+/* Makes states hold the count ones of kept, in that order. */
+static bool gather(dv_states *states, const ranked *kept, uint32_t count)
+{
+    dv_states out = {0};
+    dv_states_reset(&out, states->width, states->groups);
+    for (uint32_t i = 0; i < count; i++) {
+        dv_state state = state_at(states, kept[i].state);
+        if (out.count == out.capacity && !grow(&out)) {
+            dv_states_free(&out);
+            return false;
+        }
+        put(&out, out.count++, &state);
+    }
+    dv_states_free(states);
+    *states = out;
+    return true;
+}
+
+bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t limit,
+                    double *dropped_us)
+{
+    ranked *rank = malloc(((size_t)states->count + 1) * sizeof *rank);
+    if (!rank)
+        return false;
+    for (uint32_t i = 0; i < states->count; i++)
+        rank[i] = (ranked){states->cost[i], i};
+    qsort(rank, states->count, sizeof *rank, by_cost);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < states->count; i++) {
+        if (is_dominated(states, costs, rank, kept, rank[i].state))
+            continue;
+        if (kept == limit) { /* later ones cost more */
+            *dropped_us = fmin(*dropped_us, rank[i].cost);
+            break;
+        }
+        rank[kept++] = rank[i];
+    }
+    bool ok = gather(states, rank, kept);
+    free(rank);
+    return ok;
+}
