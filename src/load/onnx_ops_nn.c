@@ -122,7 +122,11 @@ static dv_status check_weight(const dv_onnx_at *at, window *w)
     if (weight->rank < 3)
         return dv_fail(DV_BAD_INPUT, "its weight has %u dimensions; a convolution needs 3 or more",
                        weight->rank);
-    DV_TRY(agree(w, "weight", (size_t)weight->rank - 2));
+    if (w->spatial != 0 && w->spatial != weight->rank - 2)
+        return dv_fail(DV_BAD_INPUT,
+                       "its weight is for %d spatial dimensions, its attributes are for %u",
+                       weight->rank - 2, w->spatial);
+    w->spatial = (uint8_t)(weight->rank - 2);
     for (uint8_t i = 0; dv_onnx_has(at, "kernel_shape") && i < w->spatial; i++)
         if (w->kernel[i] != weight->dim[2 + i])
             return dv_fail(DV_BAD_INPUT,
