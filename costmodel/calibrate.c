@@ -16,10 +16,14 @@
 
 enum { MOST_PROBES = 8, MOST_MOVES = 4096 };
 
-/* How long passes over the probes go on, seconds; always a few, so that a busy moment of the
-   machine spoils none of the results. */
-static const double quick_s = 25.0, thorough_s = 120.0;
-enum { LEAST_PASSES = 3, MOST_PASSES = 30, RUNS_A_PASS = 4, MIXED_RUNS = 9 };
+/* How long passes over the probes go on, and when to hurry with what follows, in seconds since the
+   start. There are always a few passes, so that a busy moment of the machine spoils no result. */
+typedef struct budget {
+    double passes_s, hurry_s;
+} budget;
+
+static const budget quick = {18.0, 32.0}, thorough = {120.0, 300.0};
+enum { LEAST_PASSES = 2, MOST_PASSES = 30, RUNS_A_PASS = 3, MIXED_RUNS = 4 };
 
 /* A graph made ready to run by a plan. */
 typedef struct bench {
@@ -39,12 +43,18 @@ typedef struct session {
     double *unit_us[2][MOST_PROBES]; /* least of the medians so far */
     dv_sample to_moves[MOST_MOVES], from_moves[MOST_MOVES];
     size_t to_count, from_count;
+    budget budget;
     double started;
 } session;
 
 static dv_status no_memory(void)
 {
     return dv_fail(DV_NO_MEMORY, "calibrate: out of memory");
+}
+
+static bool in_a_hurry(const session *s)
+{
+    return dv_clock_s() - s->started > s->budget.hurry_s;
 }
 
 static dv_status check_stop(const session *s)
@@ -125,9 +135,9 @@ static dv_status run_pass(session *s)
 
 static dv_status measure_units(session *s)
 {
-    double limit = s->options->quick ? quick_s : thorough_s, begun = dv_clock_s();
+    double limit = s->budget.passes_s;
     for (int pass = 0; pass < MOST_PASSES; pass++) {
-        double spent = dv_clock_s() - begun;
+        double spent = dv_clock_s() - s->started;
         if (pass >= LEAST_PASSES && spent >= limit)
             break;
         double by_time = spent / limit, by_count = (double)pass / MOST_PASSES;
@@ -184,13 +194,20 @@ static size_t choose(const observation *all, size_t count, dv_family family, dv_
     return chosen;
 }
 
-/* A kind whose times are off its family's row by more than a fifth gets a row of its own. */
+static bool is_convolution(dv_family family)
+{
+    return family == DV_FAMILY_CONV || family == DV_FAMILY_GROUPED || family == DV_FAMILY_DEPTHWISE;
+}
+
+/* A kind whose times are off its family's row by more than a fifth gets a row of its own; the
+   families of convolutions are one kind, told apart by their parameters. Products with weights and
+   products of two activations always have one each: their operands are not prepared alike. */
 static void fit_kinds(dv_machine_device *device, const observation *all, size_t count,
                       dv_family family, dv_sample *samples, double *scratch)
 {
     static const double apart = 0.18; /* log 1.2 */
     const dv_fit *row = &device->family[family];
-    for (int k = 0; k < DV_OP_COUNT; k++) {
+    for (int k = 0; k < DV_OP_COUNT && !is_convolution(family); k++) {
         size_t chosen = choose(all, count, family, (dv_op_kind)k, samples);
         if (chosen < 2)
             continue;
@@ -198,7 +215,8 @@ static void fit_kinds(dv_machine_device *device, const observation *all, size_t 
             scratch[i] = log(samples[i].measured_us / dv_fit_us(row, &samples[i]));
         double off = dv_quantile(scratch, chosen, 0.5);
         double error = dv_fit_error(row, samples, chosen, 0.5, scratch);
-        if (fabs(off) < apart && error < apart)
+        bool alike = fabs(off) < apart && error < apart;
+        if (alike && family != DV_FAMILY_MATMUL)
             continue;
         dv_fit prior = *row;
         prior.gmacs /= exp(off);
@@ -278,6 +296,29 @@ static dv_target_id visiting(dv_unit_id u, const void *context)
     return u % VISIT_EVERY == VISIT_EVERY - 1 ? 1 : 0;
 }
 
+/* The least of the medians of a few passes, per segment and per move, as for units. */
+static dv_status measure_again(session *s, bench *b, uint32_t runs, dv_measurement *least)
+{
+    enum { PASSES = 3 };
+    DV_TRY(dv_executor_measure(&b->executor, 1, runs, 0.0, s->options->progress, least));
+    for (int pass = 1; pass < PASSES && !in_a_hurry(s); pass++) {
+        dv_measurement again;
+        dv_status status =
+            dv_executor_measure(&b->executor, 1, runs, 0.0, s->options->progress, &again);
+        if (status != DV_OK) {
+            dv_measurement_free(least);
+            return status;
+        }
+        for (uint32_t k = 0; k < least->segment_count; k++)
+            least->segments[k].median = fmin(least->segments[k].median, again.segments[k].median);
+        for (uint32_t m = 0; m < least->move_count; m++)
+            least->moves[m].time.median =
+                fmin(least->moves[m].time.median, again.moves[m].time.median);
+        dv_measurement_free(&again);
+    }
+    return DV_OK;
+}
+
 static void keep_moves(session *s, const dv_measurement *measured)
 {
     for (uint32_t m = 0; m < measured->move_count; m++) {
@@ -291,45 +332,70 @@ static void keep_moves(session *s, const dv_measurement *measured)
     }
 }
 
-/* What each segment took beyond its units, in a plan that changes devices; median per device. */
+/* What segments took beyond their units, per device. */
+typedef struct extras {
+    double *us[2];
+    size_t count[2], capacity[2];
+} extras;
+
+/* Segments longer than this tell more of the machine's restlessness than of a call. */
+static const double short_segment_us = 500.0;
+
+static dv_status keep_extras(const session *s, size_t probe, const bench *b,
+                             const dv_measurement *measured, extras *to)
+{
+    dv_segment *segments = NULL;
+    uint32_t count = 0;
+    dv_status status = dv_plan_segments(b->problem, b->plan, &segments, &count);
+    for (uint32_t k = 0; status == DV_OK && k < count; k++) {
+        dv_device_id d = segments[k].device;
+        double units = 0.0;
+        for (uint32_t j = 0; j < segments[k].count; j++)
+            units += s->unit_us[d][probe][b->plan->order[segments[k].first + j]];
+        if (units > short_segment_us)
+            continue;
+        if (!dv_grow((void **)&to->us[d], &to->capacity[d], to->count[d] + 1, sizeof(double)))
+            status = no_memory();
+        else
+            to->us[d][to->count[d]++] = measured->segments[k].median - units;
+    }
+    free(segments);
+    return status;
+}
+
+static dv_status visit_probe(session *s, size_t probe, extras *to)
+{
+    bench b = {0};
+    dv_measurement measured = {0};
+    dv_progress_step(s->options->progress, "measure hand-overs",
+                     1.0 - (double)(probe + 1) / (double)s->probe_count);
+    dv_status status = check_stop(s);
+    if (status == DV_OK)
+        status = open_bench(s, s->graphs[probe], visiting, NULL, &b);
+    if (status == DV_OK)
+        status = measure_again(s, &b, MIXED_RUNS, &measured);
+    if (status == DV_OK) {
+        keep_moves(s, &measured);
+        status = keep_extras(s, probe, &b, &measured, to);
+        dv_measurement_free(&measured);
+    }
+    close_bench(&b);
+    return status;
+}
+
+/* Segments of plans that change devices; the median over them is the device's dispatch. */
 static dv_status measure_visits(session *s)
 {
-    double *extra[2] = {malloc(sizeof(double) * 4096), malloc(sizeof(double) * 4096)};
-    size_t counts[2] = {0, 0};
-    dv_status status = extra[0] && extra[1] ? DV_OK : no_memory();
-    for (size_t i = 0; status == DV_OK && i < s->probe_count; i++) {
-        bench b = {0};
-        dv_measurement measured = {0};
-        dv_segment *segments = NULL;
-        uint32_t count = 0;
-        dv_progress_step(s->options->progress, "measure hand-overs",
-                         (double)i / (double)s->probe_count);
-        status = check_stop(s);
-        if (status == DV_OK)
-            status = open_bench(s, s->graphs[i], visiting, NULL, &b);
-        if (status == DV_OK)
-            status = dv_executor_measure(&b.executor, 1, MIXED_RUNS, 0.0, NULL, &measured);
-        if (status == DV_OK)
-            status = dv_plan_segments(b.problem, b.plan, &segments, &count);
-        if (status == DV_OK)
-            keep_moves(s, &measured);
-        for (uint32_t k = 0; status == DV_OK && k < count; k++) {
-            dv_device_id d = segments[k].device;
-            double units = 0.0;
-            for (uint32_t j = 0; j < segments[k].count; j++)
-                units += s->unit_us[d][i][b.plan->order[segments[k].first + j]];
-            if (counts[d] < 4096)
-                extra[d][counts[d]++] = measured.segments[k].median - units;
-        }
-        free(segments);
-        if (measured.total.runs)
-            dv_measurement_free(&measured);
-        close_bench(&b);
+    extras all = {0};
+    dv_status status = DV_OK;
+    /* shortest probe first, so that there are some results whatever happens */
+    for (size_t i = s->probe_count; status == DV_OK && i-- > 0;)
+        if (i + 1 == s->probe_count || !in_a_hurry(s))
+            status = visit_probe(s, i, &all);
+    for (uint32_t d = 0; d < 2; d++) {
+        s->machine.devices[d].dispatch_us = fmax(0.0, dv_quantile(all.us[d], all.count[d], 0.5));
+        free(all.us[d]);
     }
-    for (uint32_t d = 0; status == DV_OK && d < 2; d++)
-        s->machine.devices[d].dispatch_us = fmax(0.0, dv_quantile(extra[d], counts[d], 0.5));
-    free(extra[0]);
-    free(extra[1]);
     return status;
 }
 
@@ -367,7 +433,7 @@ static dv_status measure_sizes(session *s)
         if (status == DV_OK)
             status = open_bench(s, graph, all_on, &(dv_target_id){1}, &b);
         if (status == DV_OK)
-            status = dv_executor_measure(&b.executor, 1, 15, 0.0, NULL, &measured);
+            status = measure_again(s, &b, MIXED_RUNS, &measured);
         if (status == DV_OK) {
             keep_moves(s, &measured);
             dv_measurement_free(&measured);
@@ -422,6 +488,7 @@ dv_status dv_calibrate(const dv_calibrate_options *options, dv_text *out,
         return no_memory();
     s->options = options;
     s->started = dv_clock_s();
+    s->budget = options->quick ? quick : thorough;
     dv_status status = calibrate(s, out, calibration);
     for (size_t i = 0; i < MOST_PROBES; i++)
         for (int d = 0; d < 2; d++) {
