@@ -1,0 +1,113 @@
+/* Placement units: what joins and what does not. */
+#include <string.h>
+
+#include "tests/lowering.h"
+
+static bool together(const dv_graph *graph, const char *a, const char *b)
+{
+    const dv_op *first = op_named(graph, a), *second = op_named(graph, b);
+    CU_ASSERT_TRUE_FATAL(first && second);
+    return graph->unit_of[first - graph->ops] == graph->unit_of[second - graph->ops];
+}
+
+static dv_tensor_id conv(dv_graph *graph, const char *name, dv_tensor_id x)
+{
+    dv_tensor_id w = build_random(graph, "w", "f32 4x4x3x3", 1, 1, 0);
+    return BUILD_OP(graph, DV_OP_CONVOLUTION, build_conv(1, 1, 1), name, x, w);
+}
+
+static dv_tensor_id relu(dv_graph *graph, const char *name, dv_tensor_id x)
+{
+    return BUILD_OP(graph, DV_OP_RELU, build_none(), name, x);
+}
+
+static void test_a_residual_block_is_three_units(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 1x4x8x8");
+    dv_tensor_id a = relu(graph, "relu1", conv(graph, "conv1", x));
+    dv_tensor_id b = conv(graph, "conv2", a);
+    dv_tensor_id sum = BUILD_OP(graph, DV_OP_ADD, build_none(), "sum", b, x);
+    graph = lowered(build_finish(graph, relu(graph, "relu2", sum)));
+    CU_ASSERT_EQUAL(graph->unit_count, 3);
+    CU_ASSERT_TRUE(together(graph, "conv1", "relu1"));
+    CU_ASSERT_TRUE(together(graph, "sum", "relu2"));
+    CU_ASSERT_FALSE(together(graph, "conv2", "sum"));
+    CU_ASSERT_STRING_EQUAL(graph->units[0].name, "conv1");
+    dv_graph_destroy(graph);
+}
+
+static void test_a_result_that_others_need_ends_its_unit(void)
+{
+    dv_graph *graph = build_graph(); /* read by two */
+    dv_tensor_id x = build_input(graph, "x", "f32 1x4x8x8");
+    dv_tensor_id a = conv(graph, "conv", x);
+    dv_tensor_id b = relu(graph, "relu", a);
+    graph = lowered(build_finish(graph, BUILD_OP(graph, DV_OP_SUB, build_none(), "sub", a, b)));
+    CU_ASSERT_FALSE(together(graph, "conv", "relu"));
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* a graph output */
+    x = build_input(graph, "x", "f32 1x4x8x8");
+    a = conv(graph, "conv", x);
+    build_output(graph, a);
+    graph = lowered(build_finish(graph, relu(graph, "relu", a)));
+    CU_ASSERT_FALSE(together(graph, "conv", "relu"));
+    dv_graph_destroy(graph);
+}
+
+static void test_one_activation_a_unit_and_views_for_free(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 1x4x8x8");
+    dv_op_params flat = {.view = {.shape = {.rank = 2, .dim = {4, 64}}}};
+    dv_tensor_id a = conv(graph, "conv", x);
+    dv_tensor_id b = BUILD_OP(graph, DV_OP_VIEW, flat, "view", a);
+    dv_tensor_id c = relu(graph, "relu", b);
+    dv_tensor_id d = BUILD_OP(graph, DV_OP_SIGMOID, build_none(), "sigmoid", c);
+    graph = lowered(build_finish(graph, d));
+    CU_ASSERT_EQUAL(graph->unit_count, 2);
+    CU_ASSERT_TRUE(together(graph, "conv", "view"));
+    CU_ASSERT_TRUE(together(graph, "conv", "relu"));
+    CU_ASSERT_FALSE(together(graph, "relu", "sigmoid"));
+    dv_graph_destroy(graph);
+}
+
+static void test_movement_and_softmax_take_no_activation(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 1x4x8x8");
+    dv_tensor_id a = BUILD_OP(graph, DV_OP_SOFTMAX, build_axis(1), "softmax", x);
+    dv_tensor_id b = relu(graph, "relu", a);
+    dv_tensor_id c = BUILD_OP(graph, DV_OP_PERMUTE, build_permute("0231"), "permute", b);
+    graph = lowered(build_finish(graph, c));
+    CU_ASSERT_EQUAL(graph->unit_count, 3);
+    dv_graph_destroy(graph);
+}
+
+static void test_units_cover_all_operators_and_keep_the_order(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 1x4x8x8");
+    dv_tensor_id left = relu(graph, "relu1", conv(graph, "conv1", x));
+    dv_tensor_id right = relu(graph, "relu2", conv(graph, "conv2", x));
+    dv_tensor_id y = BUILD_OP(graph, DV_OP_CAT, build_axis(1), "cat", left, right);
+    graph = lowered(build_finish(graph, y));
+    uint32_t covered = 0;
+    for (dv_unit_id u = 0; u < graph->unit_count; u++)
+        for (uint32_t i = 0; i < graph->units[u].op_count; i++) {
+            dv_op_id o = graph->units[u].ops[i];
+            CU_ASSERT_EQUAL(graph->unit_of[o], u);
+            CU_ASSERT_EQUAL(o, covered);
+            covered++;
+        }
+    CU_ASSERT_EQUAL(covered, graph->op_count);
+    CU_ASSERT_EQUAL(graph->unit_count, 3);
+    dv_graph_destroy(graph);
+}
+
+DV_SUITE(lower_fuse, DV_TEST(test_a_residual_block_is_three_units),
+         DV_TEST(test_a_result_that_others_need_ends_its_unit),
+         DV_TEST(test_one_activation_a_unit_and_views_for_free),
+         DV_TEST(test_movement_and_softmax_take_no_activation),
+         DV_TEST(test_units_cover_all_operators_and_keep_the_order));

@@ -1,0 +1,197 @@
+/* Operators found in their exporters' spellings, with the numbers they had. */
+#include <math.h>
+#include <string.h>
+
+#include "tests/lowering.h"
+
+/* Lowers a graph whose one output must come from `kind` alone, and checks the numbers. */
+static dv_graph *becomes(dv_graph *graph, dv_tensor_id output, dv_op_kind kind)
+{
+    dv_graph *before = NULL;
+    build_finish(graph, output);
+    CU_ASSERT_EQUAL_FATAL(dv_pass_infer(graph, NULL, &before), DV_OK);
+    dv_graph *after = lowered(graph);
+    CU_ASSERT_EQUAL(after->op_count, 1);
+    CU_ASSERT_EQUAL(after->ops[0].kind, kind);
+    CU_ASSERT_TRUE(difference(before, after, 3, 3) < 1e-4);
+    dv_graph_destroy(before);
+    return after;
+}
+
+static dv_tensor_id scalar(dv_graph *graph, double value)
+{
+    return build_fill(graph, "c", "f32 scalar", value);
+}
+
+static dv_tensor_id one(dv_graph *graph, dv_op_kind kind, dv_tensor_id x)
+{
+    return BUILD_OP(graph, kind, build_none(), "t", x);
+}
+
+static dv_tensor_id two(dv_graph *graph, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b)
+{
+    return BUILD_OP(graph, kind, build_none(), "t", a, b);
+}
+
+/* 1 + erf(x / sqrt 2) */
+static dv_tensor_id erf_gate(dv_graph *graph, dv_tensor_id x)
+{
+    dv_tensor_id u = two(graph, DV_OP_DIV, x, scalar(graph, 1.4142135));
+    return two(graph, DV_OP_ADD, one(graph, DV_OP_ERF, u), scalar(graph, 1));
+}
+
+static void test_gelu_as_torch_exports_it(void)
+{
+    dv_graph *graph = build_graph(); /* (x * gate) * 0.5 */
+    dv_tensor_id x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id y =
+        two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, x, erf_gate(graph, x)), scalar(graph, 0.5));
+    graph = becomes(graph, y, DV_OP_GELU);
+    CU_ASSERT_FALSE(graph->ops[0].params.flag.on);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* (x * 0.5) * gate, the constant in front */
+    x = build_input(graph, "x", "f32 4x16");
+    y = two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, scalar(graph, 0.5), x), erf_gate(graph, x));
+    dv_graph_destroy(becomes(graph, y, DV_OP_GELU));
+
+    graph = build_graph(); /* x * (0.5 * gate) */
+    x = build_input(graph, "x", "f32 4x16");
+    y = two(graph, DV_OP_MUL, x, two(graph, DV_OP_MUL, erf_gate(graph, x), scalar(graph, 0.5)));
+    dv_graph_destroy(becomes(graph, y, DV_OP_GELU));
+}
+
+static void test_gelu_in_its_tanh_forms(void)
+{
+    for (int form = 0; form < 3; form++) {
+        dv_graph *graph = build_graph();
+        dv_tensor_id x = build_input(graph, "x", "f32 4x16"), z;
+        dv_tensor_id root = scalar(graph, 0.7978845608), cubic = scalar(graph, 0.044715);
+        if (form < 2) { /* root * (x + cubic * x^3) */
+            dv_tensor_id cube = form == 0 ? two(graph, DV_OP_POW, x, scalar(graph, 3))
+                                          : two(graph, DV_OP_MUL, x, two(graph, DV_OP_MUL, x, x));
+            z = two(graph, DV_OP_MUL, two(graph, DV_OP_ADD, x, two(graph, DV_OP_MUL, cube, cubic)),
+                    root);
+        } else { /* x * root * (1 + cubic * x * x) */
+            dv_tensor_id square = two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, x, cubic), x);
+            z = two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, x, root),
+                    two(graph, DV_OP_ADD, square, scalar(graph, 1)));
+        }
+        dv_tensor_id gate = two(graph, DV_OP_ADD, one(graph, DV_OP_TANH, z), scalar(graph, 1));
+        dv_tensor_id y = two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, x, scalar(graph, 0.5)), gate);
+        graph = becomes(graph, y, DV_OP_GELU);
+        CU_ASSERT_TRUE(graph->ops[0].params.flag.on);
+        dv_graph_destroy(graph);
+    }
+}
+
+static void test_gates_of_their_own_input(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id y = two(graph, DV_OP_MUL, one(graph, DV_OP_SIGMOID, x), x);
+    dv_graph_destroy(becomes(graph, y, DV_OP_SILU));
+
+    graph = build_graph();
+    x = build_input(graph, "x", "f32 4x16");
+    dv_op_params hard = {.scalar = {.alpha = 1.0 / 6, .beta = 0.5}};
+    y = two(graph, DV_OP_MUL, x, BUILD_OP(graph, DV_OP_HARDSIGMOID, hard, "g", x));
+    dv_graph_destroy(becomes(graph, y, DV_OP_HARDSWISH));
+
+    graph = build_graph(); /* x * clamp(x + 3, 0, 6) / 6 */
+    x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id gate = BUILD_OP(graph, DV_OP_CLAMP, build_clamp(0, 6), "g",
+                                 two(graph, DV_OP_ADD, x, scalar(graph, 3)));
+    y = two(graph, DV_OP_DIV, two(graph, DV_OP_MUL, x, gate), scalar(graph, 6));
+    dv_graph_destroy(becomes(graph, y, DV_OP_HARDSWISH));
+
+    graph = build_graph(); /* clamp(x + 3, 0, 6) / 6 */
+    x = build_input(graph, "x", "f32 4x16");
+    gate = BUILD_OP(graph, DV_OP_CLAMP, build_clamp(0, 6), "g",
+                    two(graph, DV_OP_ADD, x, scalar(graph, 3)));
+    y = two(graph, DV_OP_DIV, gate, scalar(graph, 6));
+    dv_graph_destroy(becomes(graph, y, DV_OP_HARDSIGMOID));
+}
+
+/* The spelling of exporters before layer norm had an operator; divide: by sqrt, else times rsqrt.
+ */
+static dv_tensor_id layer_norm(dv_graph *graph, dv_tensor_id x, const char *axes, bool divide,
+                               bool power)
+{
+    dv_tensor_id mean = BUILD_OP(graph, DV_OP_MEAN, build_reduce(true, axes), "mean", x);
+    dv_tensor_id centred = two(graph, DV_OP_SUB, x, mean);
+    dv_tensor_id square = power ? two(graph, DV_OP_POW, centred, scalar(graph, 2))
+                                : two(graph, DV_OP_MUL, centred, centred);
+    dv_tensor_id variance = BUILD_OP(graph, DV_OP_MEAN, build_reduce(true, axes), "var", square);
+    dv_tensor_id sum = two(graph, DV_OP_ADD, variance, scalar(graph, 1e-5));
+    if (divide)
+        return two(graph, DV_OP_DIV, centred, one(graph, DV_OP_SQRT, sum));
+    return two(graph, DV_OP_MUL, one(graph, DV_OP_RSQRT, sum), centred);
+}
+
+static void test_layer_norm_with_weight_and_bias(void)
+{
+    for (int form = 0; form < 4; form++) {
+        dv_graph *graph = build_graph();
+        dv_tensor_id x = build_input(graph, "x", "f32 2x5x16");
+        dv_tensor_id w = build_random(graph, "w", "f32 16", 1, 0.5, 1);
+        dv_tensor_id b = build_random(graph, "b", "f32 1x1x16", 2, 1, 0);
+        dv_tensor_id y = layer_norm(graph, x, "2", form & 1, form & 2);
+        y = two(graph, DV_OP_ADD, two(graph, DV_OP_MUL, y, w), b);
+        graph = becomes(graph, y, DV_OP_LAYER_NORM);
+        CU_ASSERT_EQUAL(graph->ops[0].input_count, 3);
+        CU_ASSERT_EQUAL(graph->ops[0].params.norm.axes, 1);
+        CU_ASSERT_DOUBLE_EQUAL(graph->ops[0].params.norm.eps, 1e-5, 1e-12);
+        CU_ASSERT_EQUAL(graph->tensors[graph->ops[0].inputs[2]].shape.rank, 1);
+        dv_graph_destroy(graph);
+    }
+}
+
+static void test_layer_norm_over_two_dims_without_parameters(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 2x5x16");
+    graph = becomes(graph, layer_norm(graph, x, "12", true, true), DV_OP_LAYER_NORM);
+    CU_ASSERT_EQUAL(graph->ops[0].params.norm.axes, 2);
+    CU_ASSERT_EQUAL(graph->ops[0].input_count, 1);
+    dv_graph_destroy(graph);
+}
+
+static void test_what_only_looks_alike_is_left(void)
+{
+    dv_graph *graph = build_graph(); /* normalised over the channels: no layer norm of ATen */
+    dv_tensor_id x = build_input(graph, "x", "f32 2x5x16");
+    graph = lowered(build_finish(graph, layer_norm(graph, x, "1", true, true)));
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_LAYER_NORM), 0);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* squeeze and excite: the gate is another tensor's */
+    x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id z = build_input(graph, "z", "f32 4x16");
+    graph = lowered(build_finish(graph, two(graph, DV_OP_MUL, x, one(graph, DV_OP_SIGMOID, z))));
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_SIGMOID), 1);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* the gate itself is an output, too */
+    x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id gate = one(graph, DV_OP_SIGMOID, x);
+    build_output(graph, gate);
+    graph = lowered(build_finish(graph, two(graph, DV_OP_MUL, x, gate)));
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_SIGMOID), 1);
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_SILU), 0);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* x * 0.25 * (1 + erf(...)) */
+    x = build_input(graph, "x", "f32 4x16");
+    graph = lowered(
+        build_finish(graph, two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, x, erf_gate(graph, x)),
+                                scalar(graph, 0.25))));
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_GELU), 0);
+    dv_graph_destroy(graph);
+}
+
+DV_SUITE(lower_recognise, DV_TEST(test_gelu_as_torch_exports_it),
+         DV_TEST(test_gelu_in_its_tanh_forms), DV_TEST(test_gates_of_their_own_input),
+         DV_TEST(test_layer_norm_with_weight_and_bias),
+         DV_TEST(test_layer_norm_over_two_dims_without_parameters),
+         DV_TEST(test_what_only_looks_alike_is_left));
