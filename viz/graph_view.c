@@ -70,6 +70,7 @@ static void draw_stub(const painter *p, const dv_wire *wire, bool leaving)
                    colour, "to %s", p->view->input.problem->unit_name[there]);
 }
 
+/* Hand-overs between devices are drawn thick, changes of precision on one device thin. */
 static void draw_wires(const painter *p, bool only_crossing)
 {
     const dv_layout *layout = p->view->layout;
@@ -79,7 +80,8 @@ static void draw_wires(const painter *p, bool only_crossing)
         bool chosen = wire->from == selected || wire->to == selected;
         if (chosen || crosses(p, wire) != only_crossing)
             continue;
-        draw_wire(p, wire, only_crossing && p->scale > 0.6f ? 2 : 1,
+        bool thick = dv_view_device(p->view, wire->from) != dv_view_device(p->view, wire->to);
+        draw_wire(p, wire, thick && p->scale > 0.6f ? 2 : 1,
                   only_crossing ? p->theme->handover : p->theme->wire);
     }
     for (uint32_t w = 0; only_crossing && selected != DV_NONE && w < layout->wire_count; w++) {
@@ -155,7 +157,8 @@ static void draw_ports(const painter *p)
     }
 }
 
-/* The longest form of a type that fits: as it is, without spaces, the first operator alone. */
+/* The longest form of a type that fits: as it is, without spaces, the first operator alone, that
+   without its kernel's size. */
 static void draw_type(const painter *p, const char *type, float x, float y, float width, int size,
                       dv_colour colour)
 {
@@ -168,7 +171,9 @@ static void draw_type(const painter *p, const char *type, float x, float y, floa
         short_form[length] = '\0';
         if (dv_label_width(size, short_form) > width)
             short_form[strcspn(short_form, "+")] = '\0';
-        type = short_form;
+        if (dv_label_width(size, short_form) > width)
+            short_form[strcspn(short_form, "0123456789")] = '\0';
+        type = short_form[0] ? short_form : type;
     }
     dv_scene_label(p->scene, x, y, width, size, colour, "%s", type);
 }
@@ -180,7 +185,7 @@ static void draw_box_text(const painter *p, dv_unit_id unit, dv_area box)
     const dv_problem *problem = &view->scaled;
     bool aside = view->search[0] && !view->found[unit];
     dv_colour ink = aside ? p->theme->faint : 0x000000; /* black passes on every device's colour */
-    const char letter[2] = {view->looks[dv_view_device(view, unit)].letter, '\0'};
+    const char *letter = view->marks[view->plan->target[unit]];
     bool figures = view->detail == DV_DETAIL_FIGURES;
     int size = figures && box.h >= 3 * dv_label_height(1) + 4 ? 1 : 0;
     float line = dv_label_height(size), pad = box.w < 80 ? 3 : 6;

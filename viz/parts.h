@@ -72,6 +72,8 @@ struct dv_view {
     dv_unit_text *texts; /* per unit */
     dv_blocks blocks;
     dv_device_look *looks; /* per device */
+    const char *
+        *marks; /* per target: the device's letter, with the precision where it has several */
 
     dv_problem scaled; /* the problem with hand-overs scaled: shares all other arrays */
     double *dispatch_us, *move_latency_us, *move_us_per_byte; /* its own three, in arena */

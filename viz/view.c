@@ -132,6 +132,27 @@ static dv_status choose_looks(dv_view *view)
     return DV_OK;
 }
 
+/* "N" where the device has one target, else "N8", "N16" by the digits at the end of its name. */
+static dv_status make_marks(dv_view *view)
+{
+    const dv_problem *problem = view->input.problem;
+    view->marks = dv_arena_array(view->arena, problem->target_count, sizeof *view->marks);
+    for (dv_target_id a = 0; view->marks && a < problem->target_count; a++) {
+        const char *name = problem->target_name[a], *digits = name + strlen(name);
+        uint32_t on_device = 0;
+        for (dv_target_id b = 0; b < problem->target_count; b++)
+            on_device += problem->device[b] == problem->device[a];
+        while (digits > name && digits[-1] >= '0' && digits[-1] <= '9')
+            digits--;
+        view->marks[a] =
+            dv_arena_printf(view->arena, "%c%.4s", view->looks[problem->device[a]].letter,
+                            on_device > 1 ? digits : "");
+        if (!view->marks[a])
+            return no_memory();
+    }
+    return view->marks ? DV_OK : no_memory();
+}
+
 static dv_status set_up(dv_view *view)
 {
     const dv_view_input *input = &view->input;
@@ -149,6 +170,7 @@ static dv_status set_up(dv_view *view)
         return no_memory();
     DV_TRY(dv_blocks_find(input->problem, view->texts, view->arena, &view->blocks));
     DV_TRY(choose_looks(view));
+    DV_TRY(make_marks(view));
     DV_TRY(make_scaled(view));
     scale_costs(view, 1);
     DV_TRY(show_plan(view, NULL));

@@ -391,6 +391,53 @@ static void a_search_marks_what_it_finds(void)
     close_show(&s);
 }
 
+static void boxes_bear_the_letter_and_where_needed_the_precision(void)
+{
+    show s = show_problem(problem_of("cpu:f32 npu:f16 npu:i8", "a 9 1 5\nb 9 5 1\nc 1 9 9\n"),
+                          "cheapest", NULL);
+    CU_ASSERT_STRING_EQUAL(s.view->marks[0], "C");
+    CU_ASSERT_STRING_EQUAL(s.view->marks[1], "N16");
+    CU_ASSERT_STRING_EQUAL(s.view->marks[2], "N8");
+    CU_ASSERT_PTR_NOT_NULL(label_with(s.scene, "N16"));
+    CU_ASSERT_PTR_NOT_NULL(label_with(s.scene, "N8"));
+    close_show(&s);
+}
+
+/* A skip over 30 units is a flag at both ends; a click on it goes to the other end. */
+static void the_flag_of_a_far_edge_leads_to_its_other_end(void)
+{
+    dv_text text = {0};
+    for (int i = 0; i < 31; i++)
+        dv_text_append(&text, i == 30 ? "u%d 1 2 < u29 u0\n" : "u%d 1 2\n", i);
+    show s = show_problem(problem_of("cpu npu", dv_text_string(&text)), "cheapest", NULL);
+    dv_text_free(&text);
+    const dv_draw *flag = tagged(s.scene, dv_hit_tag(DV_HIT_JUMP, 30));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(flag);
+    CU_ASSERT_PTR_NOT_NULL(tagged(s.scene, dv_hit_tag(DV_HIT_JUMP, 0)));
+    click(&s, flag->x + 1, flag->y + 1);
+    CU_ASSERT_EQUAL(s.view->selected, 30);
+    close_show(&s);
+}
+
+/* A detail that came with growing boxes stays until they are a pixel smaller. */
+static void zooming_to_and_fro_does_not_flicker(void)
+{
+    show s = show_problem(three(), "cheapest", NULL);
+    dv_view_zoom(s.view, 26.2f / (DV_BOX_HEIGHT * s.view->scale), 300, 300);
+    draw(&s);
+    CU_ASSERT_EQUAL(s.view->detail, DV_DETAIL_FIGURES);
+    dv_view_zoom(s.view, 25.5f / 26.2f, 300, 300);
+    draw(&s);
+    CU_ASSERT_EQUAL(s.view->detail, DV_DETAIL_FIGURES);
+    dv_view_zoom(s.view, 24.5f / 25.5f, 300, 300);
+    draw(&s);
+    CU_ASSERT_EQUAL(s.view->detail, DV_DETAIL_TYPES);
+    dv_view_zoom(s.view, 25.5f / 24.5f, 300, 300);
+    draw(&s);
+    CU_ASSERT_EQUAL(s.view->detail, DV_DETAIL_TYPES);
+    close_show(&s);
+}
+
 static void a_small_window_can_be_drawn(void)
 {
     show s = show_problem(three(), "cheapest", NULL);
@@ -431,4 +478,7 @@ DV_SUITE(viz_view, DV_TEST(every_unit_is_a_box_in_its_devices_colour),
          DV_TEST(a_factor_out_of_range_changes_nothing),
          DV_TEST(a_measured_timeline_stands_below_the_predicted_one),
          DV_TEST(no_label_leaves_the_picture), DV_TEST(a_search_marks_what_it_finds),
-         DV_TEST(a_small_window_can_be_drawn), DV_TEST(a_plan_of_another_problem_is_refused));
+         DV_TEST(boxes_bear_the_letter_and_where_needed_the_precision),
+         DV_TEST(the_flag_of_a_far_edge_leads_to_its_other_end),
+         DV_TEST(zooming_to_and_fro_does_not_flicker), DV_TEST(a_small_window_can_be_drawn),
+         DV_TEST(a_plan_of_another_problem_is_refused));
