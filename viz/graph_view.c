@@ -104,6 +104,13 @@ static void draw_crossing_bars(const painter *p)
     }
 }
 
+static void draw_pill(const painter *p, float x, float y, const char *text)
+{
+    dv_scene_rounded(p->scene, x, y, dv_label_width(0, text) + 12, dv_label_height(0), 7,
+                     p->theme->handover, 0);
+    dv_scene_label(p->scene, x + 6, y, 0, 0, p->theme->background, "%s", text);
+}
+
 /* Bytes and time beside the place where a hand-over arrives: with the first reader on a target,
    since a tensor is sent once per destination. */
 static void draw_crossing_figures(const painter *p)
@@ -124,12 +131,9 @@ static void draw_crossing_figures(const painter *p)
                 continue;
             dv_format_bytes(bytes, problem->bytes[(size_t)t * problem->target_count + source]);
             dv_format_us(us, dv_problem_move_us(problem, t, source, target[reader]));
-            float x = box.x + box.w * 0.5f + 6, y = box.y - dv_label_height(0) - 1;
             char text[2 * DV_FIGURE_MAX + 2];
             snprintf(text, sizeof text, "%s, %s", bytes, us);
-            dv_scene_rectangle(p->scene, x - 2, y + 1, dv_label_width(0, text) + 4,
-                               dv_label_height(0) - 2, p->theme->pane, 0);
-            dv_scene_label(p->scene, x, y, 0, 0, p->theme->handover, "%s", text);
+            draw_pill(p, box.x + box.w * 0.5f + 6, box.y - dv_label_height(0) - 2, text);
         }
     }
 }

@@ -177,7 +177,7 @@ void dv_draw_timeline(dv_view *view, dv_scene *scene)
         if (measured) {
             double ratio = measured->latency_us / view->predicted->latency_us - 1;
             if (view->handover == 1 && isfinite(ratio))
-                snprintf(note, sizeof note, ", %+.1f %% against the prediction", 100 * ratio);
+                snprintf(note, sizeof note, ", %+.3g %% against the prediction", 100 * ratio);
             b.trace = measured;
             draw_trace(&b, y, "measured", note);
         }
