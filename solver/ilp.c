@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "solver/evaluate.h"
+#include "solver/frontier.h"
 #include "solver/ilp_glpk.h"
 #include "solver/incumbent.h"
 #include "solver/labels.h"
@@ -201,6 +202,20 @@ static dv_status exact(search *s)
     return DV_OK;
 }
 
+/* A plan to start from and to prune with: baselines, improved by the dynamic program where it can
+   hold the problem (a few states a layer do), else by coordinate descent. */
+static dv_status first_plan(search *s)
+{
+    if (!dv_frontier_serves(s->problem))
+        return dv_incumbent_find(s->problem, s->options, s->plan, s->outcome);
+    DV_TRY(dv_incumbent_baselines(s->problem, s->options, s->trial, s->plan, s->outcome));
+    dv_frontier_settings settings = {
+        .state_limit = 300, .deadline_s = s->deadline_s, .progress = s->options->progress};
+    double bound_us; /* what it proves is its own affair: here the duals must prove it again */
+    return have_plan(s) ? dv_frontier_improve(s->problem, &settings, s->trial, s->plan, &bound_us)
+                        : DV_OK;
+}
+
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
@@ -215,7 +230,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     plan->bound_us = -INFINITY;
     dv_status status = dv_plan_create(problem, &s.trial);
     if (status == DV_OK)
-        status = dv_incumbent_find(problem, options, plan, outcome);
+        status = first_plan(&s);
     if (status == DV_OK)
         status = exact(&s);
     if (status == DV_OK && proven(&s))
