@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/progress_bar.h"
 #include "cli/table.h"
@@ -88,6 +89,20 @@ static void print_segments(const dv_cli *cli, const dv_session *session, const d
     dv_table_destroy(table);
 }
 
+/* What else runs on this machine shows in the times. */
+static void print_load(const dv_cli *cli, dv_text *out)
+{
+    double load = 0;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (getloadavg(&load, 1) != 1 || processors < 1 || load <= 1.25 * (double)processors)
+        return;
+    dv_text_append(out, "  ");
+    dv_styled(out, cli->colour, DV_STYLE_WARN,
+              "the machine is busy (load %.1f on %ld processors): these times include waiting",
+              load, processors);
+    dv_text_append(out, "\n");
+}
+
 dv_status dv_run_print(const dv_cli *cli, const dv_session *session, const dv_run *run,
                        dv_text *out)
 {
@@ -112,6 +127,7 @@ dv_status dv_run_print(const dv_cli *cli, const dv_session *session, const dv_ru
         dv_text_append(out, ")");
     }
     dv_text_append(out, "\n");
+    print_load(cli, out);
     return DV_OK;
 }
 
