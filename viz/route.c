@@ -9,12 +9,13 @@
 #include "viz/layout.h"
 
 enum {
-    NO_TRACK = -1,   /* down the lane itself */
-    LANE_GAP = 10,   /* between lanes without tracks between them */
-    TRACK = 5,       /* between tracks of a channel */
-    BREAK_TRACK = 4, /* between lines round a break */
-    MARGIN = 6,      /* between a box and the nearest track */
-    GAP_TRACKS = 3,  /* horizontal lines between two layers */
+    NO_TRACK = -1,     /* down the lane itself */
+    LANE_GAP = 10,     /* between lanes without tracks between them */
+    TRACK = 5,         /* between tracks of a channel */
+    BREAK_TRACK = 4,   /* between lines round a break */
+    MARGIN = 6,        /* between a box and the nearest track */
+    GAP_TRACKS = 3,    /* horizontal lines between two layers */
+    MOST_PIECES = 200, /* compared in one gap, the latest first: a hub may have thousands */
     MOST_POINTS = 10,
     GRID_LIMIT = 1 << 28,
 };
@@ -286,7 +287,8 @@ static bool gap_y(router *r, uint32_t layer, float y, float x0, float x1, uint32
     if (!piece)
         return false;
     *piece = (segment){x0 < x1 ? x0 : x1, x0 < x1 ? x1 : x0, owner, 0, r->gaps[layer]};
-    for (const segment *s = r->gaps[layer]; s; s = s->next)
+    int looked_at = 0;
+    for (const segment *s = r->gaps[layer]; s && looked_at < MOST_PIECES; s = s->next, looked_at++)
         if (s->owner != owner && s->x0 < piece->x1 && piece->x0 < s->x1)
             taken[s->track] = true;
     while (piece->track < GAP_TRACKS - 1 && taken[piece->track])
