@@ -190,6 +190,31 @@ static dv_status fold_output(dv_infer *infer, const dv_value *inputs, uint32_t i
     return status;
 }
 
+dv_status dv_fold_cast(dv_rewrite *rewrite, const dv_op *source, dv_tensor_id from, dv_dtype to,
+                       dv_tensor_id *id)
+{
+    dv_tensor tensor = *dv_rewrite_at(rewrite, from);
+    const dv_infer cast = {
+        .rewrite = rewrite, .source = source, .kind = DV_OP_CAST, .params.cast.dtype = to};
+    dv_value in = {0}, out = {.dtype = to, .shape = tensor.shape};
+    size_t bytes;
+    *id = DV_NONE;
+    if (!dv_shape_elements(&tensor.shape, &out.count) || out.count > DV_FOLD_LIMIT ||
+        !dv_mul_size(out.count, dv_dtype_bytes(to), &bytes))
+        return DV_OK;
+    DV_TRY(unpack(&tensor, false, &in));
+    dv_data data = {.storage = DV_STORAGE_BUFFER, .buffer = dv_buffer_create(bytes)};
+    out.cells = calloc(out.count + 1, sizeof *out.cells);
+    dv_status status = data.buffer && out.cells ? DV_OK : out_of_memory();
+    if (status == DV_OK && dv_evaluate_math(&cast, &in, &out) &&
+        pack(&out, dv_buffer_writable(data.buffer)))
+        status = dv_rewrite_constant(rewrite, tensor.name, "cast", to, &tensor.shape, &data, id);
+    dv_buffer_release(data.buffer);
+    free(in.cells);
+    free(out.cells);
+    return status;
+}
+
 /* Few enough elements to be worth computing now? */
 static bool is_small(const dv_infer *infer)
 {

@@ -16,6 +16,11 @@ enum { DV_FOLD_LIMIT = 1 << 20, DV_COPY_LIMIT = 1 << 25 };
    for its outputs and sets *folded. O(elements), 0 if there is nothing to fold. */
 DV_MUST_USE dv_status dv_fold(dv_infer *infer, bool *folded);
 
+/* Adds a constant converted to another type; *id is DV_NONE if it is too large or has no such
+   value. O(elements). */
+DV_MUST_USE dv_status dv_fold_cast(dv_rewrite *rewrite, const dv_op *source, dv_tensor_id from,
+                                   dv_dtype to, dv_tensor_id *id);
+
 /* One element, in a float tensor f, else i (booleans: 0 or 1). */
 typedef union dv_cell {
     int64_t i;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lower/evaluate.h"
 #include "lower/infer.h"
 
 /* Bounds that are computed while the network runs: a maximum, a minimum, or one of the other. */
@@ -167,6 +168,18 @@ dv_status dv_infer_boolean(dv_infer *infer)
 static dv_status convert_input(dv_infer *infer, uint32_t i, dv_dtype dtype)
 {
     dv_rewrite *rewrite = infer->rewrite;
+    dv_tensor_id folded = DV_NONE;
+    dv_dtype have = dv_infer_input(infer, i)->dtype;
+    if (have == DV_DTYPE_STRING || have == DV_DTYPE_NONE || dtype == DV_DTYPE_STRING ||
+        dtype == DV_DTYPE_NONE)
+        return dv_infer_fail(infer, "inputs of %s and %s do not match", dv_dtype_name(dtype),
+                             dv_dtype_name(have));
+    if (dv_infer_input(infer, i)->role == DV_ROLE_CONSTANT)
+        DV_TRY(dv_fold_cast(rewrite, infer->source, infer->inputs[i], dtype, &folded));
+    if (folded != DV_NONE) {
+        infer->inputs[i] = folded;
+        return DV_OK;
+    }
     dv_made made = {.source = infer->source,
                     .kind = DV_OP_CAST,
                     .params.cast.dtype = dtype,

@@ -290,7 +290,7 @@ static dv_status add_output(dv_rewrite *rewrite, dv_tensor_id old)
         dv_graph_tensor_mutable(to, id)->is_output = false;
     rewrite->map[old] = made;
     rewrite->changed = true;
-    DV_TRY(make_view(rewrite, NULL, id, made));
+    DV_TRY(make_view(rewrite, dv_graph_maker(rewrite->from, old), id, made));
     return dv_graph_add_output(to, made);
 }
 
@@ -321,19 +321,26 @@ static bool has_unread_tensors(const dv_graph *graph)
     return false;
 }
 
+static bool has_live_reader(const dv_graph *graph, const bool *live, dv_tensor_id t)
+{
+    for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++)
+        if (live[graph->consumers[c]])
+            return true;
+    return graph->tensors[t].is_output;
+}
+
 /* An operator without the outputs that nobody reads. */
-static dv_status copy_live(dv_rewrite *rewrite, const dv_op *op)
+static dv_status copy_live(dv_rewrite *rewrite, const dv_op *op, const bool *live)
 {
     dv_op copy = *op;
     uint32_t count = op->output_count;
     dv_tensor_id few[8], *outputs = count > 8 ? malloc(count * sizeof *outputs) : few;
     if (!outputs)
         return out_of_memory();
-    for (uint32_t i = 0; i < count; i++)
-        outputs[i] =
-            op->outputs[i] != DV_NONE && dv_graph_readers(rewrite->from, op->outputs[i]) > 0
-                ? op->outputs[i]
-                : DV_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        dv_tensor_id t = op->outputs[i];
+        outputs[i] = t != DV_NONE && has_live_reader(rewrite->from, live, t) ? t : DV_NONE;
+    }
     copy.outputs = outputs;
     while (copy.kind != DV_OP_SPLIT && copy.output_count > 1 &&
            outputs[copy.output_count - 1] == DV_NONE)
@@ -360,7 +367,7 @@ static dv_status sweep(dv_graph *graph, dv_graph **out)
     if (status == DV_OK) {
         for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++)
             if (live[o])
-                status = copy_live(&rewrite, &graph->ops[o]);
+                status = copy_live(&rewrite, &graph->ops[o], live);
         for (uint32_t i = 0; status == DV_OK && i < graph->output_count; i++)
             status = dv_graph_add_output(rewrite.to, rewrite.map[graph->outputs[i]]);
         if (status == DV_OK)
