@@ -270,6 +270,8 @@ static bool leave_trail(run *r, uint32_t k)
     t->choice = malloc(count * sizeof *t->choice);
     if (!t->parent || !t->choice)
         return false;
+    if (r->next.count == 0)
+        return true;
     memcpy(t->parent, r->next.parent, r->next.count * sizeof *t->parent);
     memcpy(t->choice, r->next.choice, r->next.count * sizeof *t->choice);
     return true;

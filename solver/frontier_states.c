@@ -80,9 +80,15 @@ static dv_state state_at(const dv_states *states, uint32_t i)
 
 static bool equal(const dv_states *states, const dv_state *a, const dv_state *b)
 {
-    return a->last == b->last && a->used == b->used &&
-           memcmp(a->need, b->need, states->width * sizeof *a->need) == 0 &&
-           memcmp(a->group, b->group, states->groups * sizeof *a->group) == 0;
+    if (a->last != b->last || a->used != b->used)
+        return false;
+    for (uint32_t i = 0; i < states->width; i++)
+        if (a->need[i] != b->need[i])
+            return false;
+    for (uint32_t i = 0; i < states->groups; i++)
+        if (a->group[i] != b->group[i])
+            return false;
+    return true;
 }
 
 /* The place of an equal state, or of a free one. */
@@ -120,15 +126,22 @@ static bool grow(dv_states *states)
     return true;
 }
 
+/* The C library's functions take no null pointers, not even for nothing. */
+static void copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes)
+        memmove(to, from, bytes);
+}
+
 static void put(dv_states *states, uint32_t i, const dv_state *state)
 {
     states->cost[i] = state->cost;
     states->last[i] = state->last;
     states->used[i] = state->used;
-    memmove(states->need + (size_t)i * states->width, state->need,
-            states->width * sizeof *states->need);
-    memmove(states->group + (size_t)i * states->groups, state->group,
-            states->groups * sizeof *states->group);
+    copy(states->need + (size_t)i * states->width, state->need,
+         states->width * sizeof *states->need);
+    copy(states->group + (size_t)i * states->groups, state->group,
+         states->groups * sizeof *states->group);
     states->parent[i] = state->parent;
     states->choice[i] = state->choice;
 }
