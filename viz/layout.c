@@ -11,7 +11,7 @@ typedef struct extent {
 
 typedef struct dag {
     uint32_t count;
-    const uint32_t *next_start, *next;
+    const uint32_t *next_start, *next, *block_of;
     dv_place *places;
     uint32_t layer_count;
     dv_arena *scratch;
@@ -145,9 +145,27 @@ static dv_status find_lanes(dag *g, uint32_t *lane_count)
 typedef struct layer_need {
     uint32_t lanes; /* highest lane in use, plus one */
     int32_t cut;    /* nodes whose near edges cross its upper border */
+    bool begins;    /* a repeated block begins here */
 } layer_need;
 
-static void measure_layers(const dag *g, layer_need *need)
+static dv_status find_block_starts(const dag *g, layer_need *need)
+{
+    uint32_t *first = dv_arena_array(g->scratch, g->count, sizeof *first);
+    if (!first)
+        return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
+    memset(first, 0xFF, g->count * sizeof *first);
+    for (uint32_t u = 0; g->block_of && u < g->count; u++) {
+        uint32_t block = g->block_of[u];
+        if (block < g->count && g->places[u].layer < first[block])
+            first[block] = g->places[u].layer;
+    }
+    for (uint32_t block = 0; block < g->count; block++)
+        if (first[block] != UINT32_MAX)
+            need[first[block]].begins = true;
+    return DV_OK;
+}
+
+static dv_status measure_layers(const dag *g, layer_need *need)
 {
     for (uint32_t u = 0; u < g->count; u++) {
         uint32_t layer = g->places[u].layer;
@@ -162,20 +180,26 @@ static void measure_layers(const dag *g, layer_need *need)
     }
     for (uint32_t l = 1; l < g->layer_count; l++)
         need[l].cut += need[l - 1].cut;
+    return find_block_starts(g, need);
 }
 
-/* The best place for a break near layer `wish`: where the fewest values cross, which is between
-   blocks; the nearest one of these. */
+/* Is a break above layer a better than one above layer b? Where fewer values cross, which is
+   between blocks or within them; where a block begins; near to the wish. */
+static bool better_break(const layer_need *need, uint32_t a, uint32_t b, uint32_t wish)
+{
+    if (need[a].cut != need[b].cut)
+        return need[a].cut < need[b].cut;
+    if (need[a].begins != need[b].begins)
+        return need[a].begins;
+    return (a > wish ? a - wish : wish - a) < (b > wish ? b - wish : wish - b);
+}
+
 static uint32_t best_break(const layer_need *need, uint32_t low, uint32_t wish, uint32_t high)
 {
     uint32_t best = wish;
-    for (uint32_t l = low; l <= high; l++) {
-        uint32_t distance = l > wish ? l - wish : wish - l;
-        uint32_t best_distance = best > wish ? best - wish : wish - best;
-        if (need[l].cut < need[best].cut ||
-            (need[l].cut == need[best].cut && distance < best_distance))
+    for (uint32_t l = low; l <= high; l++)
+        if (better_break(need, l, best, wish))
             best = l;
-    }
     return best;
 }
 
@@ -191,7 +215,7 @@ static float break_columns(const dag *g, const layer_need *need, uint32_t count,
     for (uint32_t k = 0; k < count; k++) {
         uint32_t rest = g->layer_count - start[k], left = count - k;
         uint32_t wish = start[k] + (rest + left - 1) / left;
-        uint32_t slack = (wish - start[k]) / 5;
+        uint32_t slack = (wish - start[k]) / 4;
         uint32_t high = wish + slack / 2;
         if (left == 1 || wish >= g->layer_count)
             start[k + 1] = g->layer_count;
@@ -245,7 +269,7 @@ static dv_status find_columns(dv_layout *layout, dag *g, extent pane)
     layout->column_start = dv_arena_array(layout->arena, MOST_COLUMNS + 1, sizeof(uint32_t));
     if (!need || !layout->column_start)
         return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
-    measure_layers(g, need);
+    DV_TRY(measure_layers(g, need));
     for (int i = 0; i < WIDTHS; i++)
         trial[i] = best_breaks(g, need, pane, widths[i]);
     for (int i = WIDTHS - 1; i >= 0; i--)
@@ -295,10 +319,13 @@ static dv_status fill(dv_layout *layout, dag *g, extent pane)
     return dv_layout_route(layout);
 }
 
-dv_status dv_layout_create(uint32_t node_count, const uint32_t *next_start, const uint32_t *next,
-                           float pane_width, float pane_height, dv_layout **out)
+dv_status dv_layout_create(const dv_dag *graph, float pane_width, float pane_height,
+                           dv_layout **out)
 {
-    dag g = {.count = node_count, .next_start = next_start, .next = next};
+    dag g = {.count = graph->node_count,
+             .next_start = graph->next_start,
+             .next = graph->next,
+             .block_of = graph->block_of};
     dv_layout *layout = calloc(1, sizeof *layout);
     dv_status status = DV_NO_MEMORY;
     g.scratch = dv_arena_create();

@@ -46,11 +46,18 @@ typedef struct dv_layout {
     dv_arena *arena;
 } dv_layout;
 
-/* Lays out a DAG for a pane of that size. Node u is followed by next[next_start[u] ..
-   next_start[u + 1]), each of a higher number than u. DV_NO_MEMORY. O(nodes + edges), times a
-   factor for the count of columns tried. */
-DV_MUST_USE dv_status dv_layout_create(uint32_t node_count, const uint32_t *next_start,
-                                       const uint32_t *next, float pane_width, float pane_height,
+/* A DAG: node u is followed by next[next_start[u] .. next_start[u + 1]), each of a higher number
+   than u. block_of (or NULL) numbers the repeated block that a node belongs to, below node_count,
+   or is UINT32_MAX: columns are broken between blocks where that is possible. */
+typedef struct dv_dag {
+    uint32_t node_count;
+    const uint32_t *next_start, *next;
+    const uint32_t *block_of;
+} dv_dag;
+
+/* Lays out a DAG for a pane of that size. DV_NO_MEMORY. O(nodes + edges), times a factor for the
+   count of columns tried. */
+DV_MUST_USE dv_status dv_layout_create(const dv_dag *dag, float pane_width, float pane_height,
                                        dv_layout **out);
 void dv_layout_destroy(dv_layout *layout); /* NULL is allowed */
 

@@ -57,8 +57,9 @@ static dv_status lay_out(dv_view *view)
     const dv_problem *problem = view->input.problem;
     dv_area area = dv_view_areas(view).graph;
     dv_layout *layout = NULL;
-    DV_TRY(dv_layout_create(problem->unit_count, problem->next_start, problem->next, area.w, area.h,
-                            &layout));
+    const dv_dag dag = {problem->unit_count, problem->next_start, problem->next,
+                        view->blocks.block_of};
+    DV_TRY(dv_layout_create(&dag, area.w, area.h, &layout));
     dv_layout_destroy(view->layout);
     view->layout = layout;
     return dv_frame_blocks(view);

@@ -41,8 +41,8 @@ static void free_dag(dag g)
 static dv_layout *layout_of(dag g, float width, float height)
 {
     dv_layout *layout = NULL;
-    CU_ASSERT_EQUAL_FATAL(dv_layout_create(g.count, g.start, g.next, width, height, &layout),
-                          DV_OK);
+    const dv_dag given = {g.count, g.start, g.next, NULL};
+    CU_ASSERT_EQUAL_FATAL(dv_layout_create(&given, width, height, &layout), DV_OK);
     return layout;
 }
 
@@ -135,6 +135,24 @@ static void a_long_chain_wraps_into_columns_that_fill_the_pane(void)
     free_dag(g);
 }
 
+static void columns_are_broken_where_a_block_begins(void)
+{
+    uint32_t start[181], next[180], block_of[180];
+    for (uint32_t u = 0; u < 180; u++) {
+        start[u] = u;
+        next[u] = u + 1;
+        block_of[u] = u < 2 ? UINT32_MAX : (u - 2) / 6;
+    }
+    start[180] = 179;
+    dv_layout *layout = NULL;
+    CU_ASSERT_EQUAL_FATAL(
+        dv_layout_create(&(dv_dag){180, start, next, block_of}, 990, 600, &layout), DV_OK);
+    CU_ASSERT_TRUE(layout->column_count > 3);
+    for (uint32_t c = 1; c < layout->column_count; c++)
+        CU_ASSERT_EQUAL((layout->column_start[c] - 2) % 6, 0);
+    dv_layout_destroy(layout);
+}
+
 /* 0 > 1 > .. > 29, and 0 > 29: a skip over 29 layers, beside one over 3. */
 static void far_edges_become_tags_and_near_ones_lines(void)
 {
@@ -209,6 +227,7 @@ static void ten_thousand_nodes_can_be_laid_out(void)
 
 DV_SUITE(viz_layout, DV_TEST(boxes_keep_apart_and_wires_run_between_them),
          DV_TEST(a_long_chain_wraps_into_columns_that_fill_the_pane),
+         DV_TEST(columns_are_broken_where_a_block_begins),
          DV_TEST(far_edges_become_tags_and_near_ones_lines),
          DV_TEST(a_source_sits_just_above_its_first_reader),
          DV_TEST(the_same_network_is_laid_out_the_same_twice),
