@@ -8,67 +8,67 @@
 
 static wire image_input(net *n, int64_t channels, int64_t size)
 {
-    return net_input(n, "image", DV_DTYPE_F32, (int64_t[]){1, channels, size, size}, 4);
+    return dv_net_input(n, "image", DV_DTYPE_F32, (int64_t[]){1, channels, size, size}, 4);
 }
 
 /* Dense convolutions 1x1 and 3x3 from 56 to 7 pixels, with residual sums. */
 static wire bottleneck(net *n, wire x, int64_t inner, int64_t out, int64_t stride)
 {
-    wire y = net_conv(n, x, inner, 1, 1, 1, DV_OP_RELU);
-    y = net_conv(n, y, inner, 3, stride, 1, DV_OP_RELU);
-    y = net_conv(n, y, out, 1, 1, 1, NONE);
+    wire y = dv_net_conv(n, x, inner, 1, 1, 1, DV_OP_RELU);
+    y = dv_net_conv(n, y, inner, 3, stride, 1, DV_OP_RELU);
+    y = dv_net_conv(n, y, out, 1, 1, 1, NONE);
     if (stride != 1 || x.shape.dim[1] != out)
-        x = net_conv(n, x, out, 1, stride, 1, NONE);
-    y = net_binary(n, DV_OP_ADD, y, x);
+        x = dv_net_conv(n, x, out, 1, stride, 1, NONE);
+    y = dv_net_binary(n, DV_OP_ADD, y, x);
     n->fuse = true;
-    return net_unary(n, DV_OP_RELU, y);
+    return dv_net_unary(n, DV_OP_RELU, y);
 }
 
 static dv_status build_dense(dv_graph **out)
 {
-    net n = net_begin("dense");
-    wire x = net_conv(&n, image_input(&n, 3, 192), 56, 7, 2, 1, DV_OP_RELU);
-    x = net_pool(&n, x, DV_OP_MAX_POOL, 3, 2);
+    net n = dv_net_begin("dense");
+    wire x = dv_net_conv(&n, image_input(&n, 3, 192), 56, 7, 2, 1, DV_OP_RELU);
+    x = dv_net_pool(&n, x, DV_OP_MAX_POOL, 3, 2);
     x = bottleneck(&n, x, 48, 208, 1);
     x = bottleneck(&n, x, 72, 208, 1);
     x = bottleneck(&n, x, 112, 384, 2);
-    x = net_conv(&n, x, 96, 3, 1, 1, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 96, 3, 1, 1, DV_OP_RELU);
     x = bottleneck(&n, x, 144, 448, 1);
     x = bottleneck(&n, x, 240, 880, 2);
-    x = net_conv(&n, x, 320, 3, 1, 1, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 320, 3, 1, 1, DV_OP_RELU);
     x = bottleneck(&n, x, 192, 1152, 1);
     x = bottleneck(&n, x, 448, 1920, 2);
-    x = net_conv(&n, x, 512, 3, 1, 1, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 512, 3, 1, 1, DV_OP_RELU);
     x = bottleneck(&n, x, 384, 1536, 1);
-    x = net_mean(&n, x);
-    x = net_view(&n, x, (int64_t[]){1, 1536}, 2);
-    x = net_linear(&n, x, 2048, DV_OP_RELU);
-    x = net_linear(&n, x, 1000, NONE);
-    net_output(&n, net_softmax(&n, x));
-    return net_end(&n, out);
+    x = dv_net_mean(&n, x);
+    x = dv_net_view(&n, x, (int64_t[]){1, 1536}, 2);
+    x = dv_net_linear(&n, x, 2048, DV_OP_RELU);
+    x = dv_net_linear(&n, x, 1000, NONE);
+    dv_net_output(&n, dv_net_softmax(&n, x));
+    return dv_net_end(&n, out);
 }
 
 /* Depthwise convolutions between 1x1 ones, gates on channels. */
 static wire inverted(net *n, wire x, int64_t inner, int64_t out, int64_t kernel, int64_t stride,
                      dv_op_kind act, bool gated)
 {
-    wire y = net_conv(n, x, inner, 1, 1, 1, act);
-    y = net_conv(n, y, inner, kernel, stride, inner, act);
+    wire y = dv_net_conv(n, x, inner, 1, 1, 1, act);
+    y = dv_net_conv(n, y, inner, kernel, stride, inner, act);
     if (gated) {
-        wire gate = net_conv(n, net_mean(n, y), inner / 4, 1, 1, 1, DV_OP_RELU);
-        gate = net_conv(n, gate, inner, 1, 1, 1, DV_OP_HARDSIGMOID);
-        y = net_binary(n, DV_OP_MUL, y, gate);
+        wire gate = dv_net_conv(n, dv_net_mean(n, y), inner / 4, 1, 1, 1, DV_OP_RELU);
+        gate = dv_net_conv(n, gate, inner, 1, 1, 1, DV_OP_HARDSIGMOID);
+        y = dv_net_binary(n, DV_OP_MUL, y, gate);
     }
-    y = net_conv(n, y, out, 1, 1, 1, NONE);
-    return stride == 1 && x.shape.dim[1] == out ? net_binary(n, DV_OP_ADD, y, x) : y;
+    y = dv_net_conv(n, y, out, 1, 1, 1, NONE);
+    return stride == 1 && x.shape.dim[1] == out ? dv_net_binary(n, DV_OP_ADD, y, x) : y;
 }
 
 static dv_status build_separable(dv_graph **out)
 {
-    net n = net_begin("separable");
-    wire x = net_conv(&n, image_input(&n, 3, 240), 24, 3, 2, 1, DV_OP_CLAMP);
-    x = net_conv(&n, x, 24, 3, 1, 24, DV_OP_CLAMP);
-    x = net_conv(&n, x, 20, 1, 1, 1, NONE);
+    net n = dv_net_begin("separable");
+    wire x = dv_net_conv(&n, image_input(&n, 3, 240), 24, 3, 2, 1, DV_OP_CLAMP);
+    x = dv_net_conv(&n, x, 24, 3, 1, 24, DV_OP_CLAMP);
+    x = dv_net_conv(&n, x, 20, 1, 1, 1, NONE);
     x = inverted(&n, x, 80, 28, 3, 2, DV_OP_CLAMP, false);
     x = inverted(&n, x, 160, 28, 3, 1, DV_OP_CLAMP, false);
     x = inverted(&n, x, 168, 44, 5, 2, DV_OP_RELU, true);
@@ -80,57 +80,57 @@ static dv_status build_separable(dv_graph **out)
     x = inverted(&n, x, 560, 176, 3, 2, DV_OP_CLAMP, false);
     x = inverted(&n, x, 1056, 176, 5, 1, DV_OP_HARDSWISH, true);
     x = inverted(&n, x, 880, 336, 3, 1, DV_OP_CLAMP, false);
-    x = net_conv(&n, x, 1216, 1, 1, 1, DV_OP_CLAMP);
-    x = net_mean(&n, x);
-    x = net_view(&n, x, (int64_t[]){1, 1216}, 2);
-    net_output(&n, net_linear(&n, x, 1000, NONE));
-    return net_end(&n, out);
+    x = dv_net_conv(&n, x, 1216, 1, 1, 1, DV_OP_CLAMP);
+    x = dv_net_mean(&n, x);
+    x = dv_net_view(&n, x, (int64_t[]){1, 1216}, 2);
+    dv_net_output(&n, dv_net_linear(&n, x, 1000, NONE));
+    return dv_net_end(&n, out);
 }
 
 /* Branches joined by concatenation, grouped convolutions, pooling, resampling, shuffles. */
 static wire shuffle(net *n, wire x, int64_t groups)
 {
     int64_t c = x.shape.dim[1], h = x.shape.dim[2], w = x.shape.dim[3];
-    x = net_view(n, x, (int64_t[]){1, groups, c / groups, h, w}, 5);
-    x = net_permute(n, x, (uint8_t[]){0, 2, 1, 3, 4});
-    return net_view(n, x, (int64_t[]){1, c, h, w}, 4);
+    x = dv_net_view(n, x, (int64_t[]){1, groups, c / groups, h, w}, 5);
+    x = dv_net_permute(n, x, (uint8_t[]){0, 2, 1, 3, 4});
+    return dv_net_view(n, x, (int64_t[]){1, c, h, w}, 4);
 }
 
 static wire branches(net *n, wire x, int64_t width)
 {
-    wire a = net_conv(n, x, width, 1, 1, 1, DV_OP_RELU);
-    wire b =
-        net_conv(n, net_conv(n, x, width / 2, 1, 1, 1, DV_OP_RELU), width, 3, 1, 1, DV_OP_RELU);
-    wire c = net_conv(n, net_pool(n, x, DV_OP_AVG_POOL, 3, 1), width, 1, 1, 1, DV_OP_RELU);
-    return net_cat(n, net_cat(n, a, b, 1), c, 1);
+    wire a = dv_net_conv(n, x, width, 1, 1, 1, DV_OP_RELU);
+    wire b = dv_net_conv(n, dv_net_conv(n, x, width / 2, 1, 1, 1, DV_OP_RELU), width, 3, 1, 1,
+                         DV_OP_RELU);
+    wire c = dv_net_conv(n, dv_net_pool(n, x, DV_OP_AVG_POOL, 3, 1), width, 1, 1, 1, DV_OP_RELU);
+    return dv_net_cat(n, dv_net_cat(n, a, b, 1), c, 1);
 }
 
 static dv_status build_branched(dv_graph **out)
 {
-    net n = net_begin("branched");
-    wire x = net_conv(&n, image_input(&n, 3, 128), 32, 3, 2, 1, DV_OP_RELU);
-    x = net_conv(&n, x, 64, 3, 1, 4, DV_OP_RELU);
+    net n = dv_net_begin("branched");
+    wire x = dv_net_conv(&n, image_input(&n, 3, 128), 32, 3, 2, 1, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 64, 3, 1, 4, DV_OP_RELU);
     x = branches(&n, x, 24);
-    x = net_pool(&n, x, DV_OP_MAX_POOL, 2, 2);
+    x = dv_net_pool(&n, x, DV_OP_MAX_POOL, 2, 2);
     x = shuffle(&n, x, 2);
-    x = net_conv(&n, x, 128, 1, 1, 1, DV_OP_RELU);
-    x = net_conv(&n, x, 128, 3, 1, 32, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 128, 1, 1, 1, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 128, 3, 1, 32, DV_OP_RELU);
     x = branches(&n, x, 64);
-    wire left = net_slice(&n, x, 1, 0, 96), right = net_slice(&n, x, 1, 96, 192);
-    x = net_cat(&n, net_conv(&n, left, 96, 3, 1, 96, NONE), right, 1);
+    wire left = dv_net_slice(&n, x, 1, 0, 96), right = dv_net_slice(&n, x, 1, 96, 192);
+    x = dv_net_cat(&n, dv_net_conv(&n, left, 96, 3, 1, 96, NONE), right, 1);
     x = shuffle(&n, x, 4);
-    x = net_pool(&n, x, DV_OP_MAX_POOL, 3, 2);
-    x = net_conv(&n, x, 256, 1, 1, 1, DV_OP_RELU);
-    x = net_conv(&n, x, 256, 3, 1, 32, DV_OP_RELU);
+    x = dv_net_pool(&n, x, DV_OP_MAX_POOL, 3, 2);
+    x = dv_net_conv(&n, x, 256, 1, 1, 1, DV_OP_RELU);
+    x = dv_net_conv(&n, x, 256, 3, 1, 32, DV_OP_RELU);
     x = branches(&n, x, 128);
-    wire up = net_upsample(&n, x, DV_OP_UPSAMPLE_NEAREST);
-    up = net_pad(&n, net_conv(&n, up, 64, 1, 1, 1, DV_OP_SIGMOID), 1);
-    up = net_pool(&n, up, DV_OP_AVG_POOL, 3, 2);
-    net_output(&n, net_upsample(&n, up, DV_OP_UPSAMPLE_BILINEAR));
-    x = net_conv(&n, x, 512, 3, 2, 32, DV_OP_RELU);
-    x = net_pool(&n, shuffle(&n, x, 8), DV_OP_AVG_POOL, 3, 2);
-    net_output(&n, net_mean(&n, x));
-    return net_end(&n, out);
+    wire up = dv_net_upsample(&n, x, DV_OP_UPSAMPLE_NEAREST);
+    up = dv_net_pad(&n, dv_net_conv(&n, up, 64, 1, 1, 1, DV_OP_SIGMOID), 1);
+    up = dv_net_pool(&n, up, DV_OP_AVG_POOL, 3, 2);
+    dv_net_output(&n, dv_net_upsample(&n, up, DV_OP_UPSAMPLE_BILINEAR));
+    x = dv_net_conv(&n, x, 512, 3, 2, 32, DV_OP_RELU);
+    x = dv_net_pool(&n, shuffle(&n, x, 8), DV_OP_AVG_POOL, 3, 2);
+    dv_net_output(&n, dv_net_mean(&n, x));
+    return dv_net_end(&n, out);
 }
 
 /* Attention over `length` tokens of `width`, and its feed-forward part. */
@@ -139,36 +139,36 @@ static wire attend(net *n, wire x, int64_t heads, int64_t inner)
     int64_t length = x.shape.dim[1], width = x.shape.dim[2], head = width / heads;
     wire part[3];
     for (int i = 0; i < 3; i++) {
-        part[i] = net_linear(n, x, width, NONE);
-        part[i] = net_view(n, part[i], (int64_t[]){1, length, heads, head}, 4);
+        part[i] = dv_net_linear(n, x, width, NONE);
+        part[i] = dv_net_view(n, part[i], (int64_t[]){1, length, heads, head}, 4);
         part[i] =
-            net_permute(n, part[i], i == 1 ? (uint8_t[]){0, 2, 3, 1} : (uint8_t[]){0, 2, 1, 3});
+            dv_net_permute(n, part[i], i == 1 ? (uint8_t[]){0, 2, 3, 1} : (uint8_t[]){0, 2, 1, 3});
     }
-    wire scores = net_matmul(n, part[0], part[1]);
-    scores = net_binary(n, DV_OP_MUL, scores, net_weight(n, (int64_t[]){1}, 1, 0.2));
-    wire y = net_matmul(n, net_softmax(n, scores), part[2]);
-    y = net_permute(n, y, (uint8_t[]){0, 2, 1, 3});
-    y = net_view(n, y, (int64_t[]){1, length, width}, 3);
-    y = net_binary(n, DV_OP_ADD, net_linear(n, y, width, NONE), x);
-    x = net_layer_norm(n, y);
-    y = net_unary(n, DV_OP_GELU, net_linear(n, x, inner, NONE));
-    y = net_binary(n, DV_OP_ADD, net_linear(n, y, width, NONE), x);
-    return net_layer_norm(n, y);
+    wire scores = dv_net_matmul(n, part[0], part[1]);
+    scores = dv_net_binary(n, DV_OP_MUL, scores, dv_net_weight(n, (int64_t[]){1}, 1, 0.2));
+    wire y = dv_net_matmul(n, dv_net_softmax(n, scores), part[2]);
+    y = dv_net_permute(n, y, (uint8_t[]){0, 2, 1, 3});
+    y = dv_net_view(n, y, (int64_t[]){1, length, width}, 3);
+    y = dv_net_binary(n, DV_OP_ADD, dv_net_linear(n, y, width, NONE), x);
+    x = dv_net_layer_norm(n, y);
+    y = dv_net_unary(n, DV_OP_GELU, dv_net_linear(n, x, inner, NONE));
+    y = dv_net_binary(n, DV_OP_ADD, dv_net_linear(n, y, width, NONE), x);
+    return dv_net_layer_norm(n, y);
 }
 
 static dv_status build_sequence(dv_graph **out)
 {
-    net n = net_begin("sequence");
-    wire token = net_input(&n, "token", DV_DTYPE_I64, (int64_t[]){1, 96}, 2);
-    wire x = net_layer_norm(&n, net_embedding(&n, 8000, 320, token));
+    net n = dv_net_begin("sequence");
+    wire token = dv_net_input(&n, "token", DV_DTYPE_I64, (int64_t[]){1, 96}, 2);
+    wire x = dv_net_layer_norm(&n, dv_net_embedding(&n, 8000, 320, token));
     x = attend(&n, x, 5, 1280);
     x = attend(&n, x, 10, 960);
-    wire few = net_slice(&n, x, 1, 0, 24);
-    few = net_linear(&n, few, 768, DV_OP_TANH);
+    wire few = dv_net_slice(&n, x, 1, 0, 24);
+    few = dv_net_linear(&n, few, 768, DV_OP_TANH);
     few = attend(&n, few, 12, 3072);
-    few = net_slice(&n, few, 1, 0, 1);
-    net_output(&n, net_softmax(&n, net_linear(&n, few, 4096, NONE)));
-    return net_end(&n, out);
+    few = dv_net_slice(&n, few, 1, 0, 1);
+    dv_net_output(&n, dv_net_softmax(&n, dv_net_linear(&n, few, 4096, NONE)));
+    return dv_net_end(&n, out);
 }
 
 /* Single element-wise operators at three sizes: those that real networks hold now and then. */
@@ -182,16 +182,16 @@ static dv_status build_pointwise(dv_graph **out)
     static const dv_op_kind binary[] = {DV_OP_ADD, DV_OP_SUB,     DV_OP_MUL,
                                         DV_OP_DIV, DV_OP_MAXIMUM, DV_OP_POW};
     static const int64_t sizes[][2] = {{24, 12}, {48, 28}, {64, 56}};
-    net n = net_begin("pointwise");
+    net n = dv_net_begin("pointwise");
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         wire x = image_input(&n, sizes[s][0], sizes[s][1]);
-        wire positive = net_unary(&n, DV_OP_SIGMOID, x);
+        wire positive = dv_net_unary(&n, DV_OP_SIGMOID, x);
         for (size_t i = 0; i < sizeof unary / sizeof *unary; i++)
-            net_output(&n, net_unary(&n, unary[i], positive));
+            dv_net_output(&n, dv_net_unary(&n, unary[i], positive));
         for (size_t i = 0; i < sizeof binary / sizeof *binary; i++)
-            net_output(&n, net_binary(&n, binary[i], positive, x));
+            dv_net_output(&n, dv_net_binary(&n, binary[i], positive, x));
     }
-    return net_end(&n, out);
+    return dv_net_end(&n, out);
 }
 
 static const dv_probe probes[] = {
@@ -206,8 +206,8 @@ const dv_probe *dv_probe_at(size_t i)
 
 dv_status dv_probe_copy(size_t elements, dv_graph **out)
 {
-    net n = net_begin("copy");
-    wire x = net_input(&n, "x", DV_DTYPE_F32, (int64_t[]){(int64_t)elements}, 1);
-    net_output(&n, net_unary(&n, DV_OP_NEG, x));
-    return net_end(&n, out);
+    net n = dv_net_begin("copy");
+    wire x = dv_net_input(&n, "x", DV_DTYPE_F32, (int64_t[]){(int64_t)elements}, 1);
+    dv_net_output(&n, dv_net_unary(&n, DV_OP_NEG, x));
+    return dv_net_end(&n, out);
 }

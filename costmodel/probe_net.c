@@ -6,7 +6,7 @@
 
 #include "costmodel/probe_net.h"
 
-net net_begin(const char *name)
+net dv_net_begin(const char *name)
 {
     net n = {.graph = dv_graph_create(name, "probe")};
     if (!n.graph)
@@ -14,7 +14,7 @@ net net_begin(const char *name)
     return n;
 }
 
-dv_status net_end(net *n, dv_graph **out)
+dv_status dv_net_end(net *n, dv_graph **out)
 {
     *out = NULL;
     if (n->status == DV_OK)
@@ -29,7 +29,7 @@ dv_status net_end(net *n, dv_graph **out)
     return n->status;
 }
 
-void net_output(net *n, wire x)
+void dv_net_output(net *n, wire x)
 {
     if (n->status == DV_OK)
         n->status = dv_graph_add_output(n->graph, x.id);
@@ -43,7 +43,7 @@ static wire add(net *n, const dv_tensor *tensor)
     return made;
 }
 
-wire net_input(net *n, const char *name, dv_dtype dtype, const int64_t *dims, size_t rank)
+wire dv_net_input(net *n, const char *name, dv_dtype dtype, const int64_t *dims, size_t rank)
 {
     return add(n, &(dv_tensor){.name = name,
                                .dtype = dtype,
@@ -51,7 +51,7 @@ wire net_input(net *n, const char *name, dv_dtype dtype, const int64_t *dims, si
                                .role = DV_ROLE_INPUT});
 }
 
-wire net_weight(net *n, const int64_t *dims, size_t rank, double scale)
+wire dv_net_weight(net *n, const int64_t *dims, size_t rank, double scale)
 {
     dv_tensor tensor = {.name = "weight",
                         .dtype = DV_DTYPE_F32,
@@ -62,8 +62,8 @@ wire net_weight(net *n, const int64_t *dims, size_t rank, double scale)
     return add(n, &tensor);
 }
 
-wire net_op(net *n, dv_op_kind kind, const wire *inputs, uint32_t count, dv_shape shape,
-            const dv_op_params *params)
+wire dv_net_op(net *n, dv_op_kind kind, const wire *inputs, uint32_t count, dv_shape shape,
+               const dv_op_params *params)
 {
     enum { MOST = 8 };
     char name[32];
@@ -109,16 +109,16 @@ static wire then(net *n, wire x, dv_op_kind kind)
     if (kind == DV_OP_COUNT)
         return x;
     n->fuse = true;
-    return net_unary(n, kind, x);
+    return dv_net_unary(n, kind, x);
 }
 
-wire net_conv(net *n, wire x, int64_t out, int64_t kernel, int64_t stride, int64_t groups,
-              dv_op_kind after)
+wire dv_net_conv(net *n, wire x, int64_t out, int64_t kernel, int64_t stride, int64_t groups,
+                 dv_op_kind after)
 {
     int64_t in = x.shape.dim[1] / groups, pad = kernel / 2;
     double fan_in = (double)(in * kernel * kernel);
-    wire weight = net_weight(n, (int64_t[]){out, in, kernel, kernel}, 4, sqrt(3.0 / fan_in));
-    wire bias = net_weight(n, (int64_t[]){out}, 1, 0.1);
+    wire weight = dv_net_weight(n, (int64_t[]){out, in, kernel, kernel}, 4, sqrt(3.0 / fan_in));
+    wire bias = dv_net_weight(n, (int64_t[]){out}, 1, 0.1);
     dv_op_params params = {0};
     params.conv = (dv_conv_params){.spatial = 2,
                                    .groups = groups,
@@ -128,12 +128,12 @@ wire net_conv(net *n, wire x, int64_t out, int64_t kernel, int64_t stride, int64
                                    .pad_end = {pad, pad}};
     int64_t height = (x.shape.dim[2] + 2 * pad - kernel) / stride + 1;
     int64_t width = (x.shape.dim[3] + 2 * pad - kernel) / stride + 1;
-    wire y = net_op(n, DV_OP_CONVOLUTION, (wire[]){x, weight, bias}, 3,
-                    image(&x, out, height, width), &params);
+    wire y = dv_net_op(n, DV_OP_CONVOLUTION, (wire[]){x, weight, bias}, 3,
+                       image(&x, out, height, width), &params);
     return then(n, y, after);
 }
 
-wire net_pool(net *n, wire x, dv_op_kind kind, int64_t kernel, int64_t stride)
+wire dv_net_pool(net *n, wire x, dv_op_kind kind, int64_t kernel, int64_t stride)
 {
     int64_t pad = kernel / 2;
     dv_op_params params = {0};
@@ -146,10 +146,10 @@ wire net_pool(net *n, wire x, dv_op_kind kind, int64_t kernel, int64_t stride)
                                    .pad_end = {pad, pad}};
     int64_t height = (x.shape.dim[2] + 2 * pad - kernel) / stride + 1;
     int64_t width = (x.shape.dim[3] + 2 * pad - kernel) / stride + 1;
-    return net_op(n, kind, &x, 1, image(&x, x.shape.dim[1], height, width), &params);
+    return dv_net_op(n, kind, &x, 1, image(&x, x.shape.dim[1], height, width), &params);
 }
 
-wire net_unary(net *n, dv_op_kind kind, wire x)
+wire dv_net_unary(net *n, dv_op_kind kind, wire x)
 {
     dv_op_params params = {0};
     if (kind == DV_OP_CLAMP)
@@ -158,42 +158,42 @@ wire net_unary(net *n, dv_op_kind kind, wire x)
         params.scalar = (dv_scalar_params){1.0 / 6.0, 0.5};
     else if (kind == DV_OP_ELU || kind == DV_OP_LEAKY_RELU)
         params.scalar = (dv_scalar_params){0.1, 0.0};
-    return net_op(n, kind, &x, 1, x.shape, &params);
+    return dv_net_op(n, kind, &x, 1, x.shape, &params);
 }
 
-wire net_binary(net *n, dv_op_kind kind, wire a, wire b)
+wire dv_net_binary(net *n, dv_op_kind kind, wire a, wire b)
 {
-    return net_op(n, kind, (wire[]){a, b}, 2, a.shape, NULL);
+    return dv_net_op(n, kind, (wire[]){a, b}, 2, a.shape, NULL);
 }
 
-wire net_linear(net *n, wire x, int64_t out, dv_op_kind after)
+wire dv_net_linear(net *n, wire x, int64_t out, dv_op_kind after)
 {
     int64_t in = x.shape.dim[x.shape.rank - 1];
-    wire weight = net_weight(n, (int64_t[]){out, in}, 2, sqrt(3.0 / (double)in));
-    wire bias = net_weight(n, (int64_t[]){out}, 1, 0.1);
+    wire weight = dv_net_weight(n, (int64_t[]){out, in}, 2, sqrt(3.0 / (double)in));
+    wire bias = dv_net_weight(n, (int64_t[]){out}, 1, 0.1);
     dv_op_params params = {0};
     params.linear = (dv_linear_params){.alpha = 1.0, .beta = 1.0};
     dv_shape shape = x.shape;
     shape.dim[shape.rank - 1] = out;
-    wire y = net_op(n, DV_OP_LINEAR, (wire[]){x, weight, bias}, 3, shape, &params);
+    wire y = dv_net_op(n, DV_OP_LINEAR, (wire[]){x, weight, bias}, 3, shape, &params);
     return then(n, y, after);
 }
 
-wire net_matmul(net *n, wire a, wire b)
+wire dv_net_matmul(net *n, wire a, wire b)
 {
     dv_shape shape = a.shape;
     shape.dim[shape.rank - 1] = b.shape.dim[b.shape.rank - 1];
-    return net_op(n, DV_OP_MATMUL, (wire[]){a, b}, 2, shape, NULL);
+    return dv_net_op(n, DV_OP_MATMUL, (wire[]){a, b}, 2, shape, NULL);
 }
 
-wire net_view(net *n, wire x, const int64_t *dims, size_t rank)
+wire dv_net_view(net *n, wire x, const int64_t *dims, size_t rank)
 {
     dv_op_params params = {0};
     params.view.shape = dv_shape_make(dims, rank);
-    return net_op(n, DV_OP_VIEW, &x, 1, params.view.shape, &params);
+    return dv_net_op(n, DV_OP_VIEW, &x, 1, params.view.shape, &params);
 }
 
-wire net_permute(net *n, wire x, const uint8_t *perm)
+wire dv_net_permute(net *n, wire x, const uint8_t *perm)
 {
     dv_op_params params = {0};
     params.permute.rank = x.shape.rank;
@@ -202,42 +202,42 @@ wire net_permute(net *n, wire x, const uint8_t *perm)
         params.permute.perm[i] = perm[i];
         shape.dim[i] = x.shape.dim[perm[i]];
     }
-    return net_op(n, DV_OP_PERMUTE, &x, 1, shape, &params);
+    return dv_net_op(n, DV_OP_PERMUTE, &x, 1, shape, &params);
 }
 
-wire net_softmax(net *n, wire x)
+wire dv_net_softmax(net *n, wire x)
 {
     dv_op_params params = {0};
     params.axis.axis = x.shape.rank - 1;
-    return net_op(n, DV_OP_SOFTMAX, &x, 1, x.shape, &params);
+    return dv_net_op(n, DV_OP_SOFTMAX, &x, 1, x.shape, &params);
 }
 
-wire net_layer_norm(net *n, wire x)
+wire dv_net_layer_norm(net *n, wire x)
 {
     int64_t width = x.shape.dim[x.shape.rank - 1];
-    wire weight = net_weight(n, &width, 1, 1.0), bias = net_weight(n, &width, 1, 0.1);
+    wire weight = dv_net_weight(n, &width, 1, 1.0), bias = dv_net_weight(n, &width, 1, 0.1);
     dv_op_params params = {0};
     params.norm = (dv_norm_params){.eps = 1e-5, .axes = 1};
-    return net_op(n, DV_OP_LAYER_NORM, (wire[]){x, weight, bias}, 3, x.shape, &params);
+    return dv_net_op(n, DV_OP_LAYER_NORM, (wire[]){x, weight, bias}, 3, x.shape, &params);
 }
 
-wire net_mean(net *n, wire x)
+wire dv_net_mean(net *n, wire x)
 {
     dv_op_params params = {0};
     params.reduce = (dv_reduce_params){.count = 2, .keep_dims = true, .axes = {2, 3}};
-    return net_op(n, DV_OP_MEAN, &x, 1, image(&x, x.shape.dim[1], 1, 1), &params);
+    return dv_net_op(n, DV_OP_MEAN, &x, 1, image(&x, x.shape.dim[1], 1, 1), &params);
 }
 
-wire net_cat(net *n, wire a, wire b, int64_t axis)
+wire dv_net_cat(net *n, wire a, wire b, int64_t axis)
 {
     dv_op_params params = {0};
     params.axis.axis = axis;
     dv_shape shape = a.shape;
     shape.dim[axis] += b.shape.dim[axis];
-    return net_op(n, DV_OP_CAT, (wire[]){a, b}, 2, shape, &params);
+    return dv_net_op(n, DV_OP_CAT, (wire[]){a, b}, 2, shape, &params);
 }
 
-wire net_slice(net *n, wire x, int64_t axis, int64_t begin, int64_t end)
+wire dv_net_slice(net *n, wire x, int64_t axis, int64_t begin, int64_t end)
 {
     dv_op_params params = {0};
     dv_shape shape = x.shape;
@@ -250,10 +250,10 @@ wire net_slice(net *n, wire x, int64_t axis, int64_t begin, int64_t end)
     params.slice.begin[axis] = begin;
     params.slice.end[axis] = end;
     shape.dim[axis] = end - begin;
-    return net_op(n, DV_OP_SLICE, &x, 1, shape, &params);
+    return dv_net_op(n, DV_OP_SLICE, &x, 1, shape, &params);
 }
 
-wire net_upsample(net *n, wire x, dv_op_kind kind)
+wire dv_net_upsample(net *n, wire x, dv_op_kind kind)
 {
     dv_op_params params = {0};
     params.resize = (dv_resize_params){.coordinate = DV_COORDINATE_ASYMMETRIC,
@@ -262,25 +262,25 @@ wire net_upsample(net *n, wire x, dv_op_kind kind)
                                        .scale_w = 2.0};
     if (kind == DV_OP_UPSAMPLE_BILINEAR)
         params.resize.coordinate = DV_COORDINATE_HALF_PIXEL;
-    return net_op(n, kind, &x, 1, image(&x, x.shape.dim[1], 2 * x.shape.dim[2], 2 * x.shape.dim[3]),
-                  &params);
+    return dv_net_op(n, kind, &x, 1,
+                     image(&x, x.shape.dim[1], 2 * x.shape.dim[2], 2 * x.shape.dim[3]), &params);
 }
 
-wire net_pad(net *n, wire x, int64_t by)
+wire dv_net_pad(net *n, wire x, int64_t by)
 {
     dv_op_params params = {0};
     params.pad = (dv_pad_params){.mode = DV_PAD_CONSTANT, .rank = 4};
     for (int i = 2; i < 4; i++)
         params.pad.begin[i] = params.pad.end[i] = by;
-    return net_op(n, DV_OP_PAD, &x, 1,
-                  image(&x, x.shape.dim[1], x.shape.dim[2] + 2 * by, x.shape.dim[3] + 2 * by),
-                  &params);
+    return dv_net_op(n, DV_OP_PAD, &x, 1,
+                     image(&x, x.shape.dim[1], x.shape.dim[2] + 2 * by, x.shape.dim[3] + 2 * by),
+                     &params);
 }
 
-wire net_embedding(net *n, int64_t rows, int64_t width, wire index)
+wire dv_net_embedding(net *n, int64_t rows, int64_t width, wire index)
 {
-    wire table = net_weight(n, (int64_t[]){rows, width}, 2, 1.0);
+    wire table = dv_net_weight(n, (int64_t[]){rows, width}, 2, 1.0);
     dv_shape shape = index.shape;
     shape.dim[shape.rank++] = width;
-    return net_op(n, DV_OP_EMBEDDING, (wire[]){table, index}, 2, shape, NULL);
+    return dv_net_op(n, DV_OP_EMBEDDING, (wire[]){table, index}, 2, shape, NULL);
 }

@@ -20,34 +20,34 @@ typedef struct wire {
     dv_shape shape;
 } wire;
 
-net net_begin(const char *name);
-dv_status net_end(net *n, dv_graph **out); /* takes the graph; frees all on failure */
-void net_output(net *n, wire x);
+net dv_net_begin(const char *name);
+dv_status dv_net_end(net *n, dv_graph **out); /* takes the graph; frees all on failure */
+void dv_net_output(net *n, wire x);
 
-wire net_input(net *n, const char *name, dv_dtype dtype, const int64_t *dims, size_t rank);
-wire net_weight(net *n, const int64_t *dims, size_t rank, double scale);
+wire dv_net_input(net *n, const char *name, dv_dtype dtype, const int64_t *dims, size_t rank);
+wire dv_net_weight(net *n, const int64_t *dims, size_t rank, double scale);
 
 /* Any operator: inputs, the output's shape, parameters (NULL: none). */
-wire net_op(net *n, dv_op_kind kind, const wire *inputs, uint32_t count, dv_shape shape,
-            const dv_op_params *params);
+wire dv_net_op(net *n, dv_op_kind kind, const wire *inputs, uint32_t count, dv_shape shape,
+               const dv_op_params *params);
 
 /* Layers. Convolutions and pooling pad by half the kernel; `then` (DV_OP_COUNT: none) is fused. */
-wire net_conv(net *n, wire x, int64_t out, int64_t kernel, int64_t stride, int64_t groups,
-              dv_op_kind then);
-wire net_pool(net *n, wire x, dv_op_kind kind, int64_t kernel, int64_t stride);
-wire net_unary(net *n, dv_op_kind kind, wire x);
-wire net_binary(net *n, dv_op_kind kind, wire a, wire b); /* of a's shape; b broadcasts */
-wire net_linear(net *n, wire x, int64_t out, dv_op_kind then);
-wire net_matmul(net *n, wire a, wire b);
-wire net_view(net *n, wire x, const int64_t *dims, size_t rank);
-wire net_permute(net *n, wire x, const uint8_t *perm);
-wire net_softmax(net *n, wire x);
-wire net_layer_norm(net *n, wire x);
-wire net_mean(net *n, wire x); /* of the image: [N, C, 1, 1] */
-wire net_cat(net *n, wire a, wire b, int64_t axis);
-wire net_slice(net *n, wire x, int64_t axis, int64_t begin, int64_t end);
-wire net_upsample(net *n, wire x, dv_op_kind kind);
-wire net_pad(net *n, wire x, int64_t by);
-wire net_embedding(net *n, int64_t rows, int64_t width, wire index);
+wire dv_net_conv(net *n, wire x, int64_t out, int64_t kernel, int64_t stride, int64_t groups,
+                 dv_op_kind then);
+wire dv_net_pool(net *n, wire x, dv_op_kind kind, int64_t kernel, int64_t stride);
+wire dv_net_unary(net *n, dv_op_kind kind, wire x);
+wire dv_net_binary(net *n, dv_op_kind kind, wire a, wire b); /* of a's shape; b broadcasts */
+wire dv_net_linear(net *n, wire x, int64_t out, dv_op_kind then);
+wire dv_net_matmul(net *n, wire a, wire b);
+wire dv_net_view(net *n, wire x, const int64_t *dims, size_t rank);
+wire dv_net_permute(net *n, wire x, const uint8_t *perm);
+wire dv_net_softmax(net *n, wire x);
+wire dv_net_layer_norm(net *n, wire x);
+wire dv_net_mean(net *n, wire x); /* of the image: [N, C, 1, 1] */
+wire dv_net_cat(net *n, wire a, wire b, int64_t axis);
+wire dv_net_slice(net *n, wire x, int64_t axis, int64_t begin, int64_t end);
+wire dv_net_upsample(net *n, wire x, dv_op_kind kind);
+wire dv_net_pad(net *n, wire x, int64_t by);
+wire dv_net_embedding(net *n, int64_t rows, int64_t width, wire index);
 
 #endif
