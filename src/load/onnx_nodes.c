@@ -1,0 +1,343 @@
+/* onnx_nodes.c - nodes of an ONNX graph become operators and constants. */
+#include <string.h>
+
+#include "load/onnx_build.h"
+
+enum { SHOWN = 120 }; /* bytes of a name in a message */
+
+int dv_onnx_shown(dv_span text)
+{
+    return text.size > SHOWN ? SHOWN : (int)text.size;
+}
+
+const char *dv_onnx_bytes(dv_span text)
+{
+    return text.size ? (const char *)text.data : "";
+}
+
+/* ---- names ---- */
+
+static dv_tensor_id find(const dv_onnx_builder *b, dv_span name)
+{
+    dv_tensor_id id = DV_NONE;
+    for (const dv_onnx_scope *scope = b->scope; scope && id == DV_NONE; scope = scope->outer)
+        id = dv_names_find(&scope->ids, name, DV_NONE);
+    return id;
+}
+
+dv_status dv_onnx_add_tensor(dv_onnx_builder *b, dv_span name, dv_tensor *tensor, dv_tensor_id *id)
+{
+    tensor->name = dv_arena_copy_n(b->arena, dv_onnx_bytes(name), name.size);
+    if (!tensor->name)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    DV_TRY(dv_graph_add_tensor(b->graph, tensor, id));
+    return dv_names_put(&b->scope->ids, name, *id);
+}
+
+static dv_status add_activation(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
+{
+    dv_tensor tensor = {.role = DV_ROLE_ACTIVATION, .shape = {.rank = DV_RANK_UNKNOWN}};
+    return dv_onnx_add_tensor(b, name, &tensor, id);
+}
+
+dv_status dv_onnx_tensor_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
+{
+    *id = name.size == 0 ? DV_NONE : find(b, name);
+    return name.size == 0 || *id != DV_NONE ? DV_OK : add_activation(b, name, id);
+}
+
+/* What a node makes belongs to its own graph, whatever an outer one calls by the same name. */
+static dv_status output_of(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
+{
+    *id = name.size == 0 ? DV_NONE : dv_names_find(&b->scope->ids, name, DV_NONE);
+    return name.size == 0 || *id != DV_NONE ? DV_OK : add_activation(b, name, id);
+}
+
+dv_status dv_onnx_add_initialiser(dv_onnx_builder *b, dv_span bytes)
+{
+    dv_onnx_tensor view;
+    DV_TRY(dv_onnx_read_tensor(bytes, b->file, &view));
+    if (view.name.size == 0)
+        return dv_fail(DV_BAD_INPUT, "an initialiser has no name");
+    dv_tensor tensor = {0};
+    dv_tensor_id id;
+    dv_status status = dv_onnx_tensor_data(&b->files, &view, &tensor);
+    if (status == DV_OK && dv_names_find(&b->scope->ids, view.name, DV_NONE) != DV_NONE)
+        status = dv_fail(DV_BAD_INPUT, "the name is given twice");
+    if (status == DV_OK)
+        status = dv_onnx_add_tensor(b, view.name, &tensor, &id);
+    dv_buffer_release(tensor.data.buffer);
+    return dv_within(status, "initialiser '%.*s'", dv_onnx_shown(view.name),
+                     dv_onnx_bytes(view.name));
+}
+
+/* ---- nodes ---- */
+
+static bool is_standard(dv_span domain)
+{
+    return domain.size == 0 || dv_span_is(domain, "ai.onnx");
+}
+
+static dv_status opset_of(const dv_onnx_builder *b, dv_span domain, int64_t *out)
+{
+    bool standard = is_standard(domain);
+    for (uint32_t i = 0; i < b->model.opset_count; i++) {
+        dv_span imported = b->model.opsets[i].domain;
+        bool same = standard ? imported.size == 0 || dv_span_is(imported, "ai.onnx")
+                             : dv_span_equal(imported, domain);
+        if (same) {
+            *out = b->model.opsets[i].version;
+            return DV_OK;
+        }
+    }
+    *out = 1; /* files of IR version 1 and 2 name no operator sets */
+    if (standard && b->model.ir_version >= 3)
+        return dv_fail(DV_BAD_INPUT, "the model does not say which operator set it uses");
+    return DV_OK;
+}
+
+/* Is name one of the words of list? */
+static bool is_listed(const char *list, dv_span name)
+{
+    while (*list) {
+        size_t length = strcspn(list, " ");
+        if (dv_span_equal(name, (dv_span){(const uint8_t *)list, length}))
+            return true;
+        list += length + (list[length] == ' ');
+    }
+    return false;
+}
+
+/* Reasons to leave a node opaque that hold for any type. */
+static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
+{
+    for (uint32_t i = 0; i < at->node->attribute_count; i++) {
+        const dv_onnx_attribute *attribute = &at->node->attributes[i];
+        if (!is_listed(rule->attributes, attribute->name))
+            return dv_onnx_opaque(at, "attribute '%.*s' (opset %lld) is not supported",
+                                  dv_onnx_shown(attribute->name), dv_onnx_bytes(attribute->name),
+                                  (long long)at->opset);
+        if (attribute->refers)
+            return dv_onnx_opaque(at, "attribute '%.*s' refers to a function's",
+                                  dv_onnx_shown(attribute->name), dv_onnx_bytes(attribute->name));
+    }
+    for (uint32_t i = 0; i < at->op.input_count; i++) {
+        if (at->inputs[i] == DV_NONE)
+            continue;
+        const dv_tensor *tensor = &at->graph->tensors[at->inputs[i]];
+        bool ours = tensor->dtype != DV_DTYPE_NONE && tensor->dtype != DV_DTYPE_STRING;
+        if (!ours && tensor->role != DV_ROLE_ACTIVATION)
+            return dv_onnx_opaque(at, "its input '%.*s' has an element type that is not supported",
+                                  SHOWN, tensor->name);
+    }
+    for (uint32_t i = 1; i < at->op.output_count && rule->kind != DV_OP_SPLIT; i++)
+        if (at->outputs[i] != DV_NONE)
+            return dv_onnx_opaque(at, "its output %u '%.*s' is used, which is not supported", i,
+                                  SHOWN, at->graph->tensors[at->outputs[i]].name);
+    return DV_OK;
+}
+
+static dv_status check_inputs(const dv_onnx_at *at, const dv_onnx_rule *rule)
+{
+    uint32_t count = at->op.input_count;
+    if (count > rule->most)
+        return dv_fail(DV_BAD_INPUT, "it has %u inputs; at most %u are allowed", count, rule->most);
+    for (uint32_t i = 0; i < rule->least; i++)
+        if (!dv_onnx_given_input(at, i))
+            return dv_fail(DV_BAD_INPUT, "its input %u is missing", i);
+    return DV_OK;
+}
+
+static dv_status translate(dv_onnx_at *at)
+{
+    const dv_onnx_node *node = at->node;
+    bool standard = is_standard(node->domain);
+    const dv_onnx_rule *rule = standard ? dv_onnx_rule_of(node->op_type) : NULL;
+    if (!rule)
+        return dv_onnx_opaque(
+            at, "operator %.*s (%.*s, opset %lld) is not supported", dv_onnx_shown(node->op_type),
+            dv_onnx_bytes(node->op_type), standard ? 7 : dv_onnx_shown(node->domain),
+            standard ? "ai.onnx" : dv_onnx_bytes(node->domain), (long long)at->opset);
+    at->op.kind = rule->kind;
+    DV_TRY(check_generally(at, rule));
+    if (at->op.kind == DV_OP_OPAQUE)
+        return DV_OK;
+    while (at->op.input_count > rule->least && at->inputs[at->op.input_count - 1] == DV_NONE)
+        at->op.input_count--;
+    DV_TRY(check_inputs(at, rule));
+    at->op.output_count = rule->kind == DV_OP_SPLIT ? at->op.output_count : 1;
+    return rule->read(at);
+}
+
+/* Names that the inner graphs of an opaque node read and the outer graph has become its inputs, so
+   that it stays behind their makers. */
+static dv_status capture(dv_onnx_builder *b, dv_onnx_at *at, const dv_onnx_reads *inner)
+{
+    size_t most = at->op.input_count + inner->read.count;
+    dv_tensor_id *inputs = dv_arena_array(at->arena, most, sizeof *inputs);
+    if (!inputs)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    if (at->op.input_count > 0)
+        memcpy(inputs, at->inputs, at->op.input_count * sizeof *inputs);
+    dv_span name;
+    for (size_t place = 0; dv_names_next(&inner->read, &place, &name);) {
+        dv_tensor_id id = find(b, name);
+        if (id != DV_NONE && !dv_names_find(&inner->made, name, 0))
+            inputs[at->op.input_count++] = id;
+    }
+    at->inputs = inputs;
+    return DV_OK;
+}
+
+static dv_status add_captures(dv_onnx_builder *b, dv_onnx_at *at)
+{
+    dv_onnx_reads inner = {.file = b->file};
+    dv_status status = dv_onnx_reads_inner(&inner, at->node, at->arena);
+    if (status == DV_OK && inner.read.count > 0)
+        status = capture(b, at, &inner);
+    dv_onnx_reads_free(&inner);
+    return status;
+}
+
+/* ---- Constant nodes: a constant tensor, not an operator ---- */
+
+static dv_status read_constant(dv_onnx_builder *b, const dv_onnx_node *node, dv_arena *arena,
+                               dv_tensor *tensor)
+{
+    if (node->attribute_count != 1)
+        return dv_fail(DV_BAD_INPUT, "a Constant needs exactly one attribute");
+    const dv_onnx_attribute *a = &node->attributes[0];
+    if (dv_span_is(a->name, "value") && (a->given & DV_ONNX_T)) {
+        dv_onnx_tensor view;
+        DV_TRY(dv_onnx_read_tensor(a->t, b->file, &view));
+        return dv_onnx_tensor_data(&b->files, &view, tensor);
+    }
+    if (dv_span_is(a->name, "value_int") && (a->given & DV_ONNX_I))
+        return dv_onnx_tensor_of(DV_DTYPE_I64, &a->i, 1, 0, tensor);
+    if (dv_span_is(a->name, "value_float") && (a->given & DV_ONNX_F))
+        return dv_onnx_tensor_of(DV_DTYPE_F32, &a->f, 1, 0, tensor);
+    size_t count, most = a->body.size; /* an element takes at least a byte */
+    void *values = dv_arena_array(arena, most, sizeof(int64_t));
+    if (!values)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    if (dv_span_is(a->name, "value_ints") && (a->given & DV_ONNX_INTS)) {
+        DV_TRY(dv_onnx_read_ints(a, b->file, most, values, &count));
+        return dv_onnx_tensor_of(DV_DTYPE_I64, values, count, 1, tensor);
+    }
+    if (dv_span_is(a->name, "value_floats") && (a->given & DV_ONNX_FLOATS)) {
+        DV_TRY(dv_onnx_read_floats(a, b->file, most, values, &count));
+        return dv_onnx_tensor_of(DV_DTYPE_F32, values, count, 1, tensor);
+    }
+    tensor->role = DV_ROLE_CONSTANT; /* strings or sparse: whoever reads it stays opaque */
+    tensor->shape.rank = DV_RANK_UNKNOWN;
+    return DV_OK;
+}
+
+static dv_status add_constant(dv_onnx_builder *b, const dv_onnx_node *node, dv_arena *arena)
+{
+    if (node->outputs.count != 1 || node->outputs.items[0].size == 0)
+        return dv_fail(DV_BAD_INPUT, "a Constant needs exactly one output");
+    dv_span name = node->outputs.items[0];
+    dv_tensor tensor = {0};
+    dv_status status = read_constant(b, node, arena, &tensor);
+    dv_tensor_id id = dv_names_find(&b->scope->ids, name, DV_NONE);
+    if (status == DV_OK && id == DV_NONE) {
+        status = dv_onnx_add_tensor(b, name, &tensor, &id);
+    } else if (status == DV_OK) {
+        /* read by an earlier node already */
+        dv_tensor *early = dv_graph_tensor_mutable(b->graph, id);
+        tensor.name = early->name;
+        if (early->role == DV_ROLE_ACTIVATION) {
+            *early = tensor;
+            return DV_OK; /* the graph has our reference now */
+        }
+        status = dv_fail(DV_BAD_INPUT, "its output '%.*s' is already made elsewhere",
+                         dv_onnx_shown(name), dv_onnx_bytes(name));
+    }
+    dv_buffer_release(tensor.data.buffer);
+    return status;
+}
+
+/* ---- nodes ---- */
+
+/* The tensors of a list of names, with room for a few more. */
+static dv_status ids_of(dv_onnx_builder *b, const dv_onnx_spans *names, dv_arena *arena,
+                        dv_status (*tensor)(dv_onnx_builder *, dv_span, dv_tensor_id *),
+                        dv_tensor_id **out)
+{
+    *out = dv_arena_array(arena, (size_t)names->count + DV_ONNX_SPARE, sizeof **out);
+    if (!*out)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < names->count; i++)
+        DV_TRY(tensor(b, names->items[i], &(*out)[i]));
+    return DV_OK;
+}
+
+/* A node goes by its name, or by the first output that has one. */
+static dv_span name_of(const dv_onnx_node *node)
+{
+    if (node->name.size > 0)
+        return node->name;
+    for (uint32_t i = 0; i < node->outputs.count; i++)
+        if (node->outputs.items[i].size > 0)
+            return node->outputs.items[i];
+    return node->op_type;
+}
+
+static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_arena *arena)
+{
+    dv_span name = name_of(node);
+    dv_onnx_at at = {.graph = b->graph,
+                     .files = &b->files,
+                     .file = b->file,
+                     .arena = arena,
+                     .node = node,
+                     .op = {.kind = DV_OP_OPAQUE,
+                            .input_count = node->inputs.count,
+                            .output_count = node->outputs.count,
+                            .debug_handle = b->handle}};
+    if (node->outputs.count == 0)
+        return dv_fail(DV_BAD_INPUT, "it has no output");
+    DV_TRY(opset_of(b, node->domain, &at.opset));
+    DV_TRY(ids_of(b, &node->inputs, arena, dv_onnx_tensor_named, &at.inputs));
+    /* outputs behind the first that nobody reads are not asked for */
+    for (uint32_t i = 0; i < node->outputs.count; i++)
+        if (i > 0 && !dv_names_find(&b->reads.read, node->outputs.items[i], 0))
+            node->outputs.items[i] = (dv_span){0};
+    DV_TRY(ids_of(b, &node->outputs, arena, output_of, &at.outputs));
+    at.op.name = dv_arena_copy_n(arena, dv_onnx_bytes(name), name.size);
+    at.op.source_type = dv_arena_copy_n(arena, dv_onnx_bytes(node->op_type), node->op_type.size);
+    if (!at.op.name || !at.op.source_type)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    bool done = false;
+    if (dv_span_is(node->op_type, "If") && is_standard(node->domain))
+        DV_TRY(dv_onnx_add_branches(b, &at, &done));
+    if (done)
+        return DV_OK;
+    DV_TRY(translate(&at));
+    if (at.op.kind == DV_OP_OPAQUE)
+        DV_TRY(add_captures(b, &at));
+    at.op.inputs = at.inputs;
+    at.op.outputs = at.outputs;
+    return dv_onnx_add(&at, &at.op);
+}
+
+dv_status dv_onnx_add_node(dv_onnx_builder *b, const dv_onnx_graph *graph, uint32_t index)
+{
+    dv_arena *arena = dv_arena_create();
+    dv_onnx_node node = {0};
+    dv_status status = arena ? dv_onnx_read_node(graph->nodes.items[index], b->file, arena, &node)
+                             : dv_fail(DV_NO_MEMORY, "out of memory");
+    if (b->depth == 0)
+        b->handle = index;
+    if (status == DV_OK) {
+        bool constant = dv_span_is(node.op_type, "Constant") && is_standard(node.domain);
+        status = constant ? add_constant(b, &node, arena) : add_operator(b, &node, arena);
+    }
+    dv_span name = name_of(&node);
+    status =
+        dv_within(status, "node %u '%.*s' (%.*s)", index, dv_onnx_shown(name), dv_onnx_bytes(name),
+                  dv_onnx_shown(node.op_type), dv_onnx_bytes(node.op_type));
+    dv_arena_destroy(arena);
+    return status;
+}
