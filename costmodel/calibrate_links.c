@@ -22,7 +22,15 @@ static dv_target_id visiting(dv_unit_id u, const void *context)
     return u % VISIT_EVERY == VISIT_EVERY - 1 ? 1 : 0;
 }
 
-/* The least of the medians of a few passes, per segment and per move, as for units. */
+/* What a quiet machine usually shows: the least median of a few passes, but not much more than the
+   least of all. */
+static void keep_usual(dv_measured *kept, const dv_measured *again)
+{
+    kept->median = fmin(kept->median, fmin(again->median, 1.05 * again->least));
+}
+
+/* Segments keep their lower quartile: calls of a device have no least that is usual, as it may be
+   awake or asleep. */
 static dv_status measure_again(dv_session *s, dv_bench *b, uint32_t runs, dv_measurement *least)
 {
     enum { PASSES = 3 };
@@ -36,10 +44,9 @@ static dv_status measure_again(dv_session *s, dv_bench *b, uint32_t runs, dv_mea
             return status;
         }
         for (uint32_t k = 0; k < least->segment_count; k++)
-            least->segments[k].median = fmin(least->segments[k].median, again.segments[k].median);
+            least->segments[k].q1 = fmin(least->segments[k].q1, again.segments[k].q1);
         for (uint32_t m = 0; m < least->move_count; m++)
-            least->moves[m].time.median =
-                fmin(least->moves[m].time.median, again.moves[m].time.median);
+            keep_usual(&least->moves[m].time, &again.moves[m].time);
         dv_measurement_free(&again);
     }
     return DV_OK;
@@ -83,7 +90,7 @@ static dv_status keep_extras(const dv_session *s, size_t probe, const dv_bench *
         if (!dv_grow((void **)&to->us[d], &to->capacity[d], to->count[d] + 1, sizeof(double)))
             status = no_memory();
         else
-            to->us[d][to->count[d]++] = measured->segments[k].median - units;
+            to->us[d][to->count[d]++] = measured->segments[k].q1 - units;
     }
     free(segments);
     return status;

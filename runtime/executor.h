@@ -20,7 +20,8 @@ DV_MUST_USE dv_status dv_executor_create(const dv_graph *graph, const dv_platfor
 /* Stops workers and frees; NULL is allowed. */
 void dv_executor_destroy(dv_executor *executor);
 
-/* Memory of the i-th graph input and output (plain layout, the tensor's dtype), to fill and read. */
+/* Memory of the i-th graph input and output (plain layout, the tensor's dtype), to fill and read.
+ */
 void *dv_executor_input(dv_executor *executor, uint32_t i);
 const void *dv_executor_output(dv_executor *executor, uint32_t i);
 
@@ -34,6 +35,7 @@ DV_MUST_USE dv_status dv_executor_run(dv_executor *executor);
 /* Quartiles of repeated measurements, us. */
 typedef struct dv_measured {
     double median, q1, q3;
+    double least; /* what a busy machine leaves alone */
     uint32_t runs;
 } dv_measured;
 
@@ -47,9 +49,10 @@ typedef struct dv_measurement {
         dv_target_id from, to;
         double bytes;
         dv_measured time;
-    } *moves;
-    double *unit_us;  /* per unit: median in profile mode */
-    dv_trace *trace;  /* of the run whose total is the median */
+    } * moves;
+    double *unit_us;       /* per unit: median in profile mode */
+    double *unit_least_us; /* per unit: the least in profile mode */
+    dv_trace *trace;       /* of the run whose total is the median */
 } dv_measurement;
 
 /* Warm-up until stable (at least 3 runs), then interleaves runs of all count executors, `runs` each

@@ -44,6 +44,7 @@ static dv_measured summarise(double *values, uint32_t count)
     return (dv_measured){.median = quantile(values, count, 0.5),
                          .q1 = quantile(values, count, 0.25),
                          .q3 = quantile(values, count, 0.75),
+                         .least = values[0],
                          .runs = count};
 }
 
@@ -161,7 +162,7 @@ static void add_unit_times(const dv_executor *executor, double *samples, int run
     }
 }
 
-static dv_status profile(dv_executor *executor, double *unit_us)
+static dv_status profile(dv_executor *executor, double *unit_us, double *unit_least_us)
 {
     uint32_t units = executor->graph->unit_count;
     double *samples = calloc((size_t)units * PROFILE_RUNS + 1, sizeof *samples);
@@ -171,8 +172,11 @@ static dv_status profile(dv_executor *executor, double *unit_us)
         if (status == DV_OK)
             add_unit_times(executor, samples, run);
     }
-    for (uint32_t u = 0; status == DV_OK && u < units; u++)
-        unit_us[u] = summarise(samples + (size_t)u * PROFILE_RUNS, PROFILE_RUNS).median;
+    for (uint32_t u = 0; status == DV_OK && u < units; u++) {
+        dv_measured times = summarise(samples + (size_t)u * PROFILE_RUNS, PROFILE_RUNS);
+        unit_us[u] = times.median;
+        unit_least_us[u] = times.least;
+    }
     free(samples);
     return status;
 }
@@ -318,9 +322,11 @@ static dv_status sum_up(dv_executor *executor, const record *r, dv_measurement *
     out->move_count = r->move_count;
     out->segments = calloc((size_t)r->segment_count + 1, sizeof *out->segments);
     out->moves = calloc((size_t)r->move_count + 1, sizeof *out->moves);
-    out->unit_us = calloc((size_t)executor->graph->unit_count + 1, sizeof *out->unit_us);
+    size_t units = executor->graph->unit_count;
+    out->unit_us = calloc(units + 1, sizeof *out->unit_us);
+    out->unit_least_us = calloc(units + 1, sizeof *out->unit_least_us);
     double *values = calloc((size_t)r->runs + 1, sizeof *values);
-    if (!out->segments || !out->moves || !out->unit_us || !values) {
+    if (!out->segments || !out->moves || !out->unit_us || !out->unit_least_us || !values) {
         free(values);
         return no_memory();
     }
@@ -352,7 +358,7 @@ static dv_status sum_up(dv_executor *executor, const record *r, dv_measurement *
         if (fabs(total_us(r, run) - out->total.median) <
             fabs(total_us(r, nearest) - out->total.median))
             nearest = run;
-    DV_TRY(profile(executor, out->unit_us));
+    DV_TRY(profile(executor, out->unit_us, out->unit_least_us));
     return make_trace(executor, r, nearest, out->unit_us, &out->trace);
 }
 
@@ -386,6 +392,7 @@ void dv_measurement_free(dv_measurement *measurement)
     free(measurement->segments);
     free(measurement->moves);
     free(measurement->unit_us);
+    free(measurement->unit_least_us);
     dv_trace_destroy(measurement->trace);
     *measurement = (dv_measurement){0};
 }
