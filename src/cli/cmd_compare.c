@@ -73,6 +73,9 @@ static dv_status compare_strategies(const dv_cli *cli, dv_session *session, stru
         DV_TRY(dv_session_solve(cli, strategy, session));
         DV_TRY(add_row(rows, session, strategy));
     }
+    if (rows->count == first)
+        return dv_fail(DV_BAD_PARAMETER, "compare: no strategy serves the objective %s",
+                       dv_objective_name(options.objective));
     set_ratios(rows, first);
     return DV_OK;
 }

@@ -46,6 +46,17 @@ static void table_entry(dv_table *table, const dv_zoo_entry *entry)
     dv_table_cell(table, "%s", entry->citation);
 }
 
+/* The i-th network of the command line, or of all there are; NULL past the last. */
+static dv_status nth_entry(const dv_cli *cli, size_t i, const dv_zoo_entry **out)
+{
+    *out = NULL;
+    if (cli->argument_count == 0)
+        *out = dv_zoo_at(i);
+    else if (i < (size_t)cli->argument_count)
+        return find(cli->arguments[i], out);
+    return DV_OK;
+}
+
 dv_status dv_cmd_zoo(dv_cli *cli)
 {
     dv_json_writer json = dv_json_writer_on(&cli->out);
@@ -55,21 +66,14 @@ dv_status dv_cmd_zoo(dv_cli *cli)
         dv_json_begin_object(&json, NULL);
         dv_json_begin_array(&json, "networks");
     }
-    dv_status status = DV_OK;
     const dv_zoo_entry *entry;
-    for (size_t i = 0; status == DV_OK; i++) {
-        if (cli->argument_count == 0)
-            entry = dv_zoo_at(i);
-        else
-            entry = NULL;
-        if (cli->argument_count > 0 && i < (size_t)cli->argument_count)
-            status = find(cli->arguments[i], &entry);
-        if (!entry)
-            break;
+    dv_status status = nth_entry(cli, 0, &entry);
+    for (size_t i = 1; status == DV_OK && entry; i++) {
         if (cli->json)
             json_entry(&json, entry);
         else
             table_entry(table, entry);
+        status = nth_entry(cli, i, &entry);
     }
     if (cli->json) {
         dv_json_end(&json, ']');
