@@ -143,14 +143,15 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
         return run_ilp(s, s->plan, outcome);
     DV_TRY(solve_given(s));
     dv_plan_copy(s->plan, s->given);
-    DV_TRY(bound_any_order(s));
+    if (!out_of_time(s))
+        DV_TRY(bound_any_order(s));
     bool better = free_order;
     for (int round = 0; better && round < ROUNDS && !out_of_time(s) &&
                         !meets(s, s->plan->cost.total_us, s->any_bound_us);
          round++)
         DV_TRY(alternate(s, &better));
     if (!meets(s, s->plan->cost.total_us, s->any_bound_us) &&
-        s->plan->cost.total_us < s->given->cost.total_us)
+        s->plan->cost.total_us < s->given->cost.total_us && !out_of_time(s))
         DV_TRY(bound_any_order(s)); /* another placement has another dearest path */
     claim(s, outcome);
     return DV_OK;

@@ -7,8 +7,6 @@
 #include "solver/frontier.h"
 #include "solver/frontier_states.h"
 
-enum { HURRIED_STATES = 200 };
-
 typedef struct trail { /* of one layer, to walk back along */
     uint32_t *parent;
     dv_target_id *choice;
@@ -295,6 +293,26 @@ static void advance(run *r)
     }
 }
 
+static bool hurried(const run *r)
+{
+    return dv_progress_stopped(r->settings->progress) || dv_clock_s() >= r->settings->deadline_s;
+}
+
+/* Every state of the current layer on every target; the dearest are left out if time is short. */
+static bool extend_all(run *r, uint32_t k)
+{
+    for (uint32_t i = 0; i < r->now.count; i++) {
+        if (i >= DV_STATES_IN_A_HURRY && i % 64 == 0 && hurried(r)) {
+            r->dropped_us = fmin(r->dropped_us, r->now.cost[i] + r->rest_us[k]);
+            return true;
+        }
+        for (dv_target_id a = 0; a < r->problem->target_count; a++)
+            if (dv_label(r->labels, r->order[k], a) && !extend(r, i, k, a))
+                return false;
+    }
+    return true;
+}
+
 static bool step(run *r, uint32_t k)
 {
     const dv_problem *p = r->problem;
@@ -302,21 +320,18 @@ static bool step(run *r, uint32_t k)
     for (dv_device_id d = 0; d < p->device_count; d++)
         r->session_us[d] = r->last_use[d] > k + 1 ? p->session_us[d] : 0.0;
     dv_states_reset(&r->next, r->next_count * p->target_count, r->group_count);
-    for (uint32_t i = 0; i < r->now.count; i++)
-        for (dv_target_id a = 0; a < p->target_count; a++)
-            if (dv_label(r->labels, r->order[k], a) && !extend(r, i, k, a))
-                return false;
-    bool hurried =
-        dv_progress_stopped(r->settings->progress) || dv_clock_s() >= r->settings->deadline_s;
+    if (!extend_all(r, k))
+        return false;
     uint32_t limit = r->settings->state_limit;
-    if (hurried && limit > HURRIED_STATES)
-        limit = HURRIED_STATES;
+    if (limit > DV_STATES_IN_A_HURRY && hurried(r))
+        limit = DV_STATES_IN_A_HURRY;
     dv_layer_costs costs = {.slots = r->next_count,
                             .targets = p->target_count,
                             .single = r->single,
                             .dispatch_us = p->dispatch_us,
                             .session_us = r->session_us,
-                            .device_count = p->device_count};
+                            .device_count = p->device_count,
+                            .progress = r->settings->progress};
     double dropped_us = INFINITY;
     if (!dv_states_thin(&r->next, &costs, limit, &dropped_us) || !leave_trail(r, k))
         return false;
@@ -343,6 +358,14 @@ static void finish(run *r, dv_target_id *target, dv_frontier_result *result)
     }
 }
 
+/* A stop wants no plan any more; the bound of the layer reached still holds. */
+static void abandon(run *r, uint32_t next_place)
+{
+    if (r->now.count > 0)
+        r->dropped_us = fmin(r->dropped_us, r->now.cost[0] + r->rest_us[next_place]);
+    r->now.count = 0;
+}
+
 dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
                           const dv_unit_id *order, const dv_frontier_settings *settings,
                           dv_target_id *target, dv_frontier_result *result)
@@ -359,6 +382,10 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
     }
     for (uint32_t k = 0; ok && k < problem->unit_count; k++) {
         ok = step(&r, k);
+        if (ok && dv_progress_stopped(settings->progress)) {
+            abandon(&r, k + 1);
+            break;
+        }
         if (k % 64 == 63)
             dv_progress_step(settings->progress, "frontier", (k + 1.0) / problem->unit_count);
     }

@@ -246,6 +246,8 @@ bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t lim
     qsort(rank, states->count, sizeof *rank, by_cost);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < states->count; i++) {
+        if (i % 256 == 255 && dv_progress_stopped(costs->progress) && limit > DV_STATES_IN_A_HURRY)
+            limit = kept > DV_STATES_IN_A_HURRY ? kept : DV_STATES_IN_A_HURRY;
         if (is_dominated(states, costs, rank, kept, rank[i].state))
             continue;
         if (kept == limit) { /* later ones cost more */

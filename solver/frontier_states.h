@@ -3,6 +3,7 @@
 #define DV_SOLVER_FRONTIER_STATES_H
 
 #include "core/problem.h"
+#include "core/progress.h"
 
 typedef struct dv_states {
     uint32_t count;
@@ -38,7 +39,11 @@ typedef struct dv_layer_costs {
     const double *dispatch_us; /* per device */
     const double *session_us;  /* per device; of those that a unit to come may use, else 0 */
     uint32_t device_count;
+    const dv_progress *progress; /* asked now and then whether to stop; may be NULL */
 } dv_layer_costs;
+
+/* Kept in a layer when there is no time: a greedy end, within milliseconds. */
+enum { DV_STATES_IN_A_HURRY = 8 };
 
 /* Empties states for a layer of these widths. */
 void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups);
@@ -48,8 +53,8 @@ void dv_states_free(dv_states *states);
 DV_MUST_USE bool dv_states_add(dv_states *states, const dv_state *state);
 
 /* Sorts by cost, drops dominated states and all but the limit cheapest of the others; *dropped_us
-   is lowered to the least cost among states dropped for the limit. Parents and choices stay with
-   their states. False without memory. */
+   is lowered to the least cost among states dropped for the limit. A stop lowers the limit. Parents
+   and choices stay with their states. False without memory. */
 DV_MUST_USE bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t limit,
                                 double *dropped_us);
 

@@ -55,13 +55,15 @@ void dv_incumbent_improve(const dv_problem *problem, const dv_progress *progress
     double steps_left = 1e8, evaluation = 10.0 * (problem->unit_count + problem->tensor_count + 1);
     for (bool better = true; better;) {
         better = false;
-        for (uint32_t first = 0, count; first < problem->unit_count && steps_left > 0.0;
+        for (uint32_t first = 0, count;
+             first < problem->unit_count && steps_left > 0.0 && !dv_progress_stopped(progress);
              first += count) {
             count = segment_length(problem, plan, first);
             better |= try_run(problem, progress, first, count, trial, plan);
             steps_left -= evaluation * problem->target_count;
         }
-        for (uint32_t k = 0; k < problem->unit_count && steps_left > 0.0; k++) {
+        for (uint32_t k = 0;
+             k < problem->unit_count && steps_left > 0.0 && !dv_progress_stopped(progress); k++) {
             better |= try_run(problem, progress, k, 1, trial, plan);
             steps_left -= evaluation * problem->target_count;
         }
