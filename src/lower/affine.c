@@ -12,8 +12,9 @@
 #include "lower/canon.h"
 #include "lower/passes.h"
 
-/* Larger weights are left alone: a separate multiplication costs less than this much memory. */
-enum { MOST_WEIGHTS = 1 << 27 };
+/* Larger weights are not computed anew: an operator of its own costs less than so much memory. A
+   batch norm is worth more of it than a multiplication. */
+enum { MOST_WEIGHTS = 1 << 27, MOST_SCALED = 1 << 22 };
 
 /* Per channel, in one allocation. */
 typedef struct affine {
@@ -200,7 +201,7 @@ static dv_status scale_bias(dv_rewrite *rewrite, const char *weight_name, const 
 }
 
 /* Can the weights of this operator of the new graph be changed? */
-static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before)
+static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before, size_t limit)
 {
     if (before->kind != DV_OP_CONVOLUTION &&
         (before->kind != DV_OP_LINEAR || before->params.linear.alpha != 1 ||
@@ -212,7 +213,7 @@ static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before)
                                 : NULL;
     size_t count;
     return weight->role == DV_ROLE_CONSTANT && weight->dtype == DV_DTYPE_F32 &&
-           dv_shape_elements(&weight->shape, &count) && count <= MOST_WEIGHTS &&
+           dv_shape_elements(&weight->shape, &count) && count <= limit &&
            (!bias || (bias->role == DV_ROLE_CONSTANT && bias->dtype == DV_DTYPE_F32 &&
                       bias->shape.rank == 1));
 }
@@ -243,7 +244,9 @@ static dv_status fold_affine(dv_rewrite *rewrite, const dv_op *op, bool *done)
         return DV_OK;
     DV_TRY(dv_rewrite_tensor(rewrite, op->inputs[0], &input));
     const dv_op *before = dv_rewrite_producer(rewrite, input);
-    if (!before || !has_foldable_weights(rewrite, before) || !fits(graph, op, before))
+    bool shifts = op->kind == DV_OP_ADD || op->kind == DV_OP_SUB; /* the bias alone changes */
+    size_t limit = shifts ? SIZE_MAX : op->kind == DV_OP_BATCH_NORM ? MOST_WEIGHTS : MOST_SCALED;
+    if (!before || !has_foldable_weights(rewrite, before, limit) || !fits(graph, op, before))
         return DV_OK;
     dv_op copy = *before; /* the row may move while tensors and operators are added */
     const dv_shape *y = &graph->tensors[op->outputs[0]].shape;

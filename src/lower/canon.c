@@ -9,6 +9,8 @@
 
 #include "lower/passes.h"
 
+enum { MOST_PADDING = 1 << 20 }; /* of one side; sums stay within what a convolution may have */
+
 const dv_tensor *dv_old_input(const dv_rewrite *rewrite, const dv_op *op, uint32_t i)
 {
     if (i >= op->input_count || op->inputs[i] == DV_NONE)
@@ -158,6 +160,13 @@ static dv_status canon_copy(dv_rewrite *rewrite, const dv_op *op, bool *done)
     return DV_OK;
 }
 
+static dv_status canon_resize(dv_rewrite *rewrite, const dv_op *op, bool *done)
+{
+    if (op->params.resize.scale_h != 1 || op->params.resize.scale_w != 1)
+        return DV_OK; /* a scale of 1.1 may keep the shape, too, but not the elements */
+    return canon_copy(rewrite, op, done);
+}
+
 static dv_status canon_slice(dv_rewrite *rewrite, const dv_op *op, bool *done)
 {
     for (uint8_t d = 0; d < op->params.slice.count; d++)
@@ -187,6 +196,39 @@ static dv_status canon_reduce(dv_rewrite *rewrite, const dv_op *op, bool *done)
         if (x->dim[op->params.reduce.axes[i]] != 1)
             return DV_OK;
     return become_view(rewrite, op, done);
+}
+
+/* Zeros around an image are the convolution's own padding. */
+static dv_status canon_convolution(dv_rewrite *rewrite, const dv_op *op, bool *done)
+{
+    dv_tensor_id inputs[3] = {DV_NONE, DV_NONE, DV_NONE};
+    for (uint32_t i = 0; i < op->input_count; i++)
+        DV_TRY(dv_rewrite_tensor(rewrite, op->inputs[i], &inputs[i]));
+    const dv_op *before = dv_rewrite_producer(rewrite, inputs[0]);
+    if (!before || before->kind != DV_OP_PAD || op->params.conv.transposed)
+        return DV_OK;
+    const dv_pad_params *pad = &before->params.pad;
+    dv_op_params params = op->params;
+    bool zeros = pad->mode == DV_PAD_CONSTANT && pad->value == 0;
+    for (uint8_t d = 0; d < pad->rank; d++) {
+        bool inside = d >= 2 ? pad->begin[d] >= 0 && pad->end[d] >= 0
+                             : pad->begin[d] == 0 && pad->end[d] == 0;
+        zeros &= inside && pad->begin[d] < MOST_PADDING && pad->end[d] < MOST_PADDING;
+        if (d >= 2 && zeros) {
+            params.conv.pad_begin[d - 2] += pad->begin[d];
+            params.conv.pad_end[d - 2] += pad->end[d];
+        }
+    }
+    if (!zeros)
+        return DV_OK;
+    inputs[0] = before->inputs[0];
+    dv_made made = {.source = op,
+                    .kind = DV_OP_CONVOLUTION,
+                    .params = params,
+                    .input_count = op->input_count,
+                    .inputs = inputs};
+    *done = true;
+    return dv_rewrite_replace(rewrite, &made);
 }
 
 /* An average over the whole image is a mean. */
@@ -306,6 +348,23 @@ static dv_status canon_index_select(dv_rewrite *rewrite, const dv_op *op, bool *
     return DV_OK;
 }
 
+/* A choice that is known already, as an If on shapes leaves it, is the operand that it takes. */
+static dv_status canon_where(dv_rewrite *rewrite, const dv_op *op, bool *done)
+{
+    const dv_tensor *condition = dv_old_input(rewrite, op, 0);
+    size_t count;
+    int64_t truth;
+    if (!condition || condition->role != DV_ROLE_CONSTANT ||
+        !dv_shape_elements(&condition->shape, &count) ||
+        (count != 1 && (count == 0 || condition->data.storage != DV_STORAGE_FILL)) ||
+        !dv_tensor_read_i64(condition, 0, 1, &truth))
+        return DV_OK;
+    uint32_t taken = truth ? 1 : 2;
+    if (!same_tensors(dv_old_input(rewrite, op, taken), dv_old_output(rewrite, op)))
+        return DV_OK;
+    return dv_become_input(rewrite, op, taken, done);
+}
+
 static const dv_canon_rule rules[DV_OP_COUNT] = {
     [DV_OP_IDENTITY] = remove_identity,
     [DV_OP_VIEW] = canon_view,
@@ -317,8 +376,8 @@ static const dv_canon_rule rules[DV_OP_COUNT] = {
     [DV_OP_REPEAT] = canon_copy,
     [DV_OP_CAST] = canon_copy,
     [DV_OP_CAT] = canon_copy,
-    [DV_OP_UPSAMPLE_NEAREST] = canon_copy,
-    [DV_OP_UPSAMPLE_BILINEAR] = canon_copy,
+    [DV_OP_UPSAMPLE_NEAREST] = canon_resize,
+    [DV_OP_UPSAMPLE_BILINEAR] = canon_resize,
     [DV_OP_SLICE] = canon_slice,
     [DV_OP_PAD] = canon_pad,
     [DV_OP_SPLIT] = canon_split,
@@ -328,6 +387,7 @@ static const dv_canon_rule rules[DV_OP_COUNT] = {
     [DV_OP_AMIN] = canon_reduce,
     [DV_OP_PROD] = canon_reduce,
     [DV_OP_AVG_POOL] = canon_avg_pool,
+    [DV_OP_CONVOLUTION] = canon_convolution,
     [DV_OP_CLAMP] = canon_clamp,
     [DV_OP_POW] = canon_pow,
     [DV_OP_ADD] = canon_arithmetic,
@@ -338,6 +398,7 @@ static const dv_canon_rule rules[DV_OP_COUNT] = {
     [DV_OP_MINIMUM] = canon_arithmetic,
     [DV_OP_RECIPROCAL] = canon_reciprocal,
     [DV_OP_INDEX_SELECT] = canon_index_select,
+    [DV_OP_WHERE] = canon_where,
     [DV_OP_LINEAR] = dv_canon_linear,
     [DV_OP_MATMUL] = dv_canon_matmul,
     [DV_OP_SOFTMAX] = dv_canon_softmax,

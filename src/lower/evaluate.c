@@ -109,6 +109,16 @@ static dv_status unpack(const dv_tensor *tensor, bool one, dv_value *value)
     return DV_OK;
 }
 
+/* The upper half of an f32, rounded to nearest even. */
+static uint16_t bf16_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(bits >> 16 | 0x40); /* not a number stays none */
+    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
 #define PACK(type, from)                                         \
     for (size_t e = 0; e < value->count; e++) {                  \
         type packed = (type)(from);                              \
@@ -128,6 +138,9 @@ static bool pack(const dv_value *value, uint8_t *out)
         return true;
     case DV_DTYPE_F16:
         PACK(uint16_t, dv_f32_to_f16((float)cells[e].f))
+        return true;
+    case DV_DTYPE_BF16:
+        PACK(uint16_t, bf16_of((float)cells[e].f))
         return true;
     case DV_DTYPE_I64:
     case DV_DTYPE_U64:

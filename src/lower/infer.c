@@ -283,6 +283,19 @@ static dv_status check_given(const dv_graph *graph, bool keep_opaque)
     return DV_OK;
 }
 
+/* Marks what depends on an opaque operator; true if op does. Where such an operator cannot be
+   inferred, the file is not at fault. */
+static bool taint(const dv_op *op, bool *tainted)
+{
+    bool taints = op->kind == DV_OP_OPAQUE;
+    for (uint32_t i = 0; i < op->input_count; i++)
+        taints |= op->inputs[i] != DV_NONE && tainted[op->inputs[i]];
+    for (uint32_t i = 0; taints && i < op->output_count; i++)
+        if (op->outputs[i] != DV_NONE)
+            tainted[op->outputs[i]] = true;
+    return taints;
+}
+
 dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)
 {
     bool keep_opaque = options && options->keep_opaque;
@@ -290,7 +303,16 @@ dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, 
     dv_rewrite rewrite;
     DV_TRY(dv_rewrite_begin(&rewrite, graph));
     dv_status status = DV_OK;
-    for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++)
-        status = infer_op(&rewrite, &graph->ops[o], keep_opaque);
+    bool *tainted = calloc((size_t)graph->tensor_count + 1, sizeof *tainted);
+    if (!tainted)
+        status = dv_fail(DV_NO_MEMORY, "out of memory while inferring shapes");
+    for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++) {
+        const dv_op *op = &graph->ops[o];
+        bool taints = taint(op, tainted);
+        status = infer_op(&rewrite, op, keep_opaque);
+        if (status == DV_BAD_INPUT && keep_opaque && taints)
+            status = keep_unknown(&rewrite, op);
+    }
+    free(tainted);
     return dv_rewrite_end(&rewrite, status, out);
 }

@@ -225,6 +225,37 @@ dv_status dv_infer_compare(dv_infer *infer)
     return DV_OK;
 }
 
+/* The choice of an If: the operand that a known condition takes, else two of the same shape. */
+static dv_status infer_choice(dv_infer *infer, const dv_tensor *condition)
+{
+    char as[DV_SHAPE_TEXT], bs[DV_SHAPE_TEXT];
+    size_t count;
+    int64_t truth;
+    if (!dv_shape_elements(&condition->shape, &count) || count != 1)
+        return dv_infer_fail(infer, "its condition %s is not one element",
+                             dv_shape_text(&condition->shape, as));
+    bool known = condition->role == DV_ROLE_CONSTANT && dv_tensor_read_i64(condition, 0, 1, &truth);
+    uint32_t taken = known && !truth ? 2 : 1;
+    const dv_tensor *value = dv_infer_input(infer, taken),
+                    *other = dv_infer_input(infer, 3 - taken);
+    infer->shapes[0] = value->shape;
+    infer->dtypes[0] = value->dtype;
+    if (known) {
+        infer->kind = DV_OP_IDENTITY;
+        infer->inputs[0] = infer->inputs[taken];
+        infer->input_count = 1;
+        return DV_OK;
+    }
+    if (value->dtype != other->dtype || !dv_shape_equal(&value->shape, &other->shape))
+        return dv_infer_fail(infer,
+                             "its branches make %s %s and %s %s; which of them is not known "
+                             "before it runs",
+                             dv_dtype_name(value->dtype), dv_shape_text(&value->shape, as),
+                             dv_dtype_name(other->dtype), dv_shape_text(&other->shape, bs));
+    infer->params.flag.on = false;
+    return DV_OK;
+}
+
 dv_status dv_infer_where(dv_infer *infer)
 {
     const dv_tensor *condition = dv_infer_input(infer, 0);
@@ -232,6 +263,8 @@ dv_status dv_infer_where(dv_infer *infer)
     if (condition->dtype != DV_DTYPE_BOOL)
         return dv_infer_fail(infer, "its condition is %s, not bool",
                              dv_dtype_name(condition->dtype));
+    if (infer->params.flag.on)
+        return infer_choice(infer, condition);
     DV_TRY(broadcast(infer, 1));
     dv_shape values = infer->shapes[0];
     if (!dv_shape_broadcast(&condition->shape, &values, &infer->shapes[0]))

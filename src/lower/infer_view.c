@@ -91,9 +91,11 @@ dv_status dv_infer_squeeze(dv_infer *infer)
     size_t next = 0;
     for (uint8_t d = 0; d < x.rank; d++)
         if (next < count && axes->axes[next] == d) {
-            if (x.dim[d] != 1)
+            if (x.dim[d] != 1 && !axes->lenient)
                 return dv_infer_fail(infer, "dimension %u is %lld, not 1", (unsigned)d,
                                      (long long)x.dim[d]);
+            if (x.dim[d] != 1)
+                y.dim[y.rank++] = x.dim[d];
             next++;
         } else {
             y.dim[y.rank++] = x.dim[d];

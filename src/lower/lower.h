@@ -17,7 +17,7 @@ typedef struct dv_lower_options {
 typedef struct dv_pass {
     const char *name;
     const char *summary;
-    /* Reads graph, makes *out (finished). */
+    /* Reads graph, makes *out (finished); leaves it NULL if there is nothing to change. */
     dv_status (*run)(const dv_graph *graph, const dv_lower_options *options, dv_graph **out);
 } dv_pass;
 
@@ -29,7 +29,8 @@ DV_MUST_USE dv_status dv_lower(const dv_graph *graph, const dv_lower_options *op
 /* The i-th pass, NULL past the last; one pass by itself. */
 const dv_pass *dv_pass_at(size_t i);
 
-/* One operator a line: "  17 %y f32[1x64x56x56] = aten.convolution.default(%x, %w, %b) 'name'". */
+/* One operator a line, with its parameters and, after fusion, its unit:
+     "  17 %y f32[1x64x56x56] = aten.relu.default(%x) 'name' unit 9". */
 DV_MUST_USE dv_status dv_graph_print(const dv_graph *graph, dv_text *out);
 
 #endif

@@ -245,6 +245,77 @@ static int64_t nasty(maker *m)
     return values[draw(m, sizeof values / sizeof values[0])];
 }
 
+/* What a loader guarantees: booleans and enumerations hold values of theirs, lists exist. */
+static void make_sound(maker *m, dv_op_kind kind, uint32_t outputs, const int64_t *sizes,
+                       dv_op_params *params)
+{
+    switch (kind) {
+    case DV_OP_CONVOLUTION:
+        params->conv.auto_pad = (dv_auto_pad)draw(m, 4);
+        params->conv.transposed = draw(m, 2);
+        break;
+    case DV_OP_MAX_POOL:
+    case DV_OP_AVG_POOL:
+        params->pool.auto_pad = (dv_auto_pad)draw(m, 4);
+        params->pool.ceil_mode = draw(m, 2);
+        params->pool.count_include_pad = draw(m, 2);
+        params->pool.global = draw(m, 2);
+        break;
+    case DV_OP_LINEAR:
+        params->linear.weight_kn = draw(m, 2);
+        params->linear.input_transposed = draw(m, 2);
+        break;
+    case DV_OP_SPLIT:
+        params->split.count = draw(m, 2) ? outputs : 0;
+        params->split.sizes = sizes;
+        break;
+    case DV_OP_PAD:
+        params->pad.mode = (dv_pad_mode)draw(m, 3);
+        break;
+    case DV_OP_UPSAMPLE_BILINEAR:
+    case DV_OP_UPSAMPLE_NEAREST:
+        params->resize.coordinate = DV_COORDINATE_HALF_PIXEL;
+        params->resize.nearest = DV_NEAREST_FLOOR;
+        break;
+    case DV_OP_PIXEL_SHUFFLE:
+        params->shuffle.dcr = draw(m, 2);
+        break;
+    case DV_OP_TRIL:
+        params->tri.upper = draw(m, 2);
+        break;
+    case DV_OP_GELU:
+        params->flag.on = draw(m, 2);
+        break;
+    case DV_OP_VIEW:
+    case DV_OP_EXPAND:
+    case DV_OP_REPEAT:
+        params->view.allow_zero = draw(m, 2);
+        break;
+    case DV_OP_CAST:
+        params->cast.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
+        break;
+    case DV_OP_FULL:
+        params->full.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
+        break;
+    case DV_OP_CUMSUM:
+    case DV_OP_CAT:
+    case DV_OP_FLATTEN:
+    case DV_OP_INDEX_SELECT:
+    case DV_OP_GATHER:
+    case DV_OP_SOFTMAX:
+    case DV_OP_LOG_SOFTMAX:
+        params->axis.flatten_2d = draw(m, 2);
+        params->axis.exclusive = draw(m, 2);
+        params->axis.reverse = draw(m, 2);
+        break;
+    default:
+        if (dv_op_info_of(kind)->family == DV_FAMILY_REDUCE) {
+            params->reduce.keep_dims = draw(m, 2);
+            params->reduce.noop_when_empty = draw(m, 2);
+        }
+    }
+}
+
 /* An operator of any kind over inputs of any types, its parameters full of such values. */
 static dv_graph *random_nonsense(uint64_t seed)
 {
@@ -282,80 +353,14 @@ static dv_graph *random_nonsense(uint64_t seed)
         }
     }
     dv_op_kind kind = (dv_op_kind)draw(&m, DV_OP_COUNT);
+    uint32_t outputs = (uint32_t)draw(&m, 3) + 1;
+    int64_t sizes[3] = {nasty(&m), nasty(&m), nasty(&m)};
     dv_op_params params = {0};
     int64_t words[sizeof params / sizeof(int64_t)];
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         words[i] = draw(&m, 3) ? (int64_t)draw(&m, 4) : nasty(&m);
     memcpy(&params, words, sizeof words);
-    /* what a loader guarantees: booleans and enumerations hold values of theirs, lists exist */
-    params.conv.auto_pad =
-        kind == DV_OP_CONVOLUTION ? (dv_auto_pad)draw(&m, 4) : params.conv.auto_pad;
-    uint32_t outputs = (uint32_t)draw(&m, 3) + 1;
-    int64_t sizes[3] = {nasty(&m), nasty(&m), nasty(&m)};
-    switch (kind) {
-    case DV_OP_CONVOLUTION:
-        params.conv.transposed = draw(&m, 2);
-        break;
-    case DV_OP_MAX_POOL:
-    case DV_OP_AVG_POOL:
-        params.pool.auto_pad = (dv_auto_pad)draw(&m, 4);
-        params.pool.ceil_mode = draw(&m, 2);
-        params.pool.count_include_pad = draw(&m, 2);
-        params.pool.global = draw(&m, 2);
-        break;
-    case DV_OP_LINEAR:
-        params.linear.weight_kn = draw(&m, 2);
-        params.linear.input_transposed = draw(&m, 2);
-        break;
-    case DV_OP_SPLIT:
-        params.split.count = draw(&m, 2) ? outputs : 0;
-        params.split.sizes = sizes;
-        break;
-    case DV_OP_PAD:
-        params.pad.mode = (dv_pad_mode)draw(&m, 3);
-        break;
-    case DV_OP_UPSAMPLE_BILINEAR:
-    case DV_OP_UPSAMPLE_NEAREST:
-        params.resize.coordinate = DV_COORDINATE_HALF_PIXEL;
-        params.resize.nearest = DV_NEAREST_FLOOR;
-        break;
-    case DV_OP_PIXEL_SHUFFLE:
-        params.shuffle.dcr = draw(&m, 2);
-        break;
-    case DV_OP_TRIL:
-        params.tri.upper = draw(&m, 2);
-        break;
-    case DV_OP_GELU:
-        params.flag.on = draw(&m, 2);
-        break;
-    case DV_OP_VIEW:
-    case DV_OP_EXPAND:
-    case DV_OP_REPEAT:
-        params.view.allow_zero = draw(&m, 2);
-        break;
-    case DV_OP_CAST:
-        params.cast.dtype = (dv_dtype)draw(&m, DV_DTYPE_COUNT);
-        break;
-    case DV_OP_FULL:
-        params.full.dtype = (dv_dtype)draw(&m, DV_DTYPE_COUNT);
-        break;
-    case DV_OP_CUMSUM:
-    case DV_OP_CAT:
-    case DV_OP_FLATTEN:
-    case DV_OP_INDEX_SELECT:
-    case DV_OP_GATHER:
-    case DV_OP_SOFTMAX:
-    case DV_OP_LOG_SOFTMAX:
-        params.axis.flatten_2d = draw(&m, 2);
-        params.axis.exclusive = draw(&m, 2);
-        params.axis.reverse = draw(&m, 2);
-        break;
-    default:
-        if (dv_op_info_of(kind)->family == DV_FAMILY_REDUCE) {
-            params.reduce.keep_dims = draw(&m, 2);
-            params.reduce.noop_when_empty = draw(&m, 2);
-        }
-    }
+    make_sound(&m, kind, outputs, sizes, &params);
     dv_tensor_id results[3];
     build_op_outputs(m.graph, kind, params, "y", inputs, count, results, outputs);
     build_output(m.graph, results[0]);

@@ -144,6 +144,50 @@ static void test_a_reversal_is_no_copy(void)
     dv_graph_destroy(graph);
 }
 
+static void test_zeros_around_an_image_are_the_convolutions_padding(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 1x2x6x6");
+    dv_tensor_id w = build_random(graph, "w", "f32 3x2x3x3", 1, 1, 0);
+    dv_op_params around = {.pad = {.rank = 4, .begin = {0, 0, 1}, .end = {0, 0, 0, 2}}};
+    dv_tensor_id a = BUILD_OP(graph, DV_OP_PAD, around, "a", x);
+    dv_tensor_id b = BUILD_OP(graph, DV_OP_CONVOLUTION, build_conv(1, 1, 1), "b", a, w);
+    graph = lowered_same(build_finish(graph, b));
+    CU_ASSERT_EQUAL(graph->op_count, 1);
+    CU_ASSERT_EQUAL(graph->ops[0].params.conv.pad_begin[0], 2);
+    CU_ASSERT_EQUAL(graph->ops[0].params.conv.pad_end[1], 3);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* other values, and other dims, are not */
+    x = build_input(graph, "x", "f32 1x2x6x6");
+    w = build_random(graph, "w", "f32 3x3x3x3", 1, 1, 0);
+    dv_op_params channel = {.pad = {.rank = 4, .begin = {0, 1}}};
+    a = BUILD_OP(graph, DV_OP_PAD, channel, "a", x);
+    around.pad.value = 1;
+    a = BUILD_OP(graph, DV_OP_PAD, around, "c", a);
+    b = BUILD_OP(graph, DV_OP_CONVOLUTION, build_conv(1, 1, 1), "b", a, w);
+    graph = lowered_same(build_finish(graph, b));
+    CU_ASSERT_EQUAL(graph->op_count, 3);
+    dv_graph_destroy(graph);
+}
+
+static void test_a_resize_that_keeps_the_shape_leaves_only_at_scale_one(void)
+{
+    for (int same = 0; same < 2; same++) {
+        dv_graph *graph = build_graph();
+        dv_tensor_id x = build_input(graph, "x", "f32 1x2x5x5");
+        dv_tensor_id scales =
+            build_floats(graph, "s", "f32 4", (float[]){1, 1, same ? 1 : 1.15f, 1});
+        dv_op_params floor_mode = {
+            .resize = {.coordinate = DV_COORDINATE_ASYMMETRIC, .nearest = DV_NEAREST_FLOOR}};
+        dv_tensor_id a =
+            BUILD_OP(graph, DV_OP_UPSAMPLE_NEAREST, floor_mode, "a", x, DV_NONE, scales);
+        graph = lowered_same(build_finish(graph, BUILD_OP(graph, DV_OP_EXP, build_none(), "b", a)));
+        CU_ASSERT_EQUAL(graph->op_count, same ? 1 : 2);
+        dv_graph_destroy(graph);
+    }
+}
+
 static void test_a_global_average_is_a_mean(void)
 {
     dv_graph *graph = build_graph();
@@ -339,6 +383,8 @@ DV_SUITE(lower_canon, DV_TEST(test_identities_leave_and_outputs_keep_their_names
          DV_TEST(test_whatever_only_changes_the_shape_is_one_view),
          DV_TEST(test_opposite_permutations_cancel_and_others_join),
          DV_TEST(test_copies_that_copy_everything_leave), DV_TEST(test_a_reversal_is_no_copy),
+         DV_TEST(test_zeros_around_an_image_are_the_convolutions_padding),
+         DV_TEST(test_a_resize_that_keeps_the_shape_leaves_only_at_scale_one),
          DV_TEST(test_a_global_average_is_a_mean),
          DV_TEST(test_one_sided_clamps_and_powers_have_their_own_names),
          DV_TEST(test_a_product_with_a_constant_matrix_is_a_linear_layer),

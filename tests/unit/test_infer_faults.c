@@ -179,10 +179,40 @@ static void test_an_unsupported_operator_is_named_with_its_reason(void)
     expect_refused(graph, "node 0 'odd' (Magic): domain com.example is not supported");
 }
 
+static void test_what_depends_on_an_unsupported_operator_can_still_be_shown(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 4"), shape = DV_NONE;
+    build_op_outputs(graph, DV_OP_OPAQUE, build_none(), "odd", &x, 1, &shape, 1);
+    dv_graph_tensor_mutable(graph, shape)->shape = (dv_shape){.rank = 1, .dim = {2}};
+    dv_graph_tensor_mutable(graph, shape)->dtype = DV_DTYPE_I64;
+    dv_tensor_id view = BUILD_OP(graph, DV_OP_VIEW, build_none(), "view", x, shape);
+    build_output(graph, BUILD_OP(graph, DV_OP_RELU, build_none(), "after", view));
+    build_output(graph, BUILD_OP(graph, DV_OP_EXP, build_none(), "beside", x));
+    build_finish(graph, DV_NONE);
+
+    dv_lower_options keep = {.keep_opaque = true};
+    dv_graph *out = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_lower(graph, &keep, &out), DV_OK);
+    CU_ASSERT_EQUAL(out->op_count, 4);
+    CU_ASSERT_STRING_EQUAL(type_of(out, "view"), "f32 ?");
+    CU_ASSERT_STRING_EQUAL(type_of(out, "beside"), "f32 4");
+    dv_graph_destroy(out);
+    expect_refused(graph, "'odd'");
+
+    graph = build_graph(); /* a fault of another kind stays one */
+    x = build_input(graph, "x", "f32 4");
+    dv_tensor_id bad = BUILD_OP(graph, DV_OP_CAT, build_axis(3), "bad", x, x);
+    build_finish(graph, bad);
+    CU_ASSERT_EQUAL(dv_lower(graph, &keep, &out), DV_BAD_INPUT);
+    dv_graph_destroy(graph);
+}
+
 DV_SUITE(lower_infer_faults, DV_TEST(test_mismatched_operands_name_the_node),
          DV_TEST(test_impossible_windows_are_refused), DV_TEST(test_axes_out_of_range_are_refused),
          DV_TEST(test_impossible_shapes_are_refused),
          DV_TEST(test_bad_slices_and_splits_are_refused),
          DV_TEST(test_parameters_that_are_computed_are_refused_with_their_name),
          DV_TEST(test_unknown_dims_of_inputs_are_named), DV_TEST(test_absurd_sizes_are_refused),
-         DV_TEST(test_an_unsupported_operator_is_named_with_its_reason));
+         DV_TEST(test_an_unsupported_operator_is_named_with_its_reason),
+         DV_TEST(test_what_depends_on_an_unsupported_operator_can_still_be_shown));
