@@ -49,7 +49,8 @@ typedef struct search {
     dv_glpk_control control;
     double *x, *y, *start;
     bool *basic_column, *basic_row;
-    bool integral; /* is x? */
+    bool integral;         /* is x? */
+    double first_bound_us; /* what the dynamic program proved on the way to the first plan */
 } search;
 
 static bool have_plan(const search *s)
@@ -211,9 +212,10 @@ static dv_status first_plan(search *s)
     DV_TRY(dv_incumbent_baselines(s->problem, s->options, s->trial, s->plan, s->outcome));
     dv_frontier_settings settings = {
         .state_limit = 300, .deadline_s = s->deadline_s, .progress = s->options->progress};
-    double bound_us; /* what it proves is its own affair: here the duals must prove it again */
-    return have_plan(s) ? dv_frontier_improve(s->problem, &settings, s->trial, s->plan, &bound_us)
-                        : DV_OK;
+    /* Its bound counts only if time runs out: the duals are to prove the optimum independently. */
+    return have_plan(s)
+               ? dv_frontier_improve(s->problem, &settings, s->trial, s->plan, &s->first_bound_us)
+               : DV_OK;
 }
 
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
@@ -225,7 +227,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                 .reduce = values[REDUCE].number > 0.0,
                 .start_at_plan = values[START].number == 0.0,
                 .plan = plan,
-                .outcome = outcome};
+                .outcome = outcome,
+                .first_bound_us = -INFINITY};
     *outcome = DV_OUTCOME_NONE;
     plan->bound_us = -INFINITY;
     dv_status status = dv_plan_create(problem, &s.trial);
@@ -233,6 +236,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
         status = first_plan(&s);
     if (status == DV_OK)
         status = exact(&s);
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE && !proven(&s))
+        prove(&s, s.first_bound_us, "frontier: dynamic programming");
     if (status == DV_OK && proven(&s))
         *outcome = DV_OUTCOME_OPTIMAL;
 
