@@ -17,7 +17,10 @@
      UPSAMPLE  (data, roi, scales, sizes)      as ONNX Resize; roi is ignored
      FULL      (shape)                         ONNX ConstantOfShape
      ARANGE    (start, limit, step)
-     TRIL      (data, k) */
+     TRIL      (data, k)
+     WHERE     (condition, a, b) with its flag on is the choice that an If makes: the condition has
+               one element and the result is a or b whole, which may differ in shape as long as
+               lowering knows the condition */
 #ifndef DV_CORE_OP_H
 #define DV_CORE_OP_H
 
@@ -132,6 +135,8 @@ typedef struct dv_reduce_params {
 
 typedef struct dv_axes_params { /* squeeze with count 0: every dim of size 1 (source form) */
     uint8_t count;
+    bool lenient; /* source form of squeeze: a dim that is not 1 stays (in a branch of an If that
+                     asks just that) */
     int64_t axes[DV_MAX_RANK];
 } dv_axes_params;
 

@@ -114,7 +114,11 @@ static const dv_field reduce_fields[] = {
     FLAG(dv_reduce_params, noop_when_empty),
     END,
 };
-static const dv_field axes_fields[] = {LIST(dv_axes_params, axes, count, DV_MAX_RANK, 0), END};
+static const dv_field axes_fields[] = {
+    LIST(dv_axes_params, axes, count, DV_MAX_RANK, 0),
+    FLAG(dv_axes_params, lenient),
+    END,
+};
 static const dv_field axis_fields[] = {
     INTEGER(dv_axis_params, axis, 0),
     FLAG(dv_axis_params, flatten_2d),

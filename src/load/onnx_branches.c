@@ -85,16 +85,8 @@ static dv_status add_choice(dv_onnx_at *at, dv_op_kind kind, const dv_tensor_id 
     choice.input_count = input_count;
     choice.outputs = &output;
     choice.output_count = 1;
+    choice.params.flag.on = kind == DV_OP_WHERE;
     return dv_onnx_add(at, &choice);
-}
-
-/* The condition as a scalar: exporters also write [1] and [1, 1], which would widen the results. */
-static dv_status scalar_condition(dv_onnx_at *at, dv_tensor_id *condition)
-{
-    dv_op_params params = {.view = {.shape = {.rank = DV_RANK_UNKNOWN}}};
-    dv_tensor_id shape;
-    DV_TRY(dv_onnx_list(at, NULL, 0, &shape));
-    return dv_onnx_emit(at, DV_OP_VIEW, &params, at->inputs[0], shape, condition);
 }
 
 dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
@@ -107,7 +99,6 @@ dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
         return DV_OK;
     size_t taken = branch_taken(at);
     uint32_t count = at->op.output_count;
-    dv_tensor_id condition = at->inputs[0];
     dv_tensor_id *results[2];
     for (size_t i = 0; i < 2; i++) {
         results[i] = dv_arena_array(at->arena, count, sizeof **results);
@@ -116,10 +107,8 @@ dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
         if (taken == 2 || taken == i)
             DV_TRY(build_branch(b, &both.graph[i], results[i]));
     }
-    if (taken == 2)
-        DV_TRY(scalar_condition(at, &condition));
     for (uint32_t i = 0; i < count; i++) {
-        const dv_tensor_id choice[] = {condition, results[0][i], results[1][i]};
+        const dv_tensor_id choice[] = {at->inputs[0], results[0][i], results[1][i]};
         if (at->outputs[i] == DV_NONE)
             continue;
         if (taken == 2)

@@ -292,6 +292,7 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
                      .file = b->file,
                      .arena = arena,
                      .node = node,
+                     .in_branch = b->depth > 0,
                      .op = {.kind = DV_OP_OPAQUE,
                             .input_count = node->inputs.count,
                             .output_count = node->outputs.count,

@@ -19,6 +19,7 @@ typedef struct dv_onnx_at {
     dv_arena *arena;     /* lives until the node is done */
     const dv_onnx_node *node;
     int64_t opset;
+    bool in_branch; /* of an If: it may be one that is never taken */
     dv_op op;
     dv_tensor_id *inputs, *outputs; /* those of op, to be changed; room for DV_ONNX_SPARE more */
 } dv_onnx_at;

@@ -37,6 +37,8 @@ dv_status dv_onnx_op_axes(dv_onnx_at *at)
     size_t count;
     DV_TRY(dv_onnx_ints(at, "axes", DV_MAX_RANK, axes->axes, &count));
     axes->count = (uint8_t)count;
+    /* exporters write If(size is 1, Squeeze, Identity): the other branch must not be an error */
+    axes->lenient = at->in_branch && at->op.kind == DV_OP_SQUEEZE;
     if (at->op.kind == DV_OP_UNSQUEEZE && count == 0 && !dv_onnx_given_input(at, 1))
         return dv_fail(DV_BAD_INPUT, "its axes are missing");
     return DV_OK;

@@ -240,6 +240,7 @@ static dv_status infer_choice(dv_infer *infer, const dv_tensor *condition)
                     *other = dv_infer_input(infer, 3 - taken);
     infer->shapes[0] = value->shape;
     infer->dtypes[0] = value->dtype;
+    infer->params.flag.on = false;
     if (known) {
         infer->kind = DV_OP_IDENTITY;
         infer->inputs[0] = infer->inputs[taken];
@@ -252,7 +253,6 @@ static dv_status infer_choice(dv_infer *infer, const dv_tensor *condition)
                              "before it runs",
                              dv_dtype_name(value->dtype), dv_shape_text(&value->shape, as),
                              dv_dtype_name(other->dtype), dv_shape_text(&other->shape, bs));
-    infer->params.flag.on = false;
     return DV_OK;
 }
 
