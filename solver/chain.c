@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "solver/order.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
 
-enum { ORDER };
+enum { ORDER, PARTITIONS };
 
 static const dv_param params[] = {
     [ORDER] = {.name = "order",
@@ -20,6 +21,12 @@ static const dv_param params[] = {
                .summary = "the partitioners' devices, most preferred first, as ane+gpu; or best: "
                           "the best of all lists",
                .preset = "best"},
+    [PARTITIONS] = {.name = "partitions",
+                    .type = DV_PARAM_CHOICE,
+                    .summary = "runs of the given order, or merged over independent units as "
+                               "CapabilityBasedPartitioner does, which changes the order",
+                    .preset = "runs",
+                    .choices = "runs|merged"},
     {0},
 };
 
@@ -32,8 +39,10 @@ typedef struct list {
 typedef struct search {
     const dv_problem *problem;
     const dv_solve_options *options;
+    bool merged;
     dv_plan *trial, *plan;
     dv_outcome *outcome;
+    dv_status status; /* the first failure */
 } search;
 
 static void place(const dv_problem *problem, const list *partitioners, dv_plan *plan)
@@ -49,7 +58,10 @@ static void place(const dv_problem *problem, const list *partitioners, dv_plan *
 
 static void try_list(search *s, const list *partitioners)
 {
+    double dispatch_us;
     place(s->problem, partitioners, s->trial);
+    if (s->merged && s->status == DV_OK)
+        s->status = dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us);
     dv_place_keep_better(s->problem, s->options->progress, s->trial, s->plan, s->outcome);
 }
 
@@ -155,10 +167,16 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     list devices = {malloc((problem->device_count + 1) * sizeof *devices.device), 0};
     if (!devices.device)
         return dv_fail(DV_NO_MEMORY, "strategy chain: out of memory");
-    search s = {.problem = problem, .options = options, .plan = plan, .outcome = outcome};
+    search s = {.problem = problem,
+                .options = options,
+                .merged = values[PARTITIONS].number > 0.0,
+                .plan = plan,
+                .outcome = outcome};
     dv_status status = dv_plan_create(problem, &s.trial);
     if (status == DV_OK)
         status = run(&s, values[ORDER].text, &devices);
+    if (status == DV_OK)
+        status = s.status;
     dv_plan_destroy(s.trial);
     free(devices.device);
     return status;

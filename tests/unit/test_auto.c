@@ -1,4 +1,5 @@
 /* test_auto.c - the default strategy says what it proved. */
+#include <stdio.h>
 #include <string.h>
 
 #include "solver/certify.h"
@@ -68,6 +69,32 @@ static void limits_are_left_to_the_integer_program(void)
     dv_problem_destroy(problem);
 }
 
+/* The given order needs six segments; a better one two. */
+static void infeasible_is_claimed_only_where_no_order_could_help(void)
+{
+    static const char branches[] = "a1 1 - < in\nb1 - 1 < in\na2 1 - < a1\nb2 - 1 < b1\n"
+                                   "a3 1 - < a2\nb3 - 1 < b2\n";
+    char text[256];
+    snprintf(text, sizeof text, "segments 2\n%s", branches);
+    dv_problem *problem = problem_of("cpu npu", text);
+    dv_plan *plan = NULL;
+    dv_outcome outcome;
+    CU_ASSERT_EQUAL(dv_solve(problem, "ilp", NULL, &plan, &outcome), DV_OK);
+    CU_ASSERT_EQUAL(outcome, DV_OUTCOME_INFEASIBLE); /* in the given order, which is ilp's class */
+    CU_ASSERT_EQUAL(dv_solve(problem, "auto", NULL, &plan, &outcome), DV_OK);
+    CU_ASSERT_EQUAL(outcome, DV_OUTCOME_FEASIBLE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_EQUAL(plan->cost.segments, 2);
+    CU_ASSERT_TRUE(plan->bound_us <= plan->cost.total_us);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+
+    problem = problem_of("cpu npu", "segments 2\na 1 -\nb - 1\nc 1 -\n"); /* one order alone */
+    CU_ASSERT_EQUAL(dv_solve(problem, "auto", NULL, &plan, &outcome), DV_OK);
+    CU_ASSERT_EQUAL(outcome, DV_OUTCOME_INFEASIBLE);
+    dv_problem_destroy(problem);
+}
+
 static void without_time_there_is_still_a_certified_plan(void)
 {
     dv_random_spec spec = {.seed = 4, .shape = DV_RANDOM_DAG, .units = 200, .targets = 6};
@@ -86,4 +113,5 @@ static void without_time_there_is_still_a_certified_plan(void)
 DV_SUITE(solver_auto, DV_TEST(a_better_order_is_found_and_proven_for_every_order),
          DV_TEST(the_given_order_is_kept_on_request), DV_TEST(a_chain_is_proven_for_any_order),
          DV_TEST(limits_are_left_to_the_integer_program),
+         DV_TEST(infeasible_is_claimed_only_where_no_order_could_help),
          DV_TEST(without_time_there_is_still_a_certified_plan));

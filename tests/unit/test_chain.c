@@ -54,6 +54,21 @@ static void many_devices_are_still_tried(void)
     dv_problem_destroy(problem);
 }
 
+static void merged_partitions_save_dispatch_by_another_order(void)
+{
+    dv_problem *problem = problem_of("cpu npu", "dispatch 1 10\na 9 1 < in\nb 1 - < in\n"
+                                                "c 9 1 < a\nd 1 - < b\n");
+    dv_plan *runs = solve_with("chain:order=npu", problem);
+    dv_plan *merged = solve_with("chain:order=npu,partitions=merged", problem);
+    CU_ASSERT_EQUAL(runs->cost.segments, 4);
+    CU_ASSERT_EQUAL(merged->cost.segments, 2);
+    CU_ASSERT_DOUBLE_EQUAL(runs->cost.total_us, 4 + 22, 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(merged->cost.total_us, 4 + 11, 1e-12);
+    dv_plan_destroy(runs);
+    dv_plan_destroy(merged);
+    dv_problem_destroy(problem);
+}
+
 static void an_unknown_device_is_refused_by_name(void)
 {
     dv_problem *problem = problem_of("cpu npu gpu", TEXT);
@@ -70,4 +85,6 @@ static void an_unknown_device_is_refused_by_name(void)
 
 DV_SUITE(solver_chain, DV_TEST(each_partitioner_takes_all_that_it_supports),
          DV_TEST(the_best_list_is_found), DV_TEST(the_fastest_precision_of_a_device_is_taken),
-         DV_TEST(many_devices_are_still_tried), DV_TEST(an_unknown_device_is_refused_by_name));
+         DV_TEST(many_devices_are_still_tried),
+         DV_TEST(merged_partitions_save_dispatch_by_another_order),
+         DV_TEST(an_unknown_device_is_refused_by_name));
