@@ -265,11 +265,30 @@ static dv_status run(window *w, const char *title, unsigned frames)
     return DV_OK;
 }
 
+/* Without a display SDL falls back to a driver that shows nothing, where a window would wait for
+   its closing for ever. */
+static bool nothing_to_see(void)
+{
+    const char *driver = SDL_GetCurrentVideoDriver();
+    return !driver || strcmp(driver, "dummy") == 0 || strcmp(driver, "offscreen") == 0;
+}
+
+static dv_status start(unsigned frames)
+{
+    bool display = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
+    if (display && SDL_Init(SDL_INIT_VIDEO))
+        return unavailable();
+    if (display && (frames || !nothing_to_see()))
+        return DV_OK;
+    SDL_Quit();
+    return dv_fail(DV_UNAVAILABLE,
+                   "no window: there is no display; use --shot FILE.png or --svg FILE.svg");
+}
+
 dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
 {
     window w = {.view = view};
-    if (SDL_Init(SDL_INIT_VIDEO))
-        return unavailable();
+    DV_TRY(start(frames));
     view->interactive = true;
     dv_status status = run(&w, title, frames);
     view->interactive = false;

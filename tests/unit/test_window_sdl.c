@@ -6,7 +6,7 @@
 #include "tests/suite.h"
 #include "viz/view.h"
 
-static dv_status open_window(const char *driver)
+static dv_status open_window(const char *driver, unsigned frames)
 {
     dv_problem *problem = problem_of("cpu npu", "a 10 1\nb 5 -\nc 10 1\n");
     dv_solve_options options = dv_solve_options_default();
@@ -17,7 +17,7 @@ static dv_status open_window(const char *driver)
     dv_view_input input = {.problem = problem, .plan = plan, .strategy = "cheapest"};
     CU_ASSERT_EQUAL_FATAL(dv_view_create(&input, 1280, 800, &view), DV_OK);
     setenv("SDL_VIDEODRIVER", driver, 1);
-    dv_status status = dv_view_window(view, "divvy", 3);
+    dv_status status = dv_view_window(view, "divvy", frames);
     unsetenv("SDL_VIDEODRIVER");
     dv_view_destroy(view);
     dv_plan_destroy(plan);
@@ -28,16 +28,19 @@ static dv_status open_window(const char *driver)
 static void a_window_shows_frames_or_says_why_it_cannot(void)
 {
 #ifdef HAVE_SDL2
-    CU_ASSERT_EQUAL(open_window("dummy"), DV_OK);
+    CU_ASSERT_EQUAL(open_window("dummy", 3), DV_OK);
 #else
-    CU_ASSERT_EQUAL(open_window("dummy"), DV_UNAVAILABLE);
+    CU_ASSERT_EQUAL(open_window("dummy", 3), DV_UNAVAILABLE);
     CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "SDL2"));
 #endif
 }
 
 static void without_a_display_the_message_points_to_pictures(void)
 {
-    CU_ASSERT_EQUAL(open_window("no_such_driver"), DV_UNAVAILABLE);
+    CU_ASSERT_EQUAL(open_window("no_such_driver", 3), DV_UNAVAILABLE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "--shot"));
+    /* nobody could close a window that is shown nowhere */
+    CU_ASSERT_EQUAL(open_window("dummy", 0), DV_UNAVAILABLE);
     CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "--shot"));
 }
 
