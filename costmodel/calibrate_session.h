@@ -29,6 +29,7 @@ typedef struct dv_session {
     dv_graph *graphs[DV_MOST_PROBES];
     dv_bench benches[2][DV_MOST_PROBES]; /* per device */
     double *unit_us[2][DV_MOST_PROBES];  /* the usual time on a quiet machine */
+    double whole_us[2][DV_MOST_PROBES];  /* of the whole probe as one segment, likewise */
     dv_sample to_moves[DV_MOST_MOVES], from_moves[DV_MOST_MOVES];
     size_t to_count, from_count;
     dv_calibrate_budget budget;

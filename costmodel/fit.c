@@ -50,7 +50,8 @@ static double loss(const problem *p, const double x[PARAMETERS])
     dv_fit fit = unpack(x, isfinite(p->prior.gmacs));
     for (size_t i = 0; i < p->count; i++) {
         double error = fabs(log(dv_fit_us(&fit, &p->samples[i]) / p->samples[i].measured_us));
-        double weight = sqrt(p->samples[i].measured_us);
+        /* by the time that the prior expects: a freak of a time must not also be a weighty one */
+        double weight = sqrt(dv_fit_us(&p->prior, &p->samples[i]));
         sum += weight * (error < huber ? error * error / 2 : huber * (error - huber / 2));
         weights += weight;
     }

@@ -16,9 +16,9 @@ typedef struct dv_fit {
 /* launch + max(macs / rate, weights / bandwidth + activations / bandwidth). */
 double dv_fit_us(const dv_fit *fit, const dv_sample *sample);
 
-/* The row with the least robust error of log(predicted / measured) over count samples, longer ones
-   weighing more; what the samples do not determine stays near `prior`. All values positive; gmacs
-   is INFINITY if no sample has products. O(count). */
+/* The row with the least robust error of log(predicted / measured) over count samples, those with
+   more work weighing more; what the samples do not determine stays near `prior`. All values
+   positive; gmacs is INFINITY if no sample has products. O(count). */
 dv_fit dv_fit_row(const dv_sample *samples, size_t count, dv_fit prior);
 
 /* A prior from the samples alone: the best rate and bandwidth that any of them shows. */
