@@ -20,6 +20,7 @@ dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
 #else
 
 #include <SDL.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -273,6 +274,26 @@ static bool nothing_to_see(void)
     return !driver || strcmp(driver, "dummy") == 0 || strcmp(driver, "offscreen") == 0;
 }
 
+/* SDL turns Ctrl-C into a request to close the window, but only where no handler is set already;
+   while the window is open that is the better answer, since SDL waits for events, not for flags. */
+typedef struct handlers {
+    struct sigaction interrupt, terminate;
+} handlers;
+
+static void lend_signals(handlers *old)
+{
+    struct sigaction plain = {.sa_handler = SIG_DFL};
+    sigemptyset(&plain.sa_mask);
+    sigaction(SIGINT, &plain, &old->interrupt);
+    sigaction(SIGTERM, &plain, &old->terminate);
+}
+
+static void take_signals_back(const handlers *old)
+{
+    sigaction(SIGINT, &old->interrupt, NULL);
+    sigaction(SIGTERM, &old->terminate, NULL);
+}
+
 static dv_status start(unsigned frames)
 {
     bool display = getenv("DISPLAY") || getenv("WAYLAND_DISPLAY") || getenv("SDL_VIDEODRIVER");
@@ -285,7 +306,7 @@ static dv_status start(unsigned frames)
                    "no window: there is no display; use --shot FILE.png or --svg FILE.svg");
 }
 
-dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
+static dv_status show(dv_view *view, const char *title, unsigned frames)
 {
     window w = {.view = view};
     DV_TRY(start(frames));
@@ -300,6 +321,15 @@ dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
     if (w.window)
         SDL_DestroyWindow(w.window);
     SDL_Quit();
+    return status;
+}
+
+dv_status dv_view_window(dv_view *view, const char *title, unsigned frames)
+{
+    handlers old;
+    lend_signals(&old);
+    dv_status status = show(view, title, frames);
+    take_signals_back(&old);
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* test_window_sdl.c - the window, under SDL's dummy video driver. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,5 +45,21 @@ static void without_a_display_the_message_points_to_pictures(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "--shot"));
 }
 
-DV_SUITE(viz_window, DV_TEST(a_window_shows_frames_or_says_why_it_cannot),
+static void handler_of_the_program(int number)
+{
+    (void)number;
+}
+
+static void a_window_leaves_the_programs_signal_handlers_as_they_were(void)
+{
+    struct sigaction own = {.sa_handler = handler_of_the_program}, before, after;
+    sigemptyset(&own.sa_mask);
+    sigaction(SIGINT, &own, &before);
+    (void)!open_window("dummy", 1);
+    sigaction(SIGINT, &before, &after);
+    CU_ASSERT_TRUE(after.sa_handler == handler_of_the_program);
+}
+
+DV_SUITE(viz_window, DV_TEST(a_window_leaves_the_programs_signal_handlers_as_they_were),
+         DV_TEST(a_window_shows_frames_or_says_why_it_cannot),
          DV_TEST(without_a_display_the_message_points_to_pictures));
