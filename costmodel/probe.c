@@ -102,7 +102,7 @@ static wire branches(net *n, wire x, int64_t width)
     wire b = dv_net_conv(n, dv_net_conv(n, x, width / 2, 1, 1, 1, DV_OP_RELU), width, 3, 1, 1,
                          DV_OP_RELU);
     wire c = dv_net_conv(n, dv_net_pool(n, x, DV_OP_AVG_POOL, 3, 1), width, 1, 1, 1, DV_OP_RELU);
-    return dv_net_cat(n, dv_net_cat(n, a, b, 1), c, 1);
+    return dv_net_batch_norm(n, dv_net_cat(n, dv_net_cat(n, a, b, 1), c, 1), DV_OP_RELU);
 }
 
 static dv_status build_branched(dv_graph **out)
@@ -118,14 +118,14 @@ static dv_status build_branched(dv_graph **out)
     x = branches(&n, x, 64);
     wire left = dv_net_slice(&n, x, 1, 0, 96), right = dv_net_slice(&n, x, 1, 96, 192);
     x = dv_net_cat(&n, dv_net_conv(&n, left, 96, 3, 1, 96, NONE), right, 1);
-    x = shuffle(&n, x, 4);
     x = dv_net_pool(&n, x, DV_OP_MAX_POOL, 3, 2);
+    x = shuffle(&n, x, 4);
     x = dv_net_conv(&n, x, 256, 1, 1, 1, DV_OP_RELU);
     x = dv_net_conv(&n, x, 256, 3, 1, 32, DV_OP_RELU);
     x = branches(&n, x, 128);
-    wire up = dv_net_upsample(&n, x, DV_OP_UPSAMPLE_NEAREST);
+    wire up = dv_net_upsample(&n, dv_net_group_norm(&n, x, 8), DV_OP_UPSAMPLE_NEAREST);
     up = dv_net_pad(&n, dv_net_conv(&n, up, 64, 1, 1, 1, DV_OP_SIGMOID), 1);
-    up = dv_net_pool(&n, up, DV_OP_AVG_POOL, 3, 2);
+    up = dv_net_group_norm(&n, dv_net_pool(&n, up, DV_OP_AVG_POOL, 3, 2), 16);
     dv_net_output(&n, dv_net_upsample(&n, up, DV_OP_UPSAMPLE_BILINEAR));
     x = dv_net_conv(&n, x, 512, 3, 2, 32, DV_OP_RELU);
     x = dv_net_pool(&n, shuffle(&n, x, 8), DV_OP_AVG_POOL, 3, 2);

@@ -221,6 +221,28 @@ wire dv_net_layer_norm(net *n, wire x)
     return dv_net_op(n, DV_OP_LAYER_NORM, (wire[]){x, weight, bias}, 3, x.shape, &params);
 }
 
+wire dv_net_batch_norm(net *n, wire x, dv_op_kind after)
+{
+    int64_t channels = x.shape.dim[1];
+    wire inputs[5] = {x};
+    for (int i = 1; i < 5; i++)
+        inputs[i] = dv_net_weight(n, &channels, 1, 0.1);
+    if (n->status == DV_OK) /* a variance is positive */
+        dv_graph_tensor_mutable(n->graph, inputs[4].id)->data.shift = 1.0;
+    dv_op_params params = {0};
+    params.norm = (dv_norm_params){.eps = 1e-5};
+    return then(n, dv_net_op(n, DV_OP_BATCH_NORM, inputs, 5, x.shape, &params), after);
+}
+
+wire dv_net_group_norm(net *n, wire x, int64_t groups)
+{
+    int64_t channels = x.shape.dim[1];
+    wire weight = dv_net_weight(n, &channels, 1, 1.0), bias = dv_net_weight(n, &channels, 1, 0.1);
+    dv_op_params params = {0};
+    params.norm = (dv_norm_params){.eps = 1e-5, .groups = groups};
+    return dv_net_op(n, DV_OP_GROUP_NORM, (wire[]){x, weight, bias}, 3, x.shape, &params);
+}
+
 wire dv_net_mean(net *n, wire x)
 {
     dv_op_params params = {0};

@@ -43,6 +43,8 @@ wire dv_net_view(net *n, wire x, const int64_t *dims, size_t rank);
 wire dv_net_permute(net *n, wire x, const uint8_t *perm);
 wire dv_net_softmax(net *n, wire x);
 wire dv_net_layer_norm(net *n, wire x);
+wire dv_net_batch_norm(net *n, wire x, dv_op_kind then);
+wire dv_net_group_norm(net *n, wire x, int64_t groups);
 wire dv_net_mean(net *n, wire x); /* of the image: [N, C, 1, 1] */
 wire dv_net_cat(net *n, wire a, wire b, int64_t axis);
 wire dv_net_slice(net *n, wire x, int64_t axis, int64_t begin, int64_t end);
