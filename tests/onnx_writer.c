@@ -363,3 +363,22 @@ void onnx_refused(onnx_writer *w, dv_status status, const char *what)
     dv_graph_destroy(graph);
     onnx_free(w);
 }
+
+dv_text onnx_inner_graph(const char *type, const char *inputs, const char *output)
+{
+    dv_text graph = {0}, node = {0}, info = {0}, kind = {0}, tensor = {0};
+    for_each_part(inputs, ' ', put_node_input, &node);
+    pb_string(&node, 2, output);
+    pb_string(&node, 4, type);
+    pb_message(&graph, 1, &node);
+    pb_int(&tensor, 1, ONNX_FLOAT);
+    pb_message(&kind, 1, &tensor);
+    pb_string(&info, 1, output);
+    pb_message(&info, 2, &kind);
+    pb_message(&graph, 12, &info);
+    dv_text_free(&node);
+    dv_text_free(&info);
+    dv_text_free(&kind);
+    dv_text_free(&tensor);
+    return graph;
+}

@@ -70,6 +70,9 @@ void onnx_attr_graph(onnx_writer *w, const char *name, const dv_text *graph);
 void onnx_tensor(dv_text *out, const char *name, int type, const char *dims, const void *bytes,
                  size_t size);
 
+/* The fields of a GraphProto of one node of that type, for onnx_attr_graph. */
+dv_text onnx_inner_graph(const char *type, const char *inputs, const char *output);
+
 /* Any field of the graph: already encoded bytes under a field number. */
 void onnx_graph_field(onnx_writer *w, unsigned number, const dv_text *bytes);
 

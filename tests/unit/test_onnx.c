@@ -134,81 +134,10 @@ static void outputs_that_nobody_reads_are_not_asked_for(void)
     onnx_free(&w);
 }
 
-/* A graph of one node of that type from input to output. */
-static dv_text inner_graph(const char *type, const char *input, const char *output)
-{
-    dv_text graph = {0}, node = {0}, info = {0}, kind = {0}, tensor = {0};
-    pb_string(&node, 1, input);
-    pb_string(&node, 2, output);
-    pb_string(&node, 4, type);
-    pb_message(&graph, 1, &node);
-    pb_int(&tensor, 1, ONNX_FLOAT);
-    pb_message(&kind, 1, &tensor);
-    pb_string(&info, 1, output);
-    pb_message(&info, 2, &kind);
-    pb_message(&graph, 12, &info);
-    dv_text_free(&node);
-    dv_text_free(&info);
-    dv_text_free(&kind);
-    dv_text_free(&tensor);
-    return graph;
-}
-
-static onnx_writer model_with_if(void)
-{
-    dv_text then_branch = inner_graph("Relu", "outer", "same");
-    dv_text else_branch = inner_graph("Neg", "outer", "same");
-    onnx_writer w = onnx_begin(13);
-    onnx_input(&w, "x", ONNX_FLOAT, "2");
-    onnx_node(&w, "Abs", "x", "outer");
-    onnx_node(&w, "If", "c", "y");
-    onnx_attr_graph(&w, "then_branch", &then_branch);
-    onnx_attr_graph(&w, "else_branch", &else_branch);
-    onnx_output(&w, "y", ONNX_FLOAT, NULL);
-    dv_text_free(&then_branch);
-    dv_text_free(&else_branch);
-    return w;
-}
-
-static void an_if_becomes_a_choice_between_both_branches(void)
-{
-    onnx_writer w = model_with_if();
-    onnx_input(&w, "c", ONNX_BOOL, "1,1");
-    dv_graph *graph = onnx_loaded(&w);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
-    const dv_op *choice = first_of(graph, DV_OP_WHERE);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(choice);
-    CU_ASSERT_EQUAL_FATAL(choice->input_count, 3);
-    CU_ASSERT_TRUE(choice->params.flag.on);
-    CU_ASSERT_STRING_EQUAL(graph->tensors[choice->inputs[0]].name, "c");
-    CU_ASSERT_EQUAL(graph->ops[graph->producer[choice->inputs[1]]].kind, DV_OP_RELU);
-    CU_ASSERT_EQUAL(graph->ops[graph->producer[choice->inputs[2]]].kind, DV_OP_NEG);
-    CU_ASSERT_EQUAL(choice->debug_handle, 1);
-    CU_ASSERT_EQUAL(first_of(graph, DV_OP_NEG)->debug_handle, 1);
-    CU_ASSERT_EQUAL(count_of(graph, DV_OP_OPAQUE), 0);
-    dv_graph_destroy(graph);
-    onnx_free(&w);
-}
-
-static void an_if_of_a_constant_is_the_branch_it_takes(void)
-{
-    for (uint8_t truth = 0; truth < 2; truth++) {
-        onnx_writer w = model_with_if();
-        onnx_raw(&w, "c", ONNX_BOOL, "1", &truth, 1);
-        dv_graph *graph = onnx_loaded(&w);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
-        CU_ASSERT_EQUAL(count_of(graph, DV_OP_RELU), truth);
-        CU_ASSERT_EQUAL(count_of(graph, DV_OP_NEG), !truth);
-        CU_ASSERT_EQUAL(count_of(graph, DV_OP_IDENTITY), 1);
-        dv_graph_destroy(graph);
-        onnx_free(&w);
-    }
-}
-
 /* An opaque Loop stays behind what its body reads. */
 static void names_that_inner_graphs_read_are_inputs(void)
 {
-    dv_text body = inner_graph("Relu", "outer", "inner");
+    dv_text body = onnx_inner_graph("Relu", "outer", "inner");
     onnx_writer w = onnx_begin(13);
     onnx_input(&w, "n", ONNX_INT64, "");
     onnx_input(&w, "x", ONNX_FLOAT, "2");
@@ -319,7 +248,5 @@ DV_SUITE(load_onnx, DV_TEST(a_network_keeps_its_names_order_and_origin),
          DV_TEST(an_unknown_operator_stays_visible_with_its_reason),
          DV_TEST(an_unknown_attribute_leaves_the_node_opaque),
          DV_TEST(outputs_that_nobody_reads_are_not_asked_for),
-         DV_TEST(an_if_becomes_a_choice_between_both_branches),
-         DV_TEST(an_if_of_a_constant_is_the_branch_it_takes),
          DV_TEST(names_that_inner_graphs_read_are_inputs), DV_TEST(nesting_without_end_is_refused),
          DV_TEST(faults_of_the_graph_name_the_node), DV_TEST(names_with_quotes_and_spaces_survive));
