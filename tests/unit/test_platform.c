@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "core/platform.h"
+#include "core/rng.h"
 #include "core/text.h"
 #include "tests/suite.h"
 
@@ -196,10 +197,31 @@ static void test_the_users_own_platform_comes_first(void)
     free(before);
 }
 
+/* Three bytes changed anywhere: refused with a message, or read; never a crash. */
+static void test_damaged_files_never_crash(void)
+{
+    enum { SEED = 11, TRIALS = 3000 };
+    dv_rng rng = dv_rng_seeded(SEED);
+    for (int trial = 0; trial < TRIALS; trial++) {
+        char bad[sizeof toy];
+        memcpy(bad, toy, sizeof bad);
+        for (int i = 0; i < 3; i++) {
+            char any = (char)(' ' + dv_rng_below(&rng, 95));
+            bad[dv_rng_below(&rng, sizeof bad - 1)] = any;
+        }
+        dv_platform *platform = NULL;
+        dv_status status = dv_platform_parse("bad.json", bad, sizeof bad - 1, &platform);
+        CU_ASSERT_TRUE((status == DV_OK) == (platform != NULL));
+        if (status != DV_OK)
+            CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "bad.json: "));
+        dv_platform_destroy(platform);
+    }
+}
+
 DV_SUITE(core_platform, DV_TEST(test_a_file_gives_its_devices_targets_and_links),
          DV_TEST(test_support_comes_from_tables_and_exceptions),
          DV_TEST(test_faults_are_named_by_path),
          DV_TEST(test_restricting_keeps_the_host_and_its_links),
          DV_TEST(test_every_platform_compiled_in_can_be_opened),
          DV_TEST(test_an_unknown_name_lists_the_known_ones),
-         DV_TEST(test_the_users_own_platform_comes_first));
+         DV_TEST(test_the_users_own_platform_comes_first), DV_TEST(test_damaged_files_never_crash));

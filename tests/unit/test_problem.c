@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/problem.h"
+#include "core/rng.h"
 #include "tests/suite.h"
 
 /* A diamond: a -> b, c -> d; an input x for a, an output y of d. */
@@ -142,8 +143,29 @@ static void test_a_bad_order_is_no_cycle(void)
                   "unit 'b' reads what 'c' makes later");
 }
 
+/* Three bytes changed anywhere: refused with a message, or read; never a crash. */
+static void test_damaged_files_never_crash(void)
+{
+    enum { SEED = 11, TRIALS = 3000 };
+    dv_rng rng = dv_rng_seeded(SEED);
+    for (int trial = 0; trial < TRIALS; trial++) {
+        char bad[sizeof diamond];
+        memcpy(bad, diamond, sizeof bad);
+        for (int i = 0; i < 3; i++) {
+            char any = (char)(' ' + dv_rng_below(&rng, 95));
+            bad[dv_rng_below(&rng, sizeof bad - 1)] = any;
+        }
+        dv_problem *problem = NULL;
+        dv_status status = dv_problem_parse("bad.json", bad, sizeof bad - 1, &problem);
+        CU_ASSERT_TRUE((status == DV_OK) == (problem != NULL));
+        if (status != DV_OK)
+            CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "bad.json: "));
+        dv_problem_destroy(problem);
+    }
+}
+
 DV_SUITE(core_problem, DV_TEST(test_reading_a_problem_gives_its_numbers),
          DV_TEST(test_adjacency_lists_each_neighbour_once),
          DV_TEST(test_writing_and_reading_give_the_same_text), DV_TEST(test_bad_numbers_are_named),
          DV_TEST(test_a_unit_that_nothing_runs_is_named), DV_TEST(test_a_cycle_is_named),
-         DV_TEST(test_a_bad_order_is_no_cycle));
+         DV_TEST(test_a_bad_order_is_no_cycle), DV_TEST(test_damaged_files_never_crash));
