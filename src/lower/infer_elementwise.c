@@ -253,7 +253,15 @@ static dv_status infer_choice(dv_infer *infer, const dv_tensor *condition)
                              "before it runs",
                              dv_dtype_name(value->dtype), dv_shape_text(&value->shape, as),
                              dv_dtype_name(other->dtype), dv_shape_text(&other->shape, bs));
-    return DV_OK;
+    if (condition->shape.rank <= value->shape.rank)
+        return DV_OK;
+    /* a condition of more dims than the branches would widen the result: make it a scalar */
+    dv_made scalar = {.source = infer->source,
+                      .kind = DV_OP_VIEW,
+                      .input_count = 1,
+                      .inputs = (dv_tensor_id[]){infer->inputs[0]}};
+    return dv_rewrite_step(infer->rewrite, &scalar, "condition", DV_DTYPE_BOOL,
+                           &scalar.params.view.shape, &infer->inputs[0]);
 }
 
 dv_status dv_infer_where(dv_infer *infer)

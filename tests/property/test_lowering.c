@@ -284,6 +284,7 @@ static void make_sound(maker *m, dv_op_kind kind, uint32_t outputs, const int64_
         params->tri.upper = draw(m, 2);
         break;
     case DV_OP_GELU:
+    case DV_OP_WHERE:
         params->flag.on = draw(m, 2);
         break;
     case DV_OP_VIEW:

@@ -127,6 +127,8 @@ static void test_operands_broadcast(void)
     EXPECT_TYPE(DV_OP_MUL, build_none(), "i64 scalar, i64 2x2", "i64 2x2");
     EXPECT_TYPE(DV_OP_GE, build_none(), "f32 3x1, f32 2", "bool 3x2");
     EXPECT_TYPE(DV_OP_WHERE, build_none(), "bool 2x1, f32 3, f32 scalar", "f32 2x3");
+    dv_op_params choice = {.flag = {.on = true}}; /* of an If: the condition widens nothing */
+    EXPECT_TYPE(DV_OP_WHERE, choice, "bool 1x1, f32 3, f32 3", "f32 3");
     EXPECT_TYPE(DV_OP_POW, build_none(), "f32 3, i64 scalar", "f32 3");
     EXPECT_TYPE(DV_OP_RELU, build_none(), "f32 3x0", "f32 3x0");
     EXPECT_TYPE(DV_OP_ISNAN, build_none(), "f32 3", "bool 3");
