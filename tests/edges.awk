@@ -52,8 +52,8 @@ BEGIN {
     owner["CUnit/CUnit.h"] = "^tests/"
     owner["CUnit/Basic.h"] = "^tests/"
 
-    n = split("assert cpuid ctype dirent dlfcn endian errno fcntl fenv float fnmatch getopt glob inttypes langinfo " \
-              "limits locale malloc math poll pthread sched semaphore setjmp signal spawn " \
+    n = split("assert cpuid ctype dirent dlfcn endian errno fcntl fenv float fnmatch getopt glob " \
+              "inttypes langinfo limits locale malloc math poll pthread sched semaphore setjmp signal spawn " \
               "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string " \
               "strings termios threads time unistd immintrin", names, " ")
     for (i = 1; i <= n; i++)
