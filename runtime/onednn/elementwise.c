@@ -97,7 +97,7 @@ static dnnl_primitive_desc_t describe_binary(const dv_program *program, dnnl_alg
         return NULL;
     dnnl_primitive_attr_t attr = dv_dnn_fuse(program, at, NULL, fusion);
     if (attr) {
-        pd = dv_dnn_describe(program, &desc, attr, fusion->count > 0);
+        pd = dv_dnn_describe(program, &desc, attr, true);
         dnnl_primitive_attr_destroy(attr);
     }
     if (!pd) {
