@@ -3,7 +3,8 @@
    Baselines, then the dynamic program for the given order; if that does not finish or limits bind,
    the integer program. Then the order: a better one for the placement, the best placement for that
    order, and so on until nothing improves. A lower bound for every order (dispatch counted along
-   one path only) tells whether the order could matter at all. What is claimed is what was proven:
+   one path only) tells whether the order could matter at all; where it leaves a gap, dynamic
+   programming over ideals closes it within a budget of states. What is claimed is what was proven:
 
      optimal, any order     cost and the bound for every order meet
      optimal, given order   the problem's order was kept, and is proven
@@ -17,6 +18,7 @@
 #include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
+#include "solver/ideal.h"
 #include "solver/incumbent.h"
 #include "solver/order.h"
 #include "solver/strategy.h"
@@ -35,6 +37,9 @@ static const dv_param params[] = {
 /* In the rounds of better orders a few states do: nothing is claimed from them. */
 enum { STATE_LIMIT = 4000, ROUND_STATES = 400, ROUNDS = 6 };
 
+/* Of the search over ideals: seconds at most, and the same result on every machine. */
+enum { IDEAL_STATES = 5000, IDEAL_WORK = 1500000, IDEAL_MEMORY = 400000000 };
+
 typedef struct search {
     const dv_problem *problem;
     const dv_solve_options *options;
@@ -43,7 +48,7 @@ typedef struct search {
     dv_plan *given; /* best so far in the given order */
     dv_plan *trial, *other;
     double given_bound_us, any_bound_us;
-    char given_by[64];
+    char given_by[64], any_by[64];
 } search;
 
 static bool meets(const search *s, double cost_us, double bound_us)
@@ -129,7 +134,28 @@ static dv_status bound_any_order(search *s)
 {
     double bound_us;
     DV_TRY(dv_frontier_path_bound(s->problem, &s->settings, s->plan, &bound_us));
-    s->any_bound_us = fmax(s->any_bound_us, bound_us);
+    if (bound_us > s->any_bound_us) {
+        s->any_bound_us = bound_us;
+        snprintf(s->any_by, sizeof s->any_by, "auto: path bound");
+    }
+    return DV_OK;
+}
+
+/* Placement and order together. */
+static dv_status search_ideals(search *s)
+{
+    dv_ideal_settings settings = {.state_limit = IDEAL_STATES,
+                                  .whole = true,
+                                  .work_limit = IDEAL_WORK,
+                                  .memory_limit = IDEAL_MEMORY,
+                                  .deadline_s = s->settings.deadline_s,
+                                  .progress = s->options->progress};
+    double bound_us = s->any_bound_us;
+    DV_TRY(dv_ideal_improve(s->problem, &settings, s->trial, s->plan, &bound_us));
+    if (bound_us > s->any_bound_us) {
+        s->any_bound_us = bound_us;
+        snprintf(s->any_by, sizeof s->any_by, "ideal: dynamic programming");
+    }
     return DV_OK;
 }
 
@@ -138,7 +164,7 @@ static void claim(search *s, dv_outcome *outcome)
     dv_plan *plan = s->plan;
     bool same_order =
         memcmp(plan->order, s->given->order, s->problem->unit_count * sizeof *plan->order) == 0;
-    const char *scope = "any order", *by = "auto: path bound";
+    const char *scope = "any order", *by = s->any_by;
     plan->bound_us = s->any_bound_us;
     if (!meets(s, plan->cost.total_us, plan->bound_us) && same_order) {
         plan->bound_us = s->given_bound_us;
@@ -215,6 +241,8 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
     if (!meets(s, s->plan->cost.total_us, s->any_bound_us) &&
         s->plan->cost.total_us < s->given->cost.total_us && !out_of_time(s))
         DV_TRY(bound_any_order(s)); /* another placement has another dearest path */
+    if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
+        DV_TRY(search_ideals(s));
     claim(s, outcome);
     return DV_OK;
 }

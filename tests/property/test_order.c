@@ -9,65 +9,11 @@
 #include "solver/evaluate.h"
 #include "solver/order.h"
 #include "solver/strategy.h"
+#include "tests/any_order.h"
 #include "tests/random_problem.h"
 #include "tests/suite.h"
 
-enum { UNITS = 7, DEVICES = 4 };
-
-/* The least dispatch of a placement over all topological orders, by subsets of units that ran. */
-static double least_dispatch(const dv_problem *p, const dv_target_id *x)
-{
-    double best[1 << UNITS][DEVICES];
-    uint32_t all = (1u << p->unit_count) - 1u, before[UNITS] = {0};
-    for (dv_unit_id u = 0; u < p->unit_count; u++)
-        for (uint32_t i = p->previous_start[u]; i < p->previous_start[u + 1]; i++)
-            before[u] |= 1u << p->previous[i];
-    for (uint32_t s = 0; s <= all; s++)
-        for (int d = 0; d < DEVICES; d++)
-            best[s][d] = INFINITY;
-    for (dv_unit_id u = 0; u < p->unit_count; u++)
-        if (before[u] == 0)
-            best[1u << u][p->device[x[u]]] = p->dispatch_us[p->device[x[u]]];
-    for (uint32_t s = 1; s < all; s++)
-        for (uint32_t d = 0; d < p->device_count; d++)
-            for (dv_unit_id u = 0; u < p->unit_count && isfinite(best[s][d]); u++) {
-                if (s >> u & 1u || (before[u] & ~s))
-                    continue;
-                uint32_t e = p->device[x[u]];
-                double us = best[s][d] + (e == d ? 0.0 : p->dispatch_us[e]);
-                best[s | 1u << u][e] = fmin(best[s | 1u << u][e], us);
-            }
-    double least = INFINITY;
-    for (uint32_t d = 0; d < p->device_count; d++)
-        least = fmin(least, best[all][d]);
-    return least;
-}
-
-static bool next_placement(const dv_problem *p, dv_target_id *x)
-{
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        if (++x[u] < p->target_count)
-            return true;
-        x[u] = 0;
-    }
-    return false;
-}
-
-/* The least latency over all placements and orders. */
-static double any_order_optimum(const dv_problem *p)
-{
-    dv_plan *plan = NULL;
-    if (dv_plan_create(p, &plan) != DV_OK)
-        abort();
-    double best = INFINITY;
-    do {
-        if (dv_evaluate(p, plan))
-            best = fmin(best, plan->cost.total_us - plan->cost.dispatch_us +
-                                  least_dispatch(p, plan->target));
-    } while (next_placement(p, plan->target));
-    dv_plan_destroy(plan);
-    return best;
-}
+enum { UNITS = DV_ANY_ORDER_UNITS };
 
 static dv_random_spec spec_of(uint64_t seed)
 {
@@ -92,7 +38,7 @@ static void what_auto_claims_is_true(void)
     for (uint64_t seed = 1; seed <= (uint64_t)total; seed++) {
         dv_random_spec spec = spec_of(seed);
         dv_problem *problem = dv_random_problem(&spec);
-        double optimum = any_order_optimum(problem);
+        double optimum = dv_any_order_optimum_us(problem);
         dv_plan *plan = NULL;
         dv_outcome outcome;
         CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", NULL, &plan, &outcome), DV_OK);
@@ -162,7 +108,7 @@ static void closure_orders_are_sound_and_paths_bound_them(void)
             do
                 plan->target[u] = (dv_target_id)dv_rng_below(&rng, problem->target_count);
             while (!dv_problem_allows(problem, u, plan->target[u]));
-        double paid, path_us, least = least_dispatch(problem, plan->target);
+        double paid, path_us, least = dv_least_dispatch_us(problem, plan->target);
         dv_unit_id path[UNITS];
         uint32_t length;
         CU_ASSERT_EQUAL(dv_order_closure(problem, plan->target, plan->order, &paid), DV_OK);

@@ -1,0 +1,125 @@
+/* ideal.c - the dynamic program over ideals as a strategy. */
+#include "solver/ideal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "solver/evaluate.h"
+#include "solver/frontier.h"
+#include "solver/incumbent.h"
+#include "solver/place.h"
+#include "solver/strategy.h"
+
+enum { STATES, MEMORY };
+
+static const dv_param params[] = {
+    [STATES] = {.name = "states",
+                .type = DV_PARAM_INTEGER,
+                .summary = "states kept in one level; if more are needed the result has a gap",
+                .preset = "50000",
+                .low = 1,
+                .high = 10000000},
+    [MEMORY] = {.name = "memory",
+                .type = DV_PARAM_INTEGER,
+                .summary = "memory for the states, in megabytes",
+                .preset = "1000",
+                .low = 1,
+                .high = 1000000},
+    {0},
+};
+
+/* One search with the plan as the one to beat; lowers the settings' work. */
+static dv_status search(const dv_problem *problem, dv_ideal_settings *settings, dv_plan *trial,
+                        dv_plan *plan, double *bound_us)
+{
+    /* The known plan's own cost must not be pruned away by the rounding of another summation. */
+    settings->upper_us = plan->cost.total_us * (1.0 + 1e-9);
+    dv_labels labels = {0};
+    dv_ideal_result result = {0};
+    dv_status status = dv_labels_create(problem, &labels);
+    if (status == DV_OK) {
+        dv_labels_cut(problem, plan->cost.total_us, &labels);
+        dv_labels_dominate(problem, NULL, &labels);
+        status = dv_ideal_run(problem, &labels, settings, trial->target, trial->order, &result);
+    }
+    dv_labels_free(&labels);
+    DV_TRY(status);
+    dv_progress_log(
+        settings->progress, "ideal: %zu states (%zu at most in a level) in %zu ideals, %zu made%s",
+        result.states, result.most, result.ideals, result.made, result.exact ? "" : ", cut short");
+    if (result.found) {
+        dv_outcome outcome = DV_OUTCOME_FEASIBLE;
+        dv_place_keep_better(problem, settings->progress, trial, plan, &outcome);
+    }
+    settings->work_limit -= result.made < settings->work_limit ? result.made : settings->work_limit;
+    *bound_us = fmin(fmax(*bound_us, result.bound_us), plan->cost.total_us);
+    return DV_OK;
+}
+
+dv_status dv_ideal_improve(const dv_problem *problem, const dv_ideal_settings *settings,
+                           dv_plan *trial, dv_plan *plan, double *bound_us)
+{
+    static const uint32_t few[] = {64, 1024};
+    dv_ideal_settings s = *settings;
+    for (size_t i = 0; i < sizeof few / sizeof few[0]; i++) {
+        s.state_limit = few[i];
+        if (few[i] >= settings->state_limit || (i > 0 && settings->whole))
+            break;
+        s.whole = false;
+        DV_TRY(search(problem, &s, trial, plan, bound_us));
+        if (plan->cost.total_us <= *bound_us * (1.0 + 1e-12) || s.work_limit == 0 ||
+            dv_clock_s() >= s.deadline_s || dv_progress_stopped(s.progress))
+            return DV_OK;
+    }
+    s.state_limit = settings->state_limit;
+    s.whole = settings->whole;
+    return search(problem, &s, trial, plan, bound_us);
+}
+
+static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
+                       const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
+{
+    *outcome = DV_OUTCOME_NONE;
+    if (!dv_frontier_serves(problem))
+        return dv_fail(DV_BAD_PARAMETER,
+                       "strategy ideal cannot hold the limits of this problem; use ilp");
+    double deadline_s = dv_clock_s() + options->deadline_s;
+    dv_frontier_settings frontier = {
+        .state_limit = 400, .deadline_s = deadline_s, .progress = options->progress};
+    dv_ideal_settings settings = {.state_limit = (uint32_t)values[STATES].number,
+                                  .work_limit = SIZE_MAX,
+                                  .memory_limit = (size_t)(values[MEMORY].number * 1e6),
+                                  .deadline_s = deadline_s,
+                                  .progress = options->progress};
+    dv_plan *trial = NULL;
+    DV_TRY(dv_plan_create(problem, &trial));
+    double bound_us = -INFINITY;
+    dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
+        status = dv_frontier_improve(problem, &frontier, trial, plan, &bound_us);
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
+        status = dv_frontier_path_bound(problem, &frontier, plan, &bound_us);
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
+        status = dv_ideal_improve(problem, &settings, trial, plan, &bound_us);
+    dv_plan_destroy(trial);
+    if (status != DV_OK || *outcome == DV_OUTCOME_NONE)
+        return status;
+    plan->bound_us = bound_us;
+    snprintf(plan->proved_by, sizeof plan->proved_by, "ideal: dynamic programming");
+    snprintf(plan->proof_scope, sizeof plan->proof_scope, "any order");
+    dv_progress_bound(options->progress, bound_us);
+    if (plan->cost.total_us - bound_us <= options->tolerance * plan->cost.total_us)
+        *outcome = DV_OUTCOME_OPTIMAL;
+    return DV_OK;
+}
+
+const dv_strategy dv_strategy_ideal = {
+    .name = "ideal",
+    .summary =
+        "dynamic programming over ideals: placement and order together, proven for any order",
+    .objectives = DV_OBJECTIVE_LATENCY,
+    .params = params,
+    .solve = solve,
+};

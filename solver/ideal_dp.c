@@ -1,0 +1,412 @@
+/* ideal_dp.c - level after level of the dynamic program; see ideal.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "solver/ideal.h"
+#include "solver/ideal_level.h"
+
+typedef struct step { /* how a kept state was reached */
+    uint32_t parent;  /* step before; UINT32_MAX: the first */
+    uint32_t choice;  /* unit * targets + target */
+} step;
+
+typedef struct run {
+    const dv_problem *problem;
+    const dv_labels *labels;
+    const dv_ideal_settings *settings;
+    dv_ideal_level now, next;
+    step *trail;
+    size_t trail_count, trail_capacity;
+    uint32_t *slot;        /* per tensor: its slot in the ideal being extended, or UINT32_MAX */
+    uint32_t *group_index; /* per unit: 0.., or UINT32_MAX */
+    uint32_t group_count;
+    bool *group_open; /* per group: in the ideal being made, has it units that ran and others? */
+    double *need;     /* one state being made */
+    dv_device_id *group;
+    double dropped_us;
+    size_t made, bytes, states, ideals, most;
+    bool abandoned;
+} run;
+
+static void release(run *r)
+{
+    dv_ideal_level_free(&r->now);
+    dv_ideal_level_free(&r->next);
+    free(r->trail);
+    free(r->slot);
+    free(r->group_index);
+    free(r->group_open);
+    free(r->need);
+    free(r->group);
+}
+
+static bool allocate(run *r)
+{
+    const dv_problem *p = r->problem;
+    size_t units = (size_t)p->unit_count + 1, tensors = (size_t)p->tensor_count + 1;
+    r->slot = calloc(tensors, sizeof *r->slot);
+    r->group_index = calloc(units, sizeof *r->group_index);
+    r->group_open = calloc(units, sizeof *r->group_open);
+    r->need = calloc(tensors * p->target_count, sizeof *r->need);
+    r->group = calloc(units, sizeof *r->group);
+    bool levels = dv_ideal_level_init(p, r->labels, &r->now);
+    levels = dv_ideal_level_init(p, r->labels, &r->next) && levels;
+    return levels && r->slot && r->group_index && r->group_open && r->need && r->group;
+}
+
+static void number_groups(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        r->group_index[u] = UINT32_MAX;
+        if (!p->group || p->group[u] == DV_NONE)
+            continue;
+        for (dv_unit_id v = 0; v < u && r->group_index[u] == UINT32_MAX; v++)
+            if (p->group[v] == p->group[u])
+                r->group_index[u] = r->group_index[v];
+        if (r->group_index[u] == UINT32_MAX)
+            r->group_index[u] = r->group_count++;
+    }
+}
+
+/* The needs of a tensor newly made on target a; 0 where nobody will read it. */
+static void fill_need(run *r, const dv_ideal *to, uint32_t t, dv_target_id a, uint32_t slot)
+{
+    const dv_problem *p = r->problem;
+    for (dv_target_id e = 0; e < p->target_count; e++) {
+        size_t cell = (size_t)slot * p->target_count + e;
+        bool held = e == a || (e == p->host && p->host_needs[t]);
+        r->need[cell] = to->readable[cell] && !held ? dv_problem_move_us(p, t, a, e) : 0.0;
+    }
+}
+
+/* The empty ideal: inputs are on the host. */
+static bool start(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t t = 0; t < p->tensor_count; t++)
+        r->slot[t] = UINT32_MAX;
+    if (dv_ideal_level_add(&r->now, NULL, DV_NONE) == UINT32_MAX)
+        return false;
+    dv_ideal *first = &r->now.ideal[0];
+    for (uint32_t s = 0; s < first->live_count; s++)
+        fill_need(r, first, first->live[s], p->host, s);
+    for (uint32_t g = 0; g < r->group_count; g++)
+        r->group[g] = DV_NONE;
+    dv_states_reset(&first->states, first->live_count * p->target_count, r->group_count);
+    dv_state state = {
+        .last = DV_NONE, .need = r->need, .group = r->group, .parent = UINT32_MAX, .choice = 0};
+    return dv_states_add(&first->states, &state);
+}
+
+/* What it costs to run u on a after state i of from. */
+static double cost_after(const run *r, const dv_ideal *from, uint32_t i, dv_unit_id u,
+                         dv_target_id a)
+{
+    const dv_problem *p = r->problem;
+    const dv_states *states = &from->states;
+    const double *need = states->need + (size_t)i * states->width;
+    dv_device_id d = p->device[a];
+    double cost = states->cost[i] + dv_problem_time_us(p, u, a);
+    cost += states->last[i] != d ? p->dispatch_us[d] : 0.0;
+    cost += states->used[i] >> d & 1u ? 0.0 : p->session_us[d];
+    for (uint32_t n = p->unit_tensor_start[u]; n < p->unit_tensor_start[u + 1]; n++)
+        cost += need[(size_t)r->slot[p->unit_tensors[n]] * p->target_count + a];
+    for (uint32_t n = p->unit_output_start[u]; n < p->unit_output_start[u + 1]; n++)
+        if (p->host_needs[p->unit_outputs[n]])
+            cost += dv_problem_move_us(p, p->unit_outputs[n], a, p->host);
+    return cost;
+}
+
+static void fill_needs(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_target_id a,
+                       const dv_ideal *to)
+{
+    const dv_problem *p = r->problem;
+    const double *need = from->states.need + (size_t)i * from->states.width;
+    for (uint32_t s = 0; s < to->live_count; s++) {
+        uint32_t t = to->live[s];
+        if (r->slot[t] == UINT32_MAX) {
+            fill_need(r, to, t, a, s);
+            continue;
+        }
+        bool held = false; /* on a, from now on */
+        for (uint32_t n = p->unit_tensor_start[u]; n < p->unit_tensor_start[u + 1] && !held; n++)
+            held = p->unit_tensors[n] == t;
+        const double *old = need + (size_t)r->slot[t] * p->target_count;
+        for (dv_target_id e = 0; e < p->target_count; e++) {
+            size_t cell = (size_t)s * p->target_count + e;
+            r->need[cell] = to->readable[cell] && !(held && e == a) ? old[e] : 0.0;
+        }
+    }
+}
+
+/* Unit u on target a after state i of from, which makes ideal to; false without memory. */
+static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_target_id a,
+                   dv_ideal *to)
+{
+    const dv_problem *p = r->problem;
+    dv_device_id d = p->device[a];
+    uint32_t g = r->group_index[u];
+    const dv_device_id *groups = from->states.group + (size_t)i * r->group_count;
+    if (g != UINT32_MAX && groups[g] != DV_NONE && groups[g] != d)
+        return true;
+    double cost = cost_after(r, from, i, u, a);
+    if (!(cost + to->rest_us <= r->settings->upper_us))
+        return true;
+    fill_needs(r, from, i, u, a, to);
+    for (uint32_t j = 0; j < r->group_count; j++)
+        r->group[j] = !r->group_open[j] ? DV_NONE : j == g ? d : groups[j];
+    dv_state state = {.cost = cost,
+                      .last = d,
+                      .used = from->states.used[i] | UINT64_C(1) << d,
+                      .need = r->need,
+                      .group = r->group,
+                      .parent = from->states.parent[i],
+                      .choice = u * p->target_count + a};
+    /* Sessions that can cost nothing more tell states apart for nothing. */
+    for (dv_device_id x = 0; x < p->device_count; x++)
+        if (to->session_us[x] == 0.0)
+            state.used &= ~(UINT64_C(1) << x);
+    uint32_t count = to->states.count;
+    if (!dv_states_add(&to->states, &state))
+        return false;
+    r->made++;
+    if (to->states.count > count)
+        r->bytes += to->states.width * sizeof(double) + 64;
+    return true;
+}
+
+/* The device that u must run on, or DV_NONE if it has a choice. */
+static dv_device_id only_device(const run *r, dv_unit_id u)
+{
+    dv_device_id only = DV_NONE;
+    for (dv_target_id a = 0; a < r->problem->target_count; a++) {
+        if (!dv_label(r->labels, u, a))
+            continue;
+        if (only != DV_NONE && only != r->problem->device[a])
+            return DV_NONE;
+        only = r->problem->device[a];
+    }
+    return only;
+}
+
+static void find_open_groups(run *r, const dv_ideal *to)
+{
+    memset(r->group_open, 0, r->group_count * sizeof *r->group_open);
+    for (dv_unit_id v = 0; r->group_count && v < r->problem->unit_count; v++)
+        if (r->group_index[v] != UINT32_MAX && !dv_ideal_has(to, v))
+            r->group_open[r->group_index[v]] = true;
+}
+
+/* All states of from with unit u run next; first_forced: per device, the ready unit that can run
+   nowhere else, or DV_NONE. */
+static bool extend_by(run *r, const dv_ideal *from, dv_unit_id u, const dv_unit_id *first_forced)
+{
+    const dv_problem *p = r->problem;
+    uint32_t count = r->next.count;
+    uint32_t child = dv_ideal_level_add(&r->next, from, u);
+    if (child == UINT32_MAX)
+        return false;
+    dv_ideal *to = &r->next.ideal[child];
+    if (child == count)
+        dv_states_reset(&to->states, to->live_count * p->target_count, r->group_count);
+    find_open_groups(r, to);
+    for (uint32_t i = 0; i < from->states.count; i++) {
+        dv_device_id last = from->states.last[i];
+        if (last != DV_NONE && first_forced[last] != DV_NONE && first_forced[last] != u)
+            continue;
+        for (dv_target_id a = 0; a < p->target_count; a++)
+            if (dv_label(r->labels, u, a) && !extend(r, from, i, u, a, to))
+                return false;
+    }
+    return true;
+}
+
+static bool thin(run *r, dv_ideal *ideal, uint32_t limit)
+{
+    dv_layer_costs costs = {.slots = ideal->live_count,
+                            .targets = r->problem->target_count,
+                            .single = ideal->single,
+                            .dispatch_us = ideal->dispatch_us,
+                            .session_us = ideal->session_us,
+                            .device_count = r->problem->device_count,
+                            .progress = r->settings->progress};
+    double dropped_us = INFINITY;
+    bool ok = dv_states_thin(&ideal->states, &costs, limit, &dropped_us);
+    r->dropped_us = fmin(r->dropped_us, dropped_us + ideal->rest_us);
+    return ok;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Drops dominated states of the next level, and all but the limit most promising of it (and ties).
+ */
+static bool thin_level(run *r, uint32_t limit)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < r->next.count; i++) {
+        if (!thin(r, &r->next.ideal[i], UINT32_MAX))
+            return false;
+        total += r->next.ideal[i].states.count;
+    }
+    double *value = total > limit ? malloc(total * sizeof *value) : NULL;
+    if (total > limit && !value)
+        return false;
+    r->bytes = 0;
+    size_t n = 0;
+    for (uint32_t i = 0; value && i < r->next.count; i++)
+        for (uint32_t k = 0; k < r->next.ideal[i].states.count; k++)
+            value[n++] = r->next.ideal[i].states.cost[k] + r->next.ideal[i].rest_us;
+    if (value)
+        qsort(value, n, sizeof *value, by_value);
+    for (uint32_t i = 0; i < r->next.count; i++) {
+        dv_ideal *ideal = &r->next.ideal[i];
+        while (value && ideal->states.count > 0) { /* sorted by cost */
+            double f = ideal->states.cost[ideal->states.count - 1] + ideal->rest_us;
+            if (f <= value[limit - 1])
+                break;
+            r->dropped_us = fmin(r->dropped_us, f);
+            ideal->states.count--;
+        }
+        r->bytes += ideal->states.count * (ideal->states.width * sizeof(double) + 64);
+    }
+    free(value);
+    return true;
+}
+
+/* Writes the trail of the next level's states; from here on a state's parent is its own step. */
+static bool leave_trail(run *r)
+{
+    size_t level = 0;
+    for (uint32_t i = 0; i < r->next.count; i++) {
+        dv_states *states = &r->next.ideal[i].states;
+        void *items = r->trail;
+        if (r->trail_count + states->count >= UINT32_MAX ||
+            !dv_grow(&items, &r->trail_capacity, r->trail_count + states->count, sizeof *r->trail))
+            return false;
+        r->trail = items;
+        for (uint32_t k = 0; k < states->count; k++) {
+            r->trail[r->trail_count] = (step){states->parent[k], states->choice[k]};
+            states->parent[k] = (uint32_t)r->trail_count++;
+        }
+        r->states += states->count;
+        level += states->count;
+        r->ideals += states->count > 0;
+    }
+    r->most = level > r->most ? level : r->most;
+    return true;
+}
+
+static bool must_end(const run *r)
+{
+    return r->made > r->settings->work_limit || dv_progress_stopped(r->settings->progress) ||
+           dv_clock_s() >= r->settings->deadline_s;
+}
+
+/* All states of one ideal, each ready unit in turn. forced: device_count entries to work in. */
+static bool extend_ideal(run *r, const dv_ideal *from, dv_unit_id *forced)
+{
+    for (uint32_t s = 0; s < from->live_count; s++)
+        r->slot[from->live[s]] = s;
+    for (dv_device_id d = 0; d < r->problem->device_count; d++)
+        forced[d] = DV_NONE;
+    for (uint32_t n = from->ready_count; n-- > 0;) {
+        dv_device_id d = only_device(r, from->ready[n]);
+        if (d != DV_NONE)
+            forced[d] = from->ready[n];
+    }
+    bool ok = true;
+    for (uint32_t n = 0; ok && n < from->ready_count; n++)
+        ok = extend_by(r, from, from->ready[n], forced);
+    for (uint32_t s = 0; s < from->live_count; s++)
+        r->slot[from->live[s]] = UINT32_MAX;
+    return ok;
+}
+
+/* From level now to the next one; sets abandoned where time or work is at its end. */
+static bool advance(run *r, dv_unit_id *forced)
+{
+    uint32_t limit = r->settings->state_limit;
+    size_t floor = r->bytes;
+    for (uint32_t i = 0; i < r->now.count; i++) {
+        if (r->now.ideal[i].states.count == 0)
+            continue;
+        if (must_end(r) || (r->settings->whole && isfinite(r->dropped_us))) {
+            r->abandoned = true;
+            return true;
+        }
+        if (!extend_ideal(r, &r->now.ideal[i], forced))
+            return false;
+        if (r->bytes + r->trail_count * sizeof(step) > r->settings->memory_limit) {
+            limit = limit > 512 && !r->settings->whole ? limit / 2 : limit;
+            if (!thin_level(r, limit))
+                return false;
+            r->bytes += floor;
+        }
+    }
+    if (!thin_level(r, limit) || !leave_trail(r))
+        return false;
+    dv_ideal_level_free(&r->now);
+    r->now = r->next;
+    return dv_ideal_level_init(r->problem, r->labels, &r->next);
+}
+
+/* The bound of the level reached holds whatever is not searched. */
+static void abandon(run *r)
+{
+    for (uint32_t i = 0; i < r->now.count; i++)
+        for (uint32_t k = 0; k < r->now.ideal[i].states.count; k++)
+            r->dropped_us =
+                fmin(r->dropped_us, r->now.ideal[i].states.cost[k] + r->now.ideal[i].rest_us);
+}
+
+static void finish(const run *r, dv_target_id *target, dv_unit_id *order, dv_ideal_result *result)
+{
+    const dv_states *last = r->abandoned || r->now.count == 0 ? NULL : &r->now.ideal[0].states;
+    *result = (dv_ideal_result){.found = last && last->count > 0,
+                                .exact = isinf(r->dropped_us),
+                                .states = r->states,
+                                .ideals = r->ideals,
+                                .made = r->made,
+                                .most = r->most};
+    result->value_us = result->found ? last->cost[0] : INFINITY;
+    result->bound_us = fmin(fmin(result->value_us, r->dropped_us), r->settings->upper_us);
+    if (!result->found)
+        return;
+    uint32_t at = last->parent[0];
+    for (uint32_t k = r->problem->unit_count; k-- > 0; at = r->trail[at].parent) {
+        order[k] = r->trail[at].choice / r->problem->target_count;
+        target[order[k]] = r->trail[at].choice % r->problem->target_count;
+    }
+}
+
+dv_status dv_ideal_run(const dv_problem *problem, const dv_labels *labels,
+                       const dv_ideal_settings *settings, dv_target_id *target, dv_unit_id *order,
+                       dv_ideal_result *result)
+{
+    run r = {.problem = problem, .labels = labels, .settings = settings, .dropped_us = INFINITY};
+    dv_unit_id *forced = calloc((size_t)problem->device_count + 1, sizeof *forced);
+    bool ok = allocate(&r) && forced;
+    if (ok) {
+        number_groups(&r);
+        ok = start(&r);
+    }
+    for (uint32_t k = 0; ok && !r.abandoned && k < problem->unit_count; k++) {
+        ok = advance(&r, forced);
+        if (k % 16 == 15)
+            dv_progress_step(settings->progress, "ideal", (k + 1.0) / problem->unit_count);
+    }
+    if (ok && r.abandoned)
+        abandon(&r);
+    if (ok)
+        finish(&r, target, order, result);
+    free(forced);
+    release(&r);
+    return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "ideal: out of memory");
+}

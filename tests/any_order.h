@@ -1,0 +1,15 @@
+/* any_order.h - the optimum over all placements and all topological orders, by enumeration. */
+#ifndef DV_TESTS_ANY_ORDER_H
+#define DV_TESTS_ANY_ORDER_H
+
+#include "core/problem.h"
+
+enum { DV_ANY_ORDER_UNITS = 7, DV_ANY_ORDER_DEVICES = 4 }; /* at most */
+
+/* The least dispatch of a placement over all topological orders, by subsets of units that ran. */
+double dv_least_dispatch_us(const dv_problem *p, const dv_target_id *x);
+
+/* The least latency over all placements and orders; INFINITY if no placement is allowed. */
+double dv_any_order_optimum_us(const dv_problem *p);
+
+#endif
