@@ -5,12 +5,11 @@
    takes the fastest of its device's precisions. The claimed units of a device form one delegate
    call for each run of consecutive units in the order, so every partition is convex, as
    CapabilityBasedPartitioner makes them. O(lists * (units * targets + moves)). */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "solver/order.h"
 #include "solver/place.h"
+#include "solver/priority.h"
 #include "solver/strategy.h"
 
 enum { ORDER, PARTITIONS };
@@ -30,12 +29,6 @@ static const dv_param params[] = {
     {0},
 };
 
-/* Devices in the order in which their partitioners run; the host's device is never one. */
-typedef struct list {
-    dv_device_id *device;
-    uint32_t count;
-} list;
-
 typedef struct search {
     const dv_problem *problem;
     const dv_solve_options *options;
@@ -45,7 +38,7 @@ typedef struct search {
     dv_status status; /* the first failure */
 } search;
 
-static void place(const dv_problem *problem, const list *partitioners, dv_plan *plan)
+static void place(const dv_problem *problem, const dv_priority *partitioners, dv_plan *plan)
 {
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
         dv_target_id target = DV_NONE;
@@ -56,7 +49,7 @@ static void place(const dv_problem *problem, const list *partitioners, dv_plan *
     dv_place_join_groups(problem, plan);
 }
 
-static void try_list(search *s, const list *partitioners)
+static void try_list(search *s, const dv_priority *partitioners)
 {
     double dispatch_us;
     place(s->problem, partitioners, s->trial);
@@ -74,9 +67,9 @@ static void swap(dv_device_id *a, dv_device_id *b)
 
 /* Every ordered choice of devices: a list may also leave devices out. first: how many are chosen.
  */
-static void try_all(search *s, list *devices, uint32_t first)
+static void try_all(search *s, dv_priority *devices, uint32_t first)
 {
-    list prefix = {devices->device, first};
+    dv_priority prefix = {devices->device, first};
     try_list(s, &prefix);
     for (uint32_t i = first; i < devices->count; i++) {
         swap(&devices->device[first], &devices->device[i]);
@@ -85,31 +78,10 @@ static void try_all(search *s, list *devices, uint32_t first)
     }
 }
 
-/* The units' time if device d alone had a partitioner. */
-static double time_with_us(const dv_problem *problem, dv_device_id d)
-{
-    double sum = 0.0;
-    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        dv_target_id a = dv_place_fastest(problem, u, d);
-        sum += dv_problem_time_us(problem, u, a != DV_NONE ? a : dv_place_fallback(problem, u));
-    }
-    return sum;
-}
-
-/* Most accelerated first. */
-static void sort_by_speed(const dv_problem *problem, list *devices)
-{
-    for (uint32_t i = 1; i < devices->count; i++)
-        for (uint32_t k = i; k > 0 && time_with_us(problem, devices->device[k]) <
-                                          time_with_us(problem, devices->device[k - 1]);
-             k--)
-            swap(&devices->device[k], &devices->device[k - 1]);
-}
-
 /* With many devices not every list can be tried: each device first, then the others by speed. */
-static void try_each_first(search *s, list *devices)
+static void try_each_first(search *s, dv_priority *devices)
 {
-    try_list(s, &(list){NULL, 0});
+    try_list(s, &(dv_priority){NULL, 0});
     for (uint32_t i = 0; i < devices->count; i++) {
         for (uint32_t k = i; k > 0; k--)
             swap(&devices->device[k], &devices->device[k - 1]);
@@ -119,40 +91,14 @@ static void try_each_first(search *s, list *devices)
     }
 }
 
-static dv_status read_list(const dv_problem *problem, const char *text, list *devices)
-{
-    devices->count = 0;
-    for (const char *at = text;;) {
-        size_t length = strcspn(at, "+");
-        dv_device_id d = 0;
-        while (d < problem->device_count && (strlen(problem->device_name[d]) != length ||
-                                             strncmp(problem->device_name[d], at, length) != 0))
-            d++;
-        if (d == problem->device_count)
-            return dv_fail(DV_BAD_PARAMETER, "strategy chain: order=%s: no device '%.*s' here",
-                           text, (int)length, at);
-        for (uint32_t i = 0; i < devices->count; i++)
-            if (devices->device[i] == d)
-                return dv_fail(DV_BAD_PARAMETER, "strategy chain: order=%s: '%.*s' comes twice",
-                               text, (int)length, at);
-        devices->device[devices->count++] = d;
-        if (!at[length])
-            return DV_OK;
-        at += length + 1;
-    }
-}
-
-static dv_status run(search *s, const char *order, list *devices)
+static dv_status run(search *s, const char *order, dv_priority *devices)
 {
     if (strcmp(order, "best") != 0) {
-        DV_TRY(read_list(s->problem, order, devices));
+        DV_TRY(dv_priority_read(s->problem, "chain", "order", order, devices));
         try_list(s, devices);
         return DV_OK;
     }
-    for (dv_device_id d = 0; d < s->problem->device_count; d++)
-        if (d != s->problem->device[s->problem->host])
-            devices->device[devices->count++] = d;
-    sort_by_speed(s->problem, devices);
+    dv_priority_by_speed(s->problem, devices);
     if (devices->count <= 4)
         try_all(s, devices, 0);
     else
@@ -164,9 +110,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
     *outcome = DV_OUTCOME_NONE;
-    list devices = {malloc((problem->device_count + 1) * sizeof *devices.device), 0};
-    if (!devices.device)
-        return dv_fail(DV_NO_MEMORY, "strategy chain: out of memory");
+    dv_priority devices;
+    DV_TRY(dv_priority_create(problem, &devices));
     search s = {.problem = problem,
                 .options = options,
                 .merged = values[PARTITIONS].number > 0.0,
@@ -178,7 +123,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     if (status == DV_OK)
         status = s.status;
     dv_plan_destroy(s.trial);
-    free(devices.device);
+    dv_priority_free(&devices);
     return status;
 }
 

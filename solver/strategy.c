@@ -142,6 +142,9 @@ static dv_status read_value(const char *strategy, const dv_param *param, const c
 
 dv_status dv_param_preset(const dv_param *param, dv_param_value *value)
 {
+    *value = (dv_param_value){0};
+    if (!param->preset)
+        return DV_OK;
     return read_value("", param, param->preset, value);
 }
 
@@ -151,6 +154,14 @@ static size_t param_count(const dv_strategy *strategy)
     while (strategy->params && strategy->params[count].name)
         count++;
     return count;
+}
+
+bool dv_strategy_needs_nothing(const dv_strategy *strategy)
+{
+    for (size_t i = 0; i < param_count(strategy); i++)
+        if (!strategy->params[i].preset)
+            return false;
+    return true;
 }
 
 static dv_status unknown_key(const dv_strategy *strategy, const char *key)
@@ -192,6 +203,10 @@ static dv_status read_values(const dv_strategy *strategy, char *rest,
             return unknown_key(strategy, item);
         DV_TRY(read_value(strategy->name, &strategy->params[i], equals + 1, &values[i]));
     }
+    for (size_t i = 0; i < count; i++)
+        if (!strategy->params[i].preset && !values[i].text)
+            return dv_fail(DV_BAD_PARAMETER, "strategy %s: give it %s=..., %s", strategy->name,
+                           strategy->params[i].name, strategy->params[i].summary);
     return DV_OK;
 }
 

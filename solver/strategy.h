@@ -41,7 +41,7 @@ typedef struct dv_param {
     const char *name;
     dv_param_type type;
     const char *summary;
-    const char *preset;  /* default value, as written on the command line */
+    const char *preset;  /* as written on the command line; NULL: there is none, it must be given */
     double low, high;    /* INTEGER, NUMBER */
     const char *choices; /* CHOICE: "naive|pairwise" */
 } dv_param;
@@ -68,6 +68,9 @@ typedef struct dv_strategy {
 /* The strategy of that name, or NULL. The i-th, NULL past the last. O(strategies). */
 const dv_strategy *dv_strategy_find(const char *name);
 const dv_strategy *dv_strategy_at(size_t i);
+
+/* May it be asked for by its bare name, or is there a parameter that must be given? */
+bool dv_strategy_needs_nothing(const dv_strategy *strategy);
 
 /* The value of param's preset. Fails only on a preset that is out of its own range. */
 DV_MUST_USE dv_status dv_param_preset(const dv_param *param, dv_param_value *value);

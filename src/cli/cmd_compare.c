@@ -58,7 +58,8 @@ static const char *nth_strategy(const dv_cli *cli, dv_objective objective, size_
         return dv_cli_nth(cli, DV_OPTION_STRATEGY, i);
     const dv_strategy *strategy;
     for (size_t s = 0; (strategy = dv_strategy_at(s)); s++)
-        if ((strategy->objectives & (unsigned)objective) && i-- == 0)
+        if ((strategy->objectives & (unsigned)objective) && dv_strategy_needs_nothing(strategy) &&
+            i-- == 0)
             return strategy->name;
     return NULL;
 }

@@ -83,6 +83,8 @@ static void every_strategy_gives_a_certified_plan_that_says_where_it_comes_from(
     for (const dv_strategy *s; (s = dv_strategy_at(count)); count++) {
         CU_ASSERT_PTR_EQUAL(dv_strategy_find(s->name), s);
         CU_ASSERT_TRUE(strlen(s->summary) > 10);
+        if (!dv_strategy_needs_nothing(s))
+            continue;
         dv_plan *plan = solve_with(s->name, problem);
         CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
         CU_ASSERT_STRING_EQUAL(plan->strategy, s->name);
@@ -101,6 +103,8 @@ static void the_same_seed_gives_the_same_plan(void)
 {
     dv_problem *problem = small_problem();
     for (size_t i = 0; dv_strategy_at(i); i++) {
+        if (!dv_strategy_needs_nothing(dv_strategy_at(i)))
+            continue;
         dv_plan *one = solve_with(dv_strategy_at(i)->name, problem);
         dv_plan *two = solve_with(dv_strategy_at(i)->name, problem);
         CU_ASSERT_EQUAL(memcmp(one->target, two->target, 3 * sizeof *one->target), 0);
