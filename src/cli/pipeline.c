@@ -125,14 +125,19 @@ static dv_status apply_pins(const dv_cli *cli, dv_session *session)
 
 static dv_status open_platform(const dv_cli *cli, const char *name, dv_session *session)
 {
+    enum { MOST_THREADS = 1024 };
     DV_TRY(dv_platform_open(name, &session->platform));
     const char *targets = dv_cli_value(cli, DV_OPTION_TARGETS);
-    if (!targets)
-        return DV_OK;
-    dv_platform *restricted = NULL;
-    DV_TRY(dv_platform_restrict(session->platform, targets, &restricted));
-    dv_platform_destroy(session->platform);
-    session->platform = restricted;
+    if (targets) {
+        dv_platform *restricted = NULL;
+        DV_TRY(dv_platform_restrict(session->platform, targets, &restricted));
+        dv_platform_destroy(session->platform);
+        session->platform = restricted;
+    }
+    int64_t threads = 0;
+    DV_TRY(dv_cli_integer(cli, DV_OPTION_THREADS, 1, MOST_THREADS, 0, &threads));
+    if (threads > 0)
+        dv_platform_set_threads(session->platform, (uint32_t)threads);
     return DV_OK;
 }
 

@@ -111,6 +111,10 @@ void dv_platform_user_path(const char *name, char path[4096]);
 DV_MUST_USE dv_status dv_platform_restrict(const dv_platform *platform, const char *targets,
                                            dv_platform **out);
 
+/* Lets every device that runs in this process use so many threads (at least 1). The predictions stay
+   those of the platform's own count. */
+void dv_platform_set_threads(dv_platform *platform, uint32_t threads);
+
 /* Ids by name, or DV_NONE's value UINT32_MAX. */
 dv_target_id dv_platform_target(const dv_platform *platform, const char *name);
 dv_device_id dv_platform_device(const dv_platform *platform, const char *name);

@@ -178,3 +178,14 @@ done:
         dv_arena_destroy(with.arena);
     return status;
 }
+
+void dv_platform_set_threads(dv_platform *platform, uint32_t threads)
+{
+    /* the devices are in this platform's own arena */
+    dv_device *devices = (dv_device *)platform->devices;
+    for (dv_device_id d = 0; d < platform->device_count; d++) {
+        dv_realisation *real = &devices[d].realisation;
+        if (real->backend && strcmp(real->backend, "worker") != 0)
+            real->threads = threads;
+    }
+}

@@ -7,3 +7,5 @@ grep -c . t.json | awk '{ print ($1 > 5 ? "a timeline" : $1) }'
 divvy run "$golden/data/small.graph.json" --platform iphone12
 divvy run "$golden/data/small.problem.json" --runs 0
 divvy run "$golden/data/small.problem.json"
+divvy run "$golden/data/small.graph.json" --runs 5 --threads 2 | grep -o 'outputs agree with the portable reference'
+divvy run "$golden/data/small.graph.json" --threads 0

@@ -129,6 +129,21 @@ static void test_faults_are_named_by_path(void)
     check_refused("platform/1", "platform/2", "\"platform/1\" is needed");
 }
 
+static void test_threads_are_those_of_devices_in_this_process(void)
+{
+    dv_platform *host = NULL;
+    size_t size = 0;
+    const char *text = dv_embedded_find("devices/host.json", &size);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    CU_ASSERT_EQUAL_FATAL(dv_platform_parse("host.json", text, size, &host), DV_OK);
+    dv_device_id cpu = dv_platform_device(host, "cpu"), worker = dv_platform_device(host, "worker");
+    uint32_t before = host->devices[worker].realisation.threads;
+    dv_platform_set_threads(host, before + 3);
+    CU_ASSERT_EQUAL(host->devices[cpu].realisation.threads, before + 3);
+    CU_ASSERT_EQUAL(host->devices[worker].realisation.threads, before);
+    dv_platform_destroy(host);
+}
+
 static void test_restricting_keeps_the_host_and_its_links(void)
 {
     dv_platform *p = parsed(toy), *few = NULL;
@@ -222,6 +237,7 @@ DV_SUITE(core_platform, DV_TEST(test_a_file_gives_its_devices_targets_and_links)
          DV_TEST(test_support_comes_from_tables_and_exceptions),
          DV_TEST(test_faults_are_named_by_path),
          DV_TEST(test_restricting_keeps_the_host_and_its_links),
+         DV_TEST(test_threads_are_those_of_devices_in_this_process),
          DV_TEST(test_every_platform_compiled_in_can_be_opened),
          DV_TEST(test_an_unknown_name_lists_the_known_ones),
          DV_TEST(test_the_users_own_platform_comes_first), DV_TEST(test_damaged_files_never_crash));
