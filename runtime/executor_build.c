@@ -421,6 +421,12 @@ static dv_status check_graph(const dv_executor *executor)
                        "the plan was made for another model: it has %u units, '%s' "
                        "has %u",
                        executor->plan->unit_count, graph->name, graph->unit_count);
+    for (dv_unit_id u = 0; u < graph->unit_count; u++)
+        if (strcmp(graph->units[u].name, executor->problem->unit_name[u]) != 0)
+            return dv_fail(DV_BAD_INPUT,
+                           "the plan was made for another model: its unit %u is '%s', that of "
+                           "'%s' is '%s'",
+                           u, executor->problem->unit_name[u], graph->name, graph->units[u].name);
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
         size_t bytes = 0;
         if (graph->tensors[t].role == DV_ROLE_STATE)

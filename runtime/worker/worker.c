@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -132,7 +133,6 @@ static void answer(worker_control *control, dv_status status)
 
 _Noreturn static void serve(const dv_worker_options *options, worker_control *control, pid_t parent)
 {
-    leave_parent(parent);
     dv_executable **executables = calloc(options->segment_count + 1, sizeof(dv_executable *));
     dv_status status = executables ? compile_all(options, executables)
                                    : dv_fail(DV_NO_MEMORY, "no memory to compile segments");
@@ -152,6 +152,32 @@ _Noreturn static void serve(const dv_worker_options *options, worker_control *co
         control->end_ns = dv_clock_ns();
         answer(control, status);
     }
+}
+
+typedef struct service {
+    const dv_worker_options *options;
+    worker_control *control;
+    pid_t parent;
+} service;
+
+static void *serve_in_thread(void *context)
+{
+    const service *s = context;
+    serve(s->options, s->control, s->parent);
+}
+
+/* The process. It serves in a thread of its own: the one it was forked from may have worked with
+   threads that no longer exist here, and OpenMP would wait for them for ever; a new thread starts
+   without any. */
+_Noreturn static void live(const dv_worker_options *options, worker_control *control, pid_t parent)
+{
+    service s = {options, control, parent};
+    pthread_t thread;
+    leave_parent(parent);
+    if (pthread_create(&thread, NULL, serve_in_thread, &s) == 0)
+        pthread_join(thread, NULL); /* it does not come back */
+    answer(control, dv_fail(DV_UNAVAILABLE, "the process could not start its thread"));
+    _exit(1);
 }
 
 /* ---- its parent ---- */
@@ -185,7 +211,7 @@ dv_status dv_worker_start(const dv_worker_options *options, dv_worker **out)
     pid_t parent = getpid();
     pid_t process = fork();
     if (process == 0)
-        serve(options, worker->control, parent);
+        live(options, worker->control, parent);
     if (process < 0) {
         int reason = errno;
         dv_worker_destroy(worker);
