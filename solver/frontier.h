@@ -16,7 +16,15 @@
 
 #include "core/plan.h"
 #include "core/progress.h"
+#include "solver/frontier_states.h"
 #include "solver/labels.h"
+
+/* The states that were kept before a place of the order, cheapest first. */
+typedef struct dv_frontier_layer {
+    dv_states states;
+    uint32_t *live; /* per slot: its tensor */
+    uint32_t live_count;
+} dv_frontier_layer;
 
 typedef struct dv_frontier_settings {
     /* Kept in one layer; when more are needed the cheapest stay, and the result has a gap. */
@@ -29,6 +37,9 @@ typedef struct dv_frontier_settings {
        is a lower bound for every order: devices along a path are a subsequence of the segments. */
     const dv_unit_id *path;
     uint32_t path_length;
+    /* unit_count entries, zeroed, that get the layers before each place; the caller frees them with
+       dv_frontier_layers_free. NULL: layers go when they are done with. */
+    dv_frontier_layer *layers;
 } dv_frontier_settings;
 
 typedef struct dv_frontier_result {
@@ -48,6 +59,8 @@ bool dv_frontier_serves(const dv_problem *problem);
 DV_MUST_USE dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
                                       const dv_unit_id *order, const dv_frontier_settings *settings,
                                       dv_target_id *target, dv_frontier_result *result);
+
+void dv_frontier_layers_free(dv_frontier_layer *layers, uint32_t count);
 
 /* The best placement for the order of an evaluated plan, which it replaces if it is better; no plan
    with that order costs less than *bound_us. trial: any plan of the problem; settings->upper_us and

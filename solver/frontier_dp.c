@@ -275,6 +275,30 @@ static bool leave_trail(run *r, uint32_t k)
     return true;
 }
 
+void dv_frontier_layers_free(dv_frontier_layer *layers, uint32_t count)
+{
+    for (uint32_t k = 0; layers && k < count; k++) {
+        dv_states_free(&layers[k].states);
+        free(layers[k].live);
+    }
+    free(layers);
+}
+
+/* Hands the current layer, which lies before place k, to the caller. */
+static bool give_away(run *r, uint32_t k)
+{
+    dv_frontier_layer *layer = &r->settings->layers[k];
+    layer->live = calloc((size_t)r->live_count + 1, sizeof *layer->live);
+    if (!layer->live)
+        return false;
+    for (uint32_t s = 0; s < r->live_count; s++)
+        layer->live[s] = r->live[s];
+    layer->live_count = r->live_count;
+    layer->states = r->now;
+    r->now = (dv_states){0};
+    return true;
+}
+
 /* The layer of place k becomes the current one. */
 static void advance(run *r)
 {
@@ -338,6 +362,8 @@ static bool step(run *r, uint32_t k)
     r->dropped_us = fmin(r->dropped_us, dropped_us + r->rest_us[k + 1]);
     r->states += r->next.count;
     r->most = r->next.count > r->most ? r->next.count : r->most;
+    if (r->settings->layers && !give_away(r, k))
+        return false;
     advance(r);
     return true;
 }

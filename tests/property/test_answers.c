@@ -1,0 +1,219 @@
+/* test_answers.c - what else is asked than one best plan: the cost of every unit on every target,
+   the next best plans. Against exhaustive search, and against problems solved anew with pins. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "solver/evaluate.h"
+#include "solver/k_best.h"
+#include "solver/marginals.h"
+#include "solver/strategy.h"
+#include "tests/random_problem.h"
+#include "tests/suite.h"
+
+enum { STATES = 100000 };
+
+static dv_random_spec small_spec(uint64_t seed)
+{
+    return (dv_random_spec){.seed = seed,
+                            .shape = (dv_random_shape)(seed % 5),
+                            .units = 1 + (uint32_t)(seed % 7),
+                            .targets = 1 + (uint32_t)(seed / 7 % 3),
+                            .devices_shared = seed % 2 == 0,
+                            .limits = false,
+                            .sessions = seed % 3 == 0,
+                            .ties = seed % 5 == 1};
+}
+
+static bool same(double a, double b)
+{
+    return fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b)) || (isinf(a) && isinf(b));
+}
+
+static void report(const char *what, uint64_t seed, double got, double expected)
+{
+    fprintf(stderr, "\n    %s: seed %llu: %.17g, expected %.17g", what, (unsigned long long)seed,
+            got, expected);
+}
+
+/* The next placement in counting order; false past the last. */
+static bool count_up(const dv_problem *p, dv_target_id *x)
+{
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        if (++x[u] < p->target_count)
+            return true;
+        x[u] = 0;
+    }
+    return false;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* costs: of every legal placement, ascending; least: [unit * targets + target]. */
+static size_t enumerate(const dv_problem *p, double *costs, double *least)
+{
+    size_t count = 0;
+    dv_plan *plan = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_plan_create(p, &plan), DV_OK);
+    for (uint32_t i = 0; i < p->unit_count * p->target_count; i++)
+        least[i] = INFINITY;
+    do {
+        if (!dv_evaluate(p, plan))
+            continue;
+        costs[count++] = plan->cost.total_us;
+        for (dv_unit_id u = 0; u < p->unit_count; u++) {
+            double *cell = &least[u * p->target_count + plan->target[u]];
+            *cell = fmin(*cell, plan->cost.total_us);
+        }
+    } while (count_up(p, plan->target));
+    qsort(costs, count, sizeof *costs, ascending);
+    dv_plan_destroy(plan);
+    return count;
+}
+
+static bool marginals_agree(const dv_problem *p, uint64_t seed, const double *least)
+{
+    dv_plan *own = NULL;
+    dv_marginals m;
+    CU_ASSERT_EQUAL_FATAL(dv_plan_create(p, &own), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_marginals_compute(p, own->order, STATES, NULL, &m), DV_OK);
+    bool ok = m.exact;
+    for (uint32_t i = 0; ok && i < p->unit_count * p->target_count; i++)
+        if (!same(m.cost_us[i], least[i])) {
+            report("marginals", seed, m.cost_us[i], least[i]);
+            ok = false;
+        }
+    dv_marginals_free(&m);
+    dv_plan_destroy(own);
+    return ok;
+}
+
+static bool k_best_agree(const dv_problem *p, uint64_t seed, const double *costs, size_t count)
+{
+    enum { WANTED = 12 };
+    dv_plan *own = NULL;
+    dv_k_best best;
+    CU_ASSERT_EQUAL_FATAL(dv_plan_create(p, &own), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_k_best_find(p, own->order, WANTED, STATES, NULL, &best), DV_OK);
+    bool ok = best.exact && best.count == (count < WANTED ? count : WANTED);
+    if (!ok)
+        report("k best: plans", seed, best.count, (double)count);
+    for (uint32_t i = 0; ok && i < best.count; i++) {
+        ok = same(best.plans[i]->cost.total_us, costs[i]);
+        if (!ok)
+            report("k best", seed, best.plans[i]->cost.total_us, costs[i]);
+        for (uint32_t j = 0; ok && j < i; j++)
+            ok = memcmp(best.plans[i]->target, best.plans[j]->target,
+                        p->unit_count * sizeof *own->target) != 0;
+    }
+    dv_k_best_free(&best);
+    dv_plan_destroy(own);
+    return ok;
+}
+
+static void every_cost_and_every_next_plan_is_that_of_exhaustive_search(void)
+{
+    static double costs[3 * 3 * 3 * 3 * 3 * 3 * 3], least[64];
+    uint64_t failures = 0;
+    for (uint64_t seed = 1; seed <= 4000 && failures < 5; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        dv_problem *problem = dv_random_problem(&spec);
+        size_t count = enumerate(problem, costs, least);
+        failures += !marginals_agree(problem, seed, least);
+        failures += !k_best_agree(problem, seed, costs, count);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
+/* Pins and groups live in the states; other limits are left to the integer program. */
+static void limits_are_kept(void)
+{
+    static double costs[3 * 3 * 3 * 3 * 3 * 3 * 3], least[64];
+    uint64_t failures = 0;
+    for (uint64_t seed = 1; seed <= 250 && failures < 5; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        spec.limits = true;
+        dv_problem *problem = dv_random_problem(&spec);
+        enumerate(problem, costs, least);
+        failures += !marginals_agree(problem, seed, least);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
+static void pins_and_groups_are_kept(void)
+{
+    static double costs[3 * 3 * 3 * 3 * 3 * 3 * 3], least[64];
+    uint64_t failures = 0, grouped = 0;
+    for (uint64_t seed = 1; seed <= 3000 && failures < 5; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        spec.limits = true;
+        dv_problem *problem = dv_random_problem(&spec);
+        problem->max_segments = UINT32_MAX;
+        problem->energy_budget_uj = problem->loss_budget = INFINITY;
+        for (dv_device_id d = 0; d < problem->device_count; d++)
+            ((double *)problem->capacity_bytes)[d] = INFINITY;
+        size_t count = enumerate(problem, costs, least);
+        grouped += problem->group || problem->pin;
+        failures += !marginals_agree(problem, seed, least);
+        failures += !k_best_agree(problem, seed, costs, count);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+    CU_ASSERT_TRUE(grouped > 500);
+}
+
+/* Pins one unit at a time and solves anew. */
+static void larger_problems_agree_with_pinned_ones(void)
+{
+    uint64_t failures = 0;
+    for (uint64_t seed = 1; seed <= 24 && failures < 5; seed++) {
+        dv_random_spec spec = {.seed = seed,
+                               .shape = (dv_random_shape)(1 + seed % 4),
+                               .units = 30 + (uint32_t)(seed % 60),
+                               .targets = 2 + (uint32_t)(seed % 4),
+                               .devices_shared = seed % 2 == 0,
+                               .sessions = seed % 3 == 0,
+                               .ties = seed % 5 == 1};
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_plan *own = NULL;
+        dv_marginals m;
+        CU_ASSERT_EQUAL_FATAL(dv_plan_create(problem, &own), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_marginals_compute(problem, own->order, STATES, NULL, &m), DV_OK);
+        CU_ASSERT_TRUE(m.exact);
+        dv_target_id *pin = malloc(problem->unit_count * sizeof *pin);
+        dv_problem pinned = *problem;
+        pinned.pin = pin;
+        for (dv_unit_id u = (dv_unit_id)(seed % 7); u < problem->unit_count; u += 7)
+            for (dv_target_id a = 0; a < problem->target_count; a++) {
+                if (!dv_problem_allows(problem, u, a))
+                    continue;
+                memset(pin, 0xff, problem->unit_count * sizeof *pin);
+                pin[u] = a;
+                dv_plan *plan = NULL;
+                dv_outcome outcome;
+                CU_ASSERT_EQUAL_FATAL(dv_solve(&pinned, "frontier", NULL, &plan, &outcome), DV_OK);
+                double got = m.cost_us[(size_t)u * problem->target_count + a];
+                bool ok = outcome == DV_OUTCOME_OPTIMAL && same(got, plan->cost.total_us);
+                failures += !ok;
+                if (!ok)
+                    report("marginals, pinned", seed, got, plan ? plan->cost.total_us : NAN);
+                dv_plan_destroy(plan);
+            }
+        free(pin);
+        dv_marginals_free(&m);
+        dv_plan_destroy(own);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
+DV_SUITE(property_answers, DV_TEST(every_cost_and_every_next_plan_is_that_of_exhaustive_search),
+         DV_TEST(pins_and_groups_are_kept), DV_TEST(limits_are_kept),
+         DV_TEST(larger_problems_agree_with_pinned_ones));
