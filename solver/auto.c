@@ -22,6 +22,7 @@
 #include "solver/incumbent.h"
 #include "solver/order.h"
 #include "solver/strategy.h"
+#include "solver/throughput.h"
 
 enum { ORDER };
 
@@ -38,7 +39,7 @@ static const dv_param params[] = {
 enum { STATE_LIMIT = 4000, ROUND_STATES = 400, ROUNDS = 6 };
 
 /* Of the search over ideals: seconds at most, and the same result on every machine. */
-enum { IDEAL_STATES = 5000, IDEAL_WORK = 1500000, IDEAL_MEMORY = 400000000 };
+enum { IDEAL_STATES = 5000, IDEAL_WORK = 1500000, IDEAL_MEMORY = 400000000, IDEALS = 300000 };
 
 typedef struct search {
     const dv_problem *problem;
@@ -250,6 +251,8 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
+    if (options->objective == DV_OBJECTIVE_THROUGHPUT)
+        return dv_throughput_solve(problem, options, IDEALS, plan, outcome);
     search s = {.problem = problem,
                 .options = options,
                 .settings = {.state_limit = STATE_LIMIT,
@@ -274,7 +277,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 const dv_strategy dv_strategy_auto = {
     .name = "auto",
     .summary = "exact methods in turn, placement and order; says what was proven",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_THROUGHPUT,
     .params = params,
     .solve = solve,
 };

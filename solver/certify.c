@@ -181,6 +181,77 @@ static long double latency_us(const check *c)
     return sum;
 }
 
+/* Is tensor t made on device d? *on: on which target. */
+static bool makes(const check *c, uint32_t t, dv_device_id d, dv_target_id *on)
+{
+    const dv_problem *p = c->problem;
+    if (p->producer[t] == DV_NONE)
+        return false;
+    *on = c->plan->target[p->producer[t]];
+    return p->device[*on] == d;
+}
+
+/* The time that device d spends on tensor t: leaving it in the host's memory, or fetching it. */
+static long double exchange_us(const check *c, uint32_t t, dv_device_id d)
+{
+    const dv_problem *p = c->problem;
+    dv_target_id on = p->host;
+    if (p->device[p->host] == d)
+        return 0;
+    bool made_here = makes(c, t, d, &on), away = p->host_needs[t];
+    long double dearest = 0;
+    for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
+        dv_target_id reader = c->plan->target[p->consumers[i]];
+        away = away || p->device[reader] != d;
+        if (p->device[reader] != d || made_here)
+            continue;
+        size_t pair = (size_t)p->host * p->target_count + reader;
+        long double us = p->move_latency_us[pair];
+        us += (long double)p->bytes[(size_t)t * p->target_count + p->host] *
+              p->move_us_per_byte[pair];
+        dearest = us > dearest ? us : dearest;
+    }
+    if (!made_here || !away)
+        return dearest;
+    size_t pair = (size_t)on * p->target_count + p->host;
+    return p->move_latency_us[pair] +
+           (long double)p->bytes[(size_t)t * p->target_count + on] * p->move_us_per_byte[pair];
+}
+
+static long double largest_load_us(const check *c)
+{
+    const dv_problem *p = c->problem;
+    long double largest = 0;
+    for (dv_device_id d = 0; d < p->device_count; d++) {
+        long double load = 0;
+        bool before = false, used = false;
+        for (uint32_t k = 0; k < p->unit_count; k++) {
+            dv_unit_id u = c->plan->order[k];
+            bool here = p->device[c->plan->target[u]] == d;
+            load += here ? chosen(c, p->time_us, u) : 0;
+            load += here && !before ? p->dispatch_us[d] : 0;
+            before = here;
+            used = used || here;
+        }
+        for (uint32_t t = 0; t < p->tensor_count; t++)
+            load += exchange_us(c, t, d);
+        load += used ? p->session_us[d] : 0;
+        largest = load > largest ? load : largest;
+    }
+    return largest;
+}
+
+static bool check_load(check *c)
+{
+    double stated = c->plan->load_us, load = (double)largest_load_us(c);
+    if (isnan(stated))
+        return true;
+    c->result.load_us = load;
+    if (!(fabs(stated - load) <= TOLERANCE * fabs(load)))
+        return REJECT(c, "states a largest load of %.9g us, but has %.9g us", stated, load);
+    return true;
+}
+
 static bool check_cost(check *c)
 {
     double stated = c->plan->cost.total_us, latency = (double)latency_us(c);
@@ -190,9 +261,12 @@ static bool check_cost(check *c)
         return REJECT(c, "the latency is not finite");
     if (!(fabs(stated - latency) <= slack))
         return REJECT(c, "states %.9g us, but costs %.9g us", stated, latency);
-    if (isnan(c->plan->bound_us) || c->plan->bound_us > latency + slack)
+    if (!check_load(c))
+        return false;
+    double value = isnan(c->plan->load_us) ? latency : c->result.load_us;
+    if (isnan(c->plan->bound_us) || c->plan->bound_us > value + TOLERANCE * fabs(value))
         return REJECT(c, "its lower bound %.9g us is above its cost %.9g us", c->plan->bound_us,
-                      latency);
+                      value);
     if (c->plan->outcome == DV_OUTCOME_OPTIMAL && !isfinite(c->plan->bound_us))
         return REJECT(c, "calls itself optimal without a bound");
     return true;
@@ -200,7 +274,7 @@ static bool check_cost(check *c)
 
 dv_certificate dv_certify(const dv_problem *problem, const dv_plan *plan)
 {
-    check c = {.problem = problem, .plan = plan, .result = {.latency_us = NAN}};
+    check c = {.problem = problem, .plan = plan, .result = {.latency_us = NAN, .load_us = NAN}};
     if (plan->unit_count != problem->unit_count)
         (void)REJECT(&c, "places %u units of %u", plan->unit_count, problem->unit_count);
     else

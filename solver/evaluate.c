@@ -160,3 +160,56 @@ bool dv_evaluate(const dv_problem *problem, dv_plan *plan)
         plan->cost = (dv_cost){.total_us = INFINITY};
     return ok;
 }
+
+/* Tensor t's part of the loads: its producer leaves it in the host's memory if another device needs
+   it, and every other device fetches it. in: device_count entries of 0, left at 0. */
+static void add_tensor_load(const dv_problem *problem, const dv_plan *plan, uint32_t t, double *in,
+                            double *load)
+{
+    dv_unit_id maker = problem->producer[t];
+    dv_target_id from = maker == DV_NONE ? problem->host : plan->target[maker];
+    dv_device_id home = problem->device[from];
+    bool leaves = problem->host_needs[t];
+    for (uint32_t i = problem->consumer_start[t]; i < problem->consumer_start[t + 1]; i++) {
+        dv_target_id to = plan->target[problem->consumers[i]];
+        dv_device_id d = problem->device[to];
+        if (d == home)
+            continue;
+        leaves = true;
+        double us = dv_load_in_us(problem, t, to);
+        if (us > in[d]) {
+            load[d] += us - in[d];
+            in[d] = us;
+        }
+    }
+    if (leaves && maker != DV_NONE)
+        load[home] += dv_load_out_us(problem, t, from);
+    for (uint32_t i = problem->consumer_start[t]; i < problem->consumer_start[t + 1]; i++)
+        in[problem->device[plan->target[problem->consumers[i]]]] = 0.0;
+}
+
+double dv_evaluate_load_us(const dv_problem *problem, const dv_plan *plan)
+{
+    double *load = calloc((size_t)problem->device_count + 1, sizeof *load);
+    double *in = calloc((size_t)problem->device_count + 1, sizeof *in);
+    bool *used = calloc((size_t)problem->device_count + 1, sizeof *used);
+    double most = load && in && used ? 0.0 : INFINITY;
+    dv_device_id last = DV_NONE;
+    for (uint32_t k = 0; most == 0.0 && k < problem->unit_count; k++) {
+        dv_unit_id u = plan->order[k];
+        dv_device_id d = problem->device[plan->target[u]];
+        load[d] += dv_problem_time_us(problem, u, plan->target[u]);
+        load[d] += d != last ? problem->dispatch_us[d] : 0.0;
+        load[d] += used[d] ? 0.0 : problem->session_us[d];
+        used[d] = true;
+        last = d;
+    }
+    for (uint32_t t = 0; most == 0.0 && t < problem->tensor_count; t++)
+        add_tensor_load(problem, plan, t, in, load);
+    for (dv_device_id d = 0; isfinite(most) && d < problem->device_count; d++)
+        most = fmax(most, load[d]);
+    free(load);
+    free(in);
+    free(used);
+    return most;
+}

@@ -11,8 +11,9 @@
 #include "solver/incumbent.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
+#include "solver/throughput.h"
 
-enum { STATES, MEMORY };
+enum { STATES, MEMORY, IDEALS };
 
 static const dv_param params[] = {
     [STATES] = {.name = "states",
@@ -27,6 +28,12 @@ static const dv_param params[] = {
                 .preset = "1000",
                 .low = 1,
                 .high = 1000000},
+    [IDEALS] = {.name = "ideals",
+                .type = DV_PARAM_INTEGER,
+                .summary = "for throughput: if the graph has more, only one order is cut up",
+                .preset = "300000",
+                .low = 1,
+                .high = 100000000},
     {0},
 };
 
@@ -82,6 +89,9 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
     *outcome = DV_OUTCOME_NONE;
+    if (options->objective == DV_OBJECTIVE_THROUGHPUT)
+        return dv_throughput_solve(problem, options, (uint32_t)values[IDEALS].number, plan,
+                                   outcome);
     if (!dv_frontier_serves(problem))
         return dv_fail(DV_BAD_PARAMETER,
                        "strategy ideal cannot hold the limits of this problem; use ilp");
@@ -119,7 +129,7 @@ const dv_strategy dv_strategy_ideal = {
     .name = "ideal",
     .summary =
         "dynamic programming over ideals: placement and order together, proven for any order",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_THROUGHPUT,
     .params = params,
     .solve = solve,
 };

@@ -225,15 +225,17 @@ static dv_status read_spec(char *spec, const dv_strategy **strategy,
 }
 
 /* Evaluates and certifies what the strategy left in plan. */
-static dv_status accept(const dv_problem *problem, const dv_strategy *strategy, dv_plan *plan)
+static dv_status accept(const dv_problem *problem, const dv_strategy *strategy,
+                        dv_objective objective, dv_plan *plan)
 {
     if (!dv_evaluate(problem, plan))
         return dv_fail(DV_INTERNAL, "strategy %s: its plan breaks a limit of %s", strategy->name,
                        problem->name ? problem->name : "the problem");
     /* A bound recomputed in another order of summation may pass the cost by its rounding. */
-    double slack = 1e-9 * fabs(plan->cost.total_us);
-    if (plan->bound_us > plan->cost.total_us && plan->bound_us <= plan->cost.total_us + slack)
-        plan->bound_us = plan->cost.total_us;
+    plan->load_us = objective == DV_OBJECTIVE_THROUGHPUT ? dv_evaluate_load_us(problem, plan) : NAN;
+    double value_us = dv_plan_value_us(plan), slack = 1e-9 * fabs(value_us);
+    if (plan->bound_us > value_us && plan->bound_us <= value_us + slack)
+        plan->bound_us = value_us;
     dv_certificate certificate = dv_certify(problem, plan);
     if (!certificate.ok)
         return dv_fail(DV_INTERNAL, "strategy %s: its plan fails the certificate: %s",
@@ -253,7 +255,7 @@ static dv_status solve_with(const dv_problem *problem, const dv_strategy *strate
     dv_status status = strategy->solve(problem, options, values, plan, outcome);
     bool found = *outcome == DV_OUTCOME_OPTIMAL || *outcome == DV_OUTCOME_FEASIBLE;
     if (status == DV_OK && found)
-        status = accept(problem, strategy, plan);
+        status = accept(problem, strategy, options->objective, plan);
     if (status != DV_OK || !found) {
         dv_plan_destroy(plan);
         return status;

@@ -12,7 +12,7 @@
 struct row {
     const char *model, *platform, *strategy; /* platform: malloc'ed */
     dv_outcome outcome;
-    double value, bound, moved_bytes, solve_ms;
+    double value, latency, bound, moved_bytes, solve_ms;
     uint32_t segments;
     double ratio; /* value / the best value known for this model and platform */
 };
@@ -32,7 +32,8 @@ static dv_status add_row(struct rows *rows, const dv_session *session, const cha
         .platform = strdup(dv_session_platform_name(session)),
         .strategy = strategy,
         .outcome = session->outcome,
-        .value = plan ? plan->cost.total_us : INFINITY,
+        .value = plan ? dv_plan_value_us(plan) : INFINITY,
+        .latency = plan ? plan->cost.total_us : NAN,
         .bound = plan ? plan->bound_us : -INFINITY,
         .moved_bytes = plan ? plan->cost.moved_bytes : NAN,
         .segments = plan ? plan->cost.segments : 0,
@@ -111,7 +112,7 @@ static void print_json(const struct rows *rows, dv_text *out)
         dv_json_put_number(&json, "value", solved ? row->value : NAN);
         dv_json_put_number(&json, "bound", isfinite(row->bound) ? row->bound : NAN);
         dv_json_put_number(&json, "ratio", solved ? row->ratio : NAN);
-        dv_json_put_number(&json, "latency_us", solved ? row->value : NAN);
+        dv_json_put_number(&json, "latency_us", row->latency);
         dv_json_put_integer(&json, "segments", row->segments);
         dv_json_put_number(&json, "moved_bytes", row->moved_bytes);
         dv_json_put_number(&json, "solve_ms", row->solve_ms);
@@ -123,10 +124,12 @@ static void print_json(const struct rows *rows, dv_text *out)
 
 static void print_rows(const dv_cli *cli, const struct row *rows, size_t count, dv_text *out)
 {
+    const char *objective = dv_cli_value(cli, DV_OPTION_OBJECTIVE);
+    bool load = objective && strcmp(objective, "throughput") == 0;
     dv_cli_append_safe(out, rows[0].model);
     dv_text_append(out, " on %s\n", rows[0].platform);
-    dv_table *table = dv_table_create("<strategy", ">latency", ">ratio", ">segments", ">moved",
-                                      ">solve", "<proof", NULL);
+    dv_table *table = dv_table_create("<strategy", load ? ">largest load" : ">latency", ">ratio",
+                                      ">segments", ">moved", ">solve", "<proof", NULL);
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &rows[i];
         bool optimal = row->outcome == DV_OUTCOME_OPTIMAL;

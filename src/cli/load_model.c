@@ -6,11 +6,12 @@
 #include "cli/pin_input.h"
 #include "cli/pipeline.h"
 #include "core/json.h"
+#include "core/problem_msr.h"
 #include "datasets/zoo/zoo.h"
 #include "load/load.h"
 #include "lower/lower.h"
 
-/* Does the text begin like JSON, and is it of ours and a problem? */
+/* Does the text begin like JSON, and is it a problem, of ours or of the device-placement paper? */
 static dv_status is_problem(const char *path, const dv_buffer *buffer, bool *yes)
 {
     *yes = false;
@@ -28,6 +29,8 @@ static dv_status is_problem(const char *path, const dv_buffer *buffer, bool *yes
     const char *name;
     if (dv_json_is_string(&noun) && dv_json_string(&noun, &name) == DV_OK)
         *yes = strncmp(name, "problem/", 8) == 0;
+    else
+        *yes = dv_problem_is_msr(&root);
     dv_json_destroy(json);
     return DV_OK;
 }

@@ -28,7 +28,9 @@ static void print_costs(const dv_cli *cli, const dv_session *session, dv_text *o
     char a[DV_FIGURE_MAX], b[DV_FIGURE_MAX], c[DV_FIGURE_MAX], d[DV_FIGURE_MAX], proof[96];
     dv_cli_append_safe(out, session->model);
     dv_text_append(out, " on %s: ", dv_session_platform_name(session));
-    dv_styled(out, cli->colour, DV_STYLE_BOLD, "%s", dv_format_us(a, cost->total_us));
+    if (!isnan(plan->load_us))
+        dv_text_append(out, "largest load ");
+    dv_styled(out, cli->colour, DV_STYLE_BOLD, "%s", dv_format_us(a, dv_plan_value_us(plan)));
     dv_text_append(out, ", ");
     dv_styled(out, cli->colour, plan->outcome == DV_OUTCOME_OPTIMAL ? DV_STYLE_GOOD : DV_STYLE_WARN,
               "%s", dv_plan_proof(plan, proof, sizeof proof));
@@ -76,7 +78,7 @@ static void json_costs(const dv_plan *plan, dv_json_writer *json)
 {
     const dv_cost *cost = plan ? &plan->cost : NULL;
     bool bounded = plan && isfinite(plan->bound_us);
-    dv_json_put_number(json, "value", cost ? cost->total_us : NAN);
+    dv_json_put_number(json, "value", plan ? dv_plan_value_us(plan) : NAN);
     dv_json_put_number(json, "bound", bounded ? plan->bound_us : NAN);
     dv_json_put_number(json, "gap", bounded ? dv_plan_gap(plan) : NAN);
     dv_json_put_number(json, "latency_us", cost ? cost->total_us : NAN);

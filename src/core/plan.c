@@ -24,8 +24,11 @@ dv_status dv_plan_create(const dv_problem *problem, dv_plan **out)
         free(order);
         return dv_fail(DV_NO_MEMORY, "plan: out of memory");
     }
-    *plan = (dv_plan){
-        .unit_count = problem->unit_count, .target = target, .order = order, .bound_us = -INFINITY};
+    *plan = (dv_plan){.unit_count = problem->unit_count,
+                      .target = target,
+                      .order = order,
+                      .load_us = NAN,
+                      .bound_us = -INFINITY};
     for (dv_unit_id u = 0; u < plan->unit_count; u++)
         order[u] = u;
     *out = plan;
@@ -52,9 +55,14 @@ void dv_plan_copy(dv_plan *to, const dv_plan *from)
     to->order = order;
 }
 
+double dv_plan_value_us(const dv_plan *plan)
+{
+    return isnan(plan->load_us) ? plan->cost.total_us : plan->load_us;
+}
+
 double dv_plan_gap(const dv_plan *plan)
 {
-    double value = plan->cost.total_us, bound = plan->bound_us;
+    double value = dv_plan_value_us(plan), bound = plan->bound_us;
     if (isinf(bound))
         return INFINITY;
     /* a bound above the value by rounding is no gap */

@@ -32,8 +32,10 @@ typedef struct dv_plan {
     char strategy[64];
     char proved_by[64]; /* the method behind the bound; "" if none */
     dv_outcome outcome;
-    double bound_us; /* proven: no plan of the class in proof_scope costs less; -INFINITY if none */
-    char proof_scope[64]; /* "given order", "any order", "" */
+    double load_us;  /* the largest load of a device if that was the objective, else NAN */
+    double bound_us; /* proven: no plan of the class in proof_scope costs less (where load_us is
+                        set: has less load); -INFINITY if none */
+    char proof_scope[64]; /* "given order", "any order", "contiguous splits", "any split", "" */
     double solve_ms;
 } dv_plan;
 
@@ -48,6 +50,9 @@ void dv_plan_destroy(dv_plan *plan);
 
 /* Copies all but nothing shared; both made for the same problem. */
 void dv_plan_copy(dv_plan *to, const dv_plan *from);
+
+/* What the plan was made for: its largest load where load_us is set, else its total cost. */
+double dv_plan_value_us(const dv_plan *plan);
 
 /* (value - bound) / value, 0 if both are 0, INFINITY without a bound. */
 double dv_plan_gap(const dv_plan *plan);

@@ -71,7 +71,7 @@ void dv_problem_destroy(dv_problem *problem);
    and builds adjacency. O(size). */
 DV_MUST_USE dv_status dv_problem_finish(dv_problem *problem);
 
-/* problem/1 JSON (doc/formats.md). */
+/* problem/1 JSON, or an instance of the device-placement paper (doc/formats.md). */
 DV_MUST_USE dv_status dv_problem_parse(const char *file, const char *text, size_t size,
                                        dv_problem **out);
 DV_MUST_USE dv_status dv_problem_write(const dv_problem *problem, dv_text *out);

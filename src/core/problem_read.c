@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "core/problem.h"
+#include "core/problem_msr.h"
 
 enum { MAX_TARGETS = 256 };
 
@@ -401,7 +402,8 @@ dv_status dv_problem_parse(const char *file, const char *text, size_t size, dv_p
     } else {
         reader to = {.p = problem, .arena = problem->arena};
         dv_json_at root = dv_json_root(json, file);
-        status = read_document(&to, &root);
+        status = dv_problem_is_msr(&root) ? dv_problem_read_msr(&root, problem)
+                                          : read_document(&to, &root);
         if (status == DV_OK)
             status = dv_within(dv_problem_finish(problem), "%s", file);
     }

@@ -1,0 +1,421 @@
+/* split.c - see split.h. */
+#include "solver/split.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "solver/evaluate.h"
+#include "solver/labels.h"
+
+/* The walk is as deep as there are units. */
+enum { KINDS_MAX = 16, COMBINATIONS_MAX = 4096, UNITS_MAX = 4000 };
+
+typedef struct kind { /* of devices: alike in every figure */
+    dv_target_id first;
+    uint32_t count;
+    uint32_t stride; /* in the number of a combination */
+} kind;
+
+typedef struct walk_sums { /* of the units between two ideals, on one kind */
+    double compute_us, in_us, out_us, bytes;
+    uint32_t unsupported;
+} walk_sums;
+
+typedef struct run {
+    const dv_problem *problem;
+    const dv_lattice *lattice;
+    const dv_split_settings *settings;
+    kind kind[KINDS_MAX];
+    uint32_t kind_count, combination_count;
+    double *value;      /* [ideal * combinations + combination] */
+    uint32_t *previous; /* the same: ideal from which it was reached */
+    uint8_t *kind_used; /* the same: on what kind */
+    double *rest_us;    /* [kind], of the ideal walked from: least work to come */
+    double best_us;
+    /* The walk from one ideal: */
+    uint32_t *alive; /* combinations worth going on from */
+    uint32_t alive_count;
+    uint32_t *seen;    /* per ideal: walk in which it was last met */
+    uint32_t walk;     /* number of the present one */
+    dv_unit_id *units; /* to work in */
+    bool *inside;      /* per unit: between the two ideals */
+    uint32_t *reads;   /* per tensor: its readers inside */
+    walk_sums sum[KINDS_MAX];
+    uint32_t steps;
+    bool ended;
+} run;
+
+/* Does everything cost the same on the devices of targets a and b? */
+static bool are_alike(const dv_problem *p, dv_target_id a, dv_target_id b)
+{
+    dv_device_id d = p->device[a], e = p->device[b];
+    bool host_a = d == p->device[p->host], host_b = e == p->device[p->host];
+    size_t to_a = (size_t)p->host * p->target_count + a,
+           to_b = (size_t)p->host * p->target_count + b;
+    size_t of_a = (size_t)a * p->target_count + p->host,
+           of_b = (size_t)b * p->target_count + p->host;
+    bool ways = p->move_latency_us[to_a] == p->move_latency_us[to_b] &&
+                p->move_us_per_byte[to_a] == p->move_us_per_byte[to_b] &&
+                p->move_latency_us[of_a] == p->move_latency_us[of_b] &&
+                p->move_us_per_byte[of_a] == p->move_us_per_byte[of_b];
+    if ((host_a || host_b) && d != e) /* the host's ways are free: others' must be too */
+        ways = ways && p->move_latency_us[to_a] == 0.0 && p->move_us_per_byte[to_a] == 0.0 &&
+               p->move_latency_us[of_a] == 0.0 && p->move_us_per_byte[of_a] == 0.0;
+    if (!ways || p->dispatch_us[d] != p->dispatch_us[e] || p->session_us[d] != p->session_us[e] ||
+        p->capacity_bytes[d] != p->capacity_bytes[e])
+        return false;
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        size_t row = (size_t)u * p->target_count;
+        if (p->time_us[row + a] != p->time_us[row + b] ||
+            (p->memory_bytes && p->memory_bytes[row + a] != p->memory_bytes[row + b]))
+            return false;
+    }
+    for (uint32_t t = 0; t < p->tensor_count; t++)
+        if (p->bytes[(size_t)t * p->target_count + a] != p->bytes[(size_t)t * p->target_count + b])
+            return false;
+    return true;
+}
+
+/* False if there are too many kinds or combinations. */
+static bool find_kinds(const dv_problem *p, kind *kinds, uint32_t *count, uint32_t *combinations)
+{
+    *count = 0;
+    for (dv_target_id a = 0; a < p->target_count; a++) {
+        uint32_t k = 0;
+        while (k < *count && !are_alike(p, kinds[k].first, a))
+            k++;
+        if (k == KINDS_MAX)
+            return false;
+        if (k == *count)
+            kinds[(*count)++] = (kind){.first = a};
+        kinds[k].count++;
+    }
+    *combinations = 1;
+    for (uint32_t k = 0; k < *count; k++) {
+        kinds[k].stride = *combinations;
+        if (kinds[k].count >= COMBINATIONS_MAX)
+            return false;
+        *combinations *= kinds[k].count + 1;
+        if (*combinations > COMBINATIONS_MAX)
+            return false;
+    }
+    return true;
+}
+
+bool dv_split_serves(const dv_problem *problem)
+{
+    kind kinds[KINDS_MAX];
+    uint32_t count, combinations;
+    if (problem->unit_count > UNITS_MAX || problem->target_count != problem->device_count ||
+        problem->group || problem->pin || dv_limit_energy_binds(problem) ||
+        dv_limit_loss_binds(problem) || dv_limit_segments_binds(problem))
+        return false;
+    return find_kinds(problem, kinds, &count, &combinations);
+}
+
+/* How much of unit time on kind r one unit of time on kind c can do, at most. */
+static double exchange_rate(const dv_problem *p, dv_target_id r, dv_target_id c)
+{
+    double most = 0.0;
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        double here = dv_problem_time_us(p, u, c), there = dv_problem_time_us(p, u, r);
+        if (isfinite(here) && there > 0.0)
+            most = fmax(most, here > 0.0 ? there / here : INFINITY);
+    }
+    return most;
+}
+
+double dv_split_floor_us(const dv_problem *problem)
+{
+    double floor_us = 0.0;
+    for (dv_target_id r = 0; r < problem->target_count; r++) {
+        double work = 0.0, rate = 0.0;
+        for (dv_unit_id u = 0; u < problem->unit_count; u++)
+            work += dv_problem_time_us(problem, u, r);
+        for (dv_target_id c = 0; c < problem->target_count; c++)
+            rate += exchange_rate(problem, r, c);
+        if (isfinite(work) && rate > 0.0 && isfinite(rate))
+            floor_us = fmax(floor_us, work / rate * (1.0 - 1e-12));
+    }
+    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
+        double least = INFINITY;
+        for (dv_target_id a = 0; a < problem->target_count; a++)
+            if (dv_problem_allows(problem, u, a))
+                least = fmin(least, dv_problem_time_us(problem, u, a));
+        floor_us = fmax(floor_us, least);
+    }
+    return floor_us;
+}
+
+static void release(run *r)
+{
+    free(r->value);
+    free(r->previous);
+    free(r->kind_used);
+    free(r->alive);
+    free(r->seen);
+    free(r->inside);
+    free(r->units);
+    free(r->reads);
+    free(r->rest_us);
+}
+
+static bool allocate(run *r)
+{
+    size_t ideals = r->lattice->count, cells;
+    if (!dv_mul_size(ideals, r->combination_count, &cells))
+        return false;
+    r->value = malloc(cells * sizeof *r->value);
+    r->previous = malloc(cells * sizeof *r->previous);
+    r->kind_used = malloc(cells * sizeof *r->kind_used);
+    r->alive = calloc(r->combination_count, sizeof *r->alive);
+    r->seen = calloc(ideals, sizeof *r->seen);
+    r->inside = calloc((size_t)r->problem->unit_count + 1, sizeof *r->inside);
+    r->units = calloc((size_t)r->problem->unit_count + 1, sizeof *r->units);
+    r->reads = calloc((size_t)r->problem->tensor_count + 1, sizeof *r->reads);
+    r->rest_us = calloc(r->kind_count, sizeof *r->rest_us);
+    if (!r->value || !r->previous || !r->kind_used || !r->alive || !r->seen || !r->inside ||
+        !r->units || !r->reads || !r->rest_us)
+        return false;
+    for (size_t i = 0; i < cells; i++)
+        r->value[i] = INFINITY;
+    r->value[0] = 0.0;
+    return true;
+}
+
+/* The readers of tensor t, and the host if it needs it. */
+static uint32_t reader_count(const dv_problem *p, uint32_t t)
+{
+    return p->consumer_start[t + 1] - p->consumer_start[t] + p->host_needs[t];
+}
+
+/* Adds unit u (sign 1) or takes it out again (-1), last in, first out. */
+static void change(run *r, dv_unit_id u, int sign)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t k = 0; k < r->kind_count; k++) {
+        dv_target_id a = r->kind[k].first;
+        double us = dv_problem_time_us(p, u, a);
+        if (isinf(us))
+            r->sum[k].unsupported += (uint32_t)sign;
+        else
+            r->sum[k].compute_us += sign * us;
+        if (p->memory_bytes)
+            r->sum[k].bytes += sign * p->memory_bytes[(size_t)u * p->target_count + a];
+    }
+    for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++) {
+        uint32_t t = p->unit_tensors[i];
+        if (sign < 0)
+            r->reads[t]--;
+        bool within = p->producer[t] != DV_NONE && r->inside[p->producer[t]];
+        bool turns = within ? r->reads[t] + 1 == reader_count(p, t) : r->reads[t] == 0;
+        for (uint32_t k = 0; turns && k < r->kind_count; k++)
+            if (within)
+                r->sum[k].out_us -= sign * dv_load_out_us(p, t, r->kind[k].first);
+            else
+                r->sum[k].in_us += sign * dv_load_in_us(p, t, r->kind[k].first);
+        if (sign > 0)
+            r->reads[t]++;
+    }
+    for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++)
+        for (uint32_t k = 0; reader_count(p, p->unit_outputs[i]) > 0 && k < r->kind_count; k++)
+            r->sum[k].out_us += sign * dv_load_out_us(p, p->unit_outputs[i], r->kind[k].first);
+    r->inside[u] = sign > 0;
+}
+
+/* The load of the walk's units on kind k; *lost: no more units can make it less than the best. */
+static double load_us(const run *r, uint32_t k, bool *lost)
+{
+    const dv_problem *p = r->problem;
+    const walk_sums *s = &r->sum[k];
+    dv_device_id d = p->device[r->kind[k].first];
+    double rising = s->compute_us + s->in_us + p->dispatch_us[d] + p->session_us[d];
+    *lost = s->unsupported > 0 || rising >= r->best_us ||
+            s->bytes > p->capacity_bytes[d] * (1.0 + 1e-9);
+    return *lost ? INFINITY : rising + fmax(0.0, s->out_us);
+}
+
+static void arrive(run *r, uint32_t from, uint32_t to, uint32_t k, double load)
+{
+    bool end = to == r->lattice->count - 1;
+    for (uint32_t i = 0; i < r->alive_count; i++) {
+        uint32_t c = r->alive[i];
+        const kind *kd = &r->kind[k];
+        if (c / kd->stride % (kd->count + 1) == kd->count)
+            continue;
+        size_t old = (size_t)from * r->combination_count + c;
+        size_t cell = (size_t)to * r->combination_count + c + kd->stride;
+        double value = fmax(r->value[old], load);
+        if (value >= r->value[cell] || value >= r->best_us)
+            continue;
+        r->value[cell] = value;
+        r->previous[cell] = from;
+        r->kind_used[cell] = (uint8_t)k;
+        if (end)
+            r->best_us = value;
+    }
+}
+
+static void walk(run *r, uint32_t from, uint32_t at)
+{
+    const dv_lattice *l = r->lattice;
+    if (++r->steps % 4096 == 0)
+        r->ended = r->ended || dv_progress_stopped(r->settings->progress) ||
+                   dv_clock_s() >= r->settings->deadline_s;
+    for (uint32_t i = l->start[at]; i < l->start[at + 1] && !r->ended; i++) {
+        uint32_t to = l->child[i];
+        if (r->seen[to] == r->walk)
+            continue;
+        r->seen[to] = r->walk;
+        walk_sums before[KINDS_MAX];
+        memcpy(before, r->sum, r->kind_count * sizeof *before);
+        change(r, l->by[i], 1);
+        bool go_on = false;
+        for (uint32_t k = 0; k < r->kind_count; k++) {
+            bool lost;
+            double load = load_us(r, k, &lost);
+            if (load < r->best_us)
+                arrive(r, from, to, k, load);
+            go_on = go_on || !lost;
+        }
+        if (go_on)
+            walk(r, from, to);
+        change(r, l->by[i], -1);
+        memcpy(r->sum, before, r->kind_count * sizeof *before); /* no rounding adds up */
+    }
+}
+
+/* Work to come after an ideal, on each kind. */
+static void sum_rest(run *r, uint32_t ideal, const double *all_us)
+{
+    const dv_lattice *l = r->lattice;
+    for (uint32_t k = 0; k < r->kind_count; k++) {
+        r->rest_us[k] = all_us[k];
+        for (dv_unit_id u = 0; l->set && u < r->problem->unit_count; u++)
+            if (l->set[(size_t)ideal * l->word_count + u / 64] >> u % 64 & 1u)
+                r->rest_us[k] -= dv_problem_time_us(r->problem, u, r->kind[k].first);
+    }
+}
+
+/* Even if the devices left work to the last at less than the best load: can they do the rest? */
+static bool can_finish(const run *r, uint32_t combination, const double *rate)
+{
+    for (uint32_t k = 0; k < r->kind_count; k++) {
+        double able = 0.0;
+        for (uint32_t c = 0; c < r->kind_count; c++) {
+            uint32_t left =
+                r->kind[c].count - combination / r->kind[c].stride % (r->kind[c].count + 1);
+            if (left > 0)
+                able += left * r->best_us * rate[k * r->kind_count + c];
+        }
+        if (isfinite(r->rest_us[k]) && able < r->rest_us[k] * (1.0 - 1e-9))
+            return false;
+    }
+    return true;
+}
+
+static void search(run *r, const double *all_us, const double *rate)
+{
+    for (uint32_t ideal = 0; ideal + 1 < r->lattice->count && !r->ended; ideal++) {
+        bool any = false;
+        for (uint32_t c = 0; !any && c < r->combination_count; c++)
+            any = r->value[(size_t)ideal * r->combination_count + c] < r->best_us;
+        if (!any)
+            continue;
+        if (r->lattice->set)
+            sum_rest(r, ideal, all_us);
+        r->alive_count = 0;
+        for (uint32_t c = 0; c < r->combination_count; c++)
+            if (r->value[(size_t)ideal * r->combination_count + c] < r->best_us &&
+                (!r->lattice->set || can_finish(r, c, rate)))
+                r->alive[r->alive_count++] = c;
+        r->walk++;
+        if (r->alive_count > 0)
+            walk(r, ideal, ideal);
+        if (ideal % 64 == 63)
+            dv_progress_step(r->settings->progress, "ideals",
+                             (ideal + 1.0) / (double)r->lattice->count);
+    }
+}
+
+/* Units of the difference of two ideals, producers first, into order[first..]; returns how many. */
+static uint32_t list_difference(run *r, uint32_t from, uint32_t to, dv_unit_id *order)
+{
+    const dv_lattice *l = r->lattice;
+    uint32_t count = 0;
+    if (!l->set) {
+        for (uint32_t i = from; i < to; i++)
+            order[count++] = l->by[i];
+        return count;
+    }
+    const uint64_t *a = l->set + (size_t)from * l->word_count;
+    const uint64_t *b = l->set + (size_t)to * l->word_count;
+    for (dv_unit_id u = 0; u < r->problem->unit_count; u++)
+        if ((b[u / 64] & ~a[u / 64]) >> u % 64 & 1u)
+            order[count++] = u; /* units are numbered in a topological order */
+    return count;
+}
+
+static void trace(run *r, dv_target_id *target, dv_unit_id *order, dv_split_result *result)
+{
+    uint32_t last = r->lattice->count - 1, best = 0;
+    const double *value = r->value + (size_t)last * r->combination_count;
+    for (uint32_t c = 1; c < r->combination_count; c++)
+        if (value[c] < value[best])
+            best = c;
+    result->found = isfinite(value[best]);
+    result->load_us = value[best];
+    uint32_t end = r->problem->unit_count, ideal = last, c = best;
+    while (result->found && ideal > 0) {
+        size_t cell = (size_t)ideal * r->combination_count + c;
+        const kind *kd = &r->kind[r->kind_used[cell]];
+        c -= kd->stride;
+        /* The device of that kind with the number of those used before. */
+        uint32_t skip = c / kd->stride % (kd->count + 1);
+        dv_target_id a = kd->first;
+        for (; skip > 0 || !are_alike(r->problem, kd->first, a); a++)
+            skip -= are_alike(r->problem, kd->first, a);
+        dv_unit_id *units = r->units;
+        uint32_t count = list_difference(r, r->previous[cell], ideal, units);
+        end -= count;
+        memmove(order + end, units, count * sizeof *order);
+        for (uint32_t i = 0; i < count; i++)
+            target[order[end + i]] = a;
+        ideal = r->previous[cell];
+    }
+}
+
+static void prepare_rates(const run *r, double *all_us, double *rate)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t k = 0; k < r->kind_count; k++) {
+        all_us[k] = 0.0;
+        for (dv_unit_id u = 0; u < p->unit_count; u++)
+            all_us[k] += dv_problem_time_us(p, u, r->kind[k].first);
+        for (uint32_t c = 0; c < r->kind_count; c++)
+            rate[k * r->kind_count + c] = exchange_rate(p, r->kind[k].first, r->kind[c].first);
+    }
+}
+
+dv_status dv_split_run(const dv_problem *problem, const dv_lattice *lattice,
+                       const dv_split_settings *settings, dv_target_id *target, dv_unit_id *order,
+                       dv_split_result *result)
+{
+    run r = {.problem = problem,
+             .lattice = lattice,
+             .settings = settings,
+             .best_us = settings->upper_us};
+    double all_us[KINDS_MAX], rate[KINDS_MAX * KINDS_MAX];
+    *result = (dv_split_result){.load_us = INFINITY};
+    bool ok = find_kinds(problem, r.kind, &r.kind_count, &r.combination_count) && allocate(&r);
+    if (ok) {
+        prepare_rates(&r, all_us, rate);
+        search(&r, all_us, rate);
+        trace(&r, target, order, result);
+        result->exact = !r.ended;
+    }
+    release(&r);
+    return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "split: out of memory");
+}
