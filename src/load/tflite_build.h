@@ -1,0 +1,185 @@
+/* tflite_build.h - the state of loading one TFLite file, shared by what reads tensors and what
+   builds operators.
+
+   TFLite's images are NHWC, ours NCHW. A tensor of the file (a slot) may exist in our graph as it
+   is (plain), with its channels brought to the front (planar), or both: convolutions and pools want
+   and make planar ones, element-wise operators take what is there, and a permutation is put in only
+   where a form is missing. So permutations are left at the borders of the graph and around
+   operators that mix dimensions, and nowhere else. */
+#ifndef DV_LOAD_TFLITE_BUILD_H
+#define DV_LOAD_TFLITE_BUILD_H
+
+#include "core/graph.h"
+#include "load/flatbuffer.h"
+#include "load/load.h"
+
+/* What the file says of a tensor. */
+typedef struct dv_tfl_tensor {
+    dv_fb_table table;
+    dv_span name;
+    uint8_t type; /* TensorType */
+    uint32_t buffer;
+    dv_shape shape;           /* as stored; a dim that is open is what it was when converted */
+    unsigned open;            /* bit d: dim d is -1 in its signature */
+    dv_fb_vector scale, zero; /* f32, i64; quantised if scale has elements */
+    uint32_t quantised_axis;
+    bool quantised; /* shown as f32 */
+    bool is_variable;
+} dv_tfl_tensor;
+
+typedef struct dv_tfl_slot {
+    dv_tensor_id plain, planar; /* DV_NONE: not there yet */
+    dv_tensor_id weight;        /* a constant in the order of weight_perm */
+    const uint8_t *weight_perm;
+    uint32_t constant; /* the slot whose bytes it is made of; DV_NONE if it is computed */
+} dv_tfl_slot;
+
+typedef struct dv_tfl_scope {
+    dv_fb_table subgraph;
+    dv_fb_vector tensors; /* tables */
+    dv_tfl_slot *slots;   /* one a tensor */
+} dv_tfl_scope;
+
+typedef struct dv_tfl_builder {
+    dv_fb fb;
+    dv_buffer *buffer;
+    const dv_load_options *options;
+    dv_graph *graph;
+    dv_arena *arena; /* lives as long as the builder */
+    dv_fb_table model;
+    dv_fb_vector codes, subgraphs, buffers;
+    dv_tfl_scope *scope;
+    size_t made_bytes; /* of constants that were converted */
+    uint32_t op_count; /* operators read, those of branches each time they are taken */
+    int depth;
+    int64_t handle; /* index of the main graph's operator being built */
+    bool quantised; /* some tensor is */
+} dv_tfl_builder;
+
+/* ---- tensors: tflite_tensor.c, tflite_data.c ---- */
+
+const char *dv_tfl_type_name(uint8_t type);
+
+/* The element type in our graph, NONE if it has none. */
+dv_dtype dv_tfl_dtype(const dv_tfl_tensor *tensor);
+
+/* What the file says of the tensor of that index of the innermost subgraph. */
+DV_MUST_USE dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out);
+
+/* Marks the tensors whose elements are in the file. */
+DV_MUST_USE dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *scope);
+
+/* The constant of a slot, its dims in the order perm (NULL: as they are), as f32 where it is f16 or
+   quantised. The caller releases out->data.buffer. */
+DV_MUST_USE dv_status dv_tfl_constant(dv_tfl_builder *b, uint32_t slot, bool as_f32,
+                                      const uint8_t *perm, dv_tensor *out);
+
+/* The elements of a constant slot as they are stored (sparse ones unfolded); likewise. */
+DV_MUST_USE dv_status dv_tfl_stored(dv_tfl_builder *b, uint32_t slot, dv_tfl_tensor *tensor,
+                                    dv_tensor *out);
+
+/* A new buffer for a converted constant; refuses what the file's length does not justify. */
+DV_MUST_USE dv_status dv_tfl_new_buffer(dv_tfl_builder *b, size_t bytes, dv_buffer **out);
+
+/* Unfolds a sparse tensor's stored elements into *out. */
+DV_MUST_USE dv_status dv_tfl_densify(dv_tfl_builder *b, const dv_tfl_tensor *tensor, dv_span stored,
+                                     dv_buffer **out);
+
+/* The slot in either form, made from the other where it is missing. */
+DV_MUST_USE dv_status dv_tfl_plain(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_planar(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id);
+
+/* A constant slot as an operator's weight, its dims in the order perm. */
+DV_MUST_USE dv_status dv_tfl_weight(dv_tfl_builder *b, uint32_t slot, const uint8_t *perm,
+                                    dv_tensor_id *id);
+
+/* Adds a tensor that an operator makes; adds an operator with one output of that name. */
+DV_MUST_USE dv_status dv_tfl_add_activation(dv_tfl_builder *b, const char *name, dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_add_op(dv_tfl_builder *b, const dv_op *like, dv_op_kind kind,
+                                    const dv_op_params *params, const dv_tensor_id *inputs,
+                                    uint32_t input_count, const char *name, dv_tensor_id *output);
+
+/* A copy of a name of the file, in the builder's arena; NULL without memory. */
+char *dv_tfl_text(dv_tfl_builder *b, dv_span name);
+
+/* ---- operators: tflite_nodes.c ---- */
+
+/* Adds all operators of the innermost subgraph. */
+DV_MUST_USE dv_status dv_tfl_add_operators(dv_tfl_builder *b);
+
+/* One operator on its way to our graph. */
+typedef struct dv_tfl_at {
+    dv_tfl_builder *b;
+    const struct dv_tfl_rule *rule;
+    dv_fb_table node, options;
+    dv_fb_vector inputs, outputs; /* i32 */
+    const char *type;             /* "CONV_2D", or a custom operator's own name */
+    dv_op like;                   /* name, type and handle of all that is made for it */
+    const char *part;             /* the name of what it makes on the way */
+    bool opaque;                  /* its reader gave up; like.reason says why */
+} dv_tfl_at;
+
+typedef dv_status dv_tfl_reader(dv_tfl_at *at);
+
+typedef struct dv_tfl_rule {
+    const char *type;
+    dv_op_kind kind;
+    dv_tfl_reader *read; /* NULL: not understood */
+    uint8_t least, most; /* inputs; most 0: any number */
+} dv_tfl_rule;
+
+#define BUILTIN(code, type, kind, reader, least, most) dv_tfl_reader dv_tfl_op_##reader;
+#define UNKNOWN(code, type)
+#include "load/tflite_ops.def"
+#undef BUILTIN
+#undef UNKNOWN
+dv_tfl_reader dv_tfl_op_custom_transposed;
+
+/* ---- what readers are made of: tflite_ops.c ---- */
+
+/* Gives the operator up: it will be kept by name for this reason. Returns DV_OK (DV_NO_MEMORY); to
+   be called before anything is emitted. */
+dv_status dv_tfl_opaque(dv_tfl_at *at, const char *format, ...) DV_PRINTF(2, 3);
+
+/* Is input i there? Its slot; what the file says of it; how many inputs and outputs. */
+bool dv_tfl_given(const dv_tfl_at *at, uint32_t i);
+uint32_t dv_tfl_slot_of(const dv_tfl_at *at, uint32_t i);
+DV_MUST_USE dv_status dv_tfl_input(const dv_tfl_at *at, uint32_t i, dv_tfl_tensor *out);
+DV_MUST_USE dv_status dv_tfl_output(const dv_tfl_at *at, uint32_t i, dv_tfl_tensor *out);
+
+/* Input i in one of its forms. */
+DV_MUST_USE dv_status dv_tfl_plain_input(const dv_tfl_at *at, uint32_t i, dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_planar_input(const dv_tfl_at *at, uint32_t i, dv_tensor_id *id);
+
+/* Would it be wasteful to take input i plain? */
+bool dv_tfl_prefers_planar(const dv_tfl_at *at, uint32_t i);
+
+/* The integers of constant input i; *count -1 if it is no constant, or has more than most. */
+DV_MUST_USE dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out,
+                                  int *count);
+
+/* Constants: one element, a list of i64. */
+DV_MUST_USE dv_status dv_tfl_scalar(dv_tfl_at *at, dv_dtype dtype, double value, dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_longs(dv_tfl_at *at, const int64_t *values, size_t count,
+                                   dv_tensor_id *id);
+
+/* Adds an operator; *id is its output, which may be the variable an input came from. */
+DV_MUST_USE dv_status dv_tfl_emit(dv_tfl_at *at, dv_op_kind kind, const dv_op_params *params,
+                                  const dv_tensor_id *inputs, uint32_t count, dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_emit1(dv_tfl_at *at, dv_op_kind kind, const dv_op_params *params,
+                                   dv_tensor_id a, dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_emit2(dv_tfl_at *at, dv_op_kind kind, const dv_op_params *params,
+                                   dv_tensor_id a, dv_tensor_id b, dv_tensor_id *id);
+
+/* id is output i, planar or plain. */
+DV_MUST_USE dv_status dv_tfl_result(dv_tfl_at *at, uint32_t i, dv_tensor_id id, bool planar);
+
+/* The same for output 0 behind the activation that is fused into the operator (an option's field);
+   an activation that is not known is a fault. */
+DV_MUST_USE dv_status dv_tfl_result_activated(dv_tfl_at *at, unsigned field, dv_tensor_id id,
+                                              bool planar);
+
+/* The axis of NHWC as one of NCHW. */
+int64_t dv_tfl_planar_axis(int64_t axis);
+
+#endif

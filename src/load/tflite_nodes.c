@@ -1,0 +1,189 @@
+/* tflite_nodes.c - operators of a TFLite subgraph, one after the other as they run. */
+#include <string.h>
+
+#include "load/tflite_build.h"
+
+static const dv_tfl_rule rules[] = {
+#define BUILTIN(code, type, kind, reader, least, most) \
+    [code] = {type, DV_OP_##kind, dv_tfl_op_##reader, least, most},
+#define UNKNOWN(code, type) [code] = {type, DV_OP_OPAQUE, NULL, 0, 0},
+#include "load/tflite_ops.def"
+#undef BUILTIN
+#undef UNKNOWN
+};
+
+enum { RULE_COUNT = sizeof rules / sizeof rules[0], CUSTOM = 32 };
+
+/* Operators of other programs whose meaning is known. */
+static const dv_tfl_rule customs[] = {
+    {"Convolution2DTransposeBias", DV_OP_CONVOLUTION, dv_tfl_op_custom_transposed, 2, 3},
+};
+
+/* The operator's row and its name. Old files number it in a byte, new ones in a word. */
+static dv_status find_rule(dv_tfl_at *at)
+{
+    dv_tfl_builder *b = at->b;
+    uint32_t index = dv_fb_u32(&at->node, 0, 0);
+    if (b->fb.status == DV_OK && index >= b->codes.count)
+        return dv_fail(DV_BAD_INPUT, "operator code %u of %u", index, b->codes.count);
+    dv_fb_table code = dv_fb_table_at(&b->codes, index);
+    int32_t old = dv_fb_i8(&code, 0, 0), builtin = dv_fb_i32(&code, 3, 0);
+    dv_span custom = dv_fb_string(&code, 1);
+    DV_TRY(b->fb.status);
+    int32_t number = old > builtin ? old : builtin;
+    if (number == CUSTOM) {
+        at->type = custom.size ? dv_tfl_text(b, custom) : "CUSTOM";
+        for (size_t i = 0; i < sizeof customs / sizeof customs[0]; i++)
+            if (dv_span_is(custom, customs[i].type))
+                at->rule = &customs[i];
+    } else if (number >= 0 && number < RULE_COUNT) {
+        at->type = rules[number].type;
+        at->rule = rules[number].read ? &rules[number] : NULL;
+    } else {
+        at->type = dv_arena_printf(b->arena, "BUILTIN_%d", number);
+    }
+    if (!at->type)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    if (!at->rule)
+        DV_TRY(dv_tfl_opaque(at,
+                             number == CUSTOM ? "custom operator %s is not supported"
+                                              : "operator %s is not supported",
+                             at->type));
+    return DV_OK;
+}
+
+/* Every index is a tensor's, or -1 where an input is left out. */
+static dv_status check_operands(const dv_tfl_at *at)
+{
+    uint32_t tensors = at->b->scope->tensors.count;
+    for (uint32_t i = 0; i < at->inputs.count; i++) {
+        int32_t index = dv_fb_i32_at(&at->inputs, i);
+        if (index < -1 || (index >= 0 && (uint32_t)index >= tensors))
+            return dv_fail(DV_BAD_INPUT, "its input %u is tensor %d of %u", i, index, tensors);
+    }
+    for (uint32_t i = 0; i < at->outputs.count; i++) {
+        int32_t index = dv_fb_i32_at(&at->outputs, i);
+        if (index < 0 || (uint32_t)index >= tensors)
+            return dv_fail(DV_BAD_INPUT, "its output %u is tensor %d of %u", i, index, tensors);
+    }
+    return at->b->fb.status;
+}
+
+static dv_status check_arity(const dv_tfl_at *at)
+{
+    if (at->rule->most && at->inputs.count > at->rule->most)
+        return dv_fail(DV_BAD_INPUT, "it has %u inputs; at most %u are allowed", at->inputs.count,
+                       (unsigned)at->rule->most);
+    uint32_t needed = at->rule->most ? at->rule->least : at->inputs.count;
+    for (uint32_t i = 0; i < needed || i < at->rule->least; i++)
+        if (!dv_tfl_given(at, i))
+            return dv_fail(DV_BAD_INPUT, "its input %u is missing", i);
+    if (at->outputs.count == 0)
+        return dv_fail(DV_BAD_INPUT, "it has no output");
+    return DV_OK;
+}
+
+/* Elements that no operator of ours takes. */
+static dv_status check_types(dv_tfl_at *at)
+{
+    for (uint32_t i = 0; i < at->inputs.count; i++) {
+        dv_tfl_tensor tensor;
+        if (!dv_tfl_given(at, i))
+            continue;
+        DV_TRY(dv_tfl_input(at, i, &tensor));
+        dv_dtype dtype = dv_tfl_dtype(&tensor);
+        if (dtype == DV_DTYPE_NONE || dtype == DV_DTYPE_STRING || tensor.is_variable)
+            return dv_tfl_opaque(
+                at, "its input %u %s, which is not supported", i,
+                tensor.is_variable
+                    ? "is kept from one inference to the next"
+                    : dv_arena_printf(at->b->arena, "is %s", dv_tfl_type_name(tensor.type)));
+    }
+    return DV_OK;
+}
+
+/* An operator that is kept by name, with what the file says of its outputs. */
+static dv_status add_opaque(dv_tfl_at *at)
+{
+    dv_tfl_builder *b = at->b;
+    dv_tensor_id *inputs = dv_arena_array(b->arena, at->inputs.count, sizeof *inputs);
+    dv_tensor_id *outputs = dv_arena_array(b->arena, at->outputs.count, sizeof *outputs);
+    if (!inputs || !outputs)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < at->inputs.count; i++) {
+        inputs[i] = DV_NONE;
+        if (dv_tfl_given(at, i))
+            DV_TRY(dv_tfl_plain_input(at, i, &inputs[i]));
+    }
+    for (uint32_t i = 0; i < at->outputs.count; i++) {
+        DV_TRY(dv_tfl_add_activation(b, at->part, &outputs[i]));
+        DV_TRY(dv_tfl_result(at, i, outputs[i], false));
+    }
+    dv_op op = at->like;
+    op.kind = DV_OP_OPAQUE;
+    op.inputs = inputs;
+    op.input_count = at->inputs.count;
+    op.outputs = outputs;
+    op.output_count = at->outputs.count;
+    dv_op_id id;
+    return dv_graph_add_op(b->graph, &op, &id);
+}
+
+/* An operator goes by the name of its first output. */
+static dv_status name_operator(dv_tfl_at *at)
+{
+    dv_tfl_tensor tensor = {0};
+    if (at->outputs.count > 0)
+        DV_TRY(dv_tfl_output(at, 0, &tensor));
+    const char *name = tensor.name.size ? dv_tfl_text(at->b, tensor.name) : at->type;
+    at->like = (dv_op){.name = name,
+                       .source_type = at->type,
+                       .debug_handle = at->b->handle,
+                       .reason = at->like.reason};
+    at->part = name ? dv_arena_printf(at->b->arena, "%s.part", name) : NULL;
+    return at->part ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+static dv_status translate(dv_tfl_at *at)
+{
+    if (!at->opaque) {
+        DV_TRY(check_arity(at));
+        DV_TRY(check_types(at));
+    }
+    if (!at->opaque)
+        DV_TRY(at->rule->read(at));
+    return at->opaque ? add_opaque(at) : at->b->fb.status;
+}
+
+static dv_status add_operator(dv_tfl_builder *b, const dv_fb_vector *operators, uint32_t i)
+{
+    dv_tfl_at at = {.b = b, .node = dv_fb_table_at(operators, i), .type = "?"};
+    at.inputs = dv_fb_list(&at.node, 1, 4);
+    at.outputs = dv_fb_list(&at.node, 2, 4);
+    at.options = dv_fb_child(&at.node, 4);
+    dv_status status = b->fb.status;
+    if (status == DV_OK)
+        status = find_rule(&at);
+    if (status == DV_OK)
+        status = name_operator(&at);
+    if (status == DV_OK)
+        status = check_operands(&at);
+    if (status == DV_OK)
+        status = translate(&at);
+    return dv_within(status, "operator %u '%.120s' (%.120s)", i, at.like.name ? at.like.name : "",
+                     at.type);
+}
+
+dv_status dv_tfl_add_operators(dv_tfl_builder *b)
+{
+    dv_fb_vector operators = dv_fb_tables(&b->scope->subgraph, 3);
+    for (uint32_t i = 0; i < operators.count; i++) {
+        /* branches are built each time they are taken: no more of them than the file has bytes */
+        if (b->op_count++ > b->fb.size)
+            return dv_fail(DV_BAD_INPUT, "its branches contain each other too often");
+        if (b->depth == 0)
+            b->handle = i;
+        DV_TRY(add_operator(b, &operators, i));
+    }
+    return b->fb.status;
+}
