@@ -138,3 +138,61 @@ const char *dv_check_gather(const dv_kernel_call *call)
                ? NULL
                : "the output does not have the indices' shape";
 }
+
+/* Slices by tuples of indices, behind `axis` dims that data and indices share. */
+dv_status dv_kernel_gather_nd(const dv_kernel_call *call)
+{
+    const dv_operand *data = &call->inputs[0], *indices = &call->inputs[1];
+    size_t batch_dims = (size_t)call->op->params.axis.axis, batch = 1, whole = 1;
+    size_t depth = (size_t)indices->shape.dim[indices->shape.rank - 1];
+    size_t slice = dv_dtype_bytes(data->dtype);
+    char *to = call->outputs[0].data;
+    if (call->outputs[0].count == 0)
+        return DV_OK;
+    for (size_t d = 0; d < data->shape.rank; d++)
+        if (d < batch_dims)
+            batch *= (size_t)data->shape.dim[d];
+        else
+            whole *= (size_t)data->shape.dim[d];
+    for (size_t d = batch_dims + depth; d < data->shape.rank; d++)
+        slice *= (size_t)data->shape.dim[d];
+    size_t tuples = call->outputs[0].count * dv_dtype_bytes(data->dtype) / slice;
+    for (size_t i = 0; i < tuples; i++, to += slice) {
+        const char *image =
+            (const char *)data->data + i / (tuples / batch) * whole * dv_dtype_bytes(data->dtype);
+        size_t from = 0;
+        for (size_t d = 0; d < depth; d++) {
+            int64_t size = data->shape.dim[batch_dims + d];
+            int64_t index = index_at(indices, i * depth + d, size);
+            if (index < 0)
+                return out_of_range(call, i * depth + d, size);
+            from = from * (size_t)size + (size_t)index;
+        }
+        memcpy(to, image + from * slice, slice);
+    }
+    return DV_OK;
+}
+
+const char *dv_check_gather_nd(const dv_kernel_call *call)
+{
+    const dv_shape *data = &call->inputs[0].shape, *indices = &call->inputs[1].shape;
+    int64_t batch_dims = call->op->params.axis.axis;
+    const char *fault = check_indices(call);
+    if (fault)
+        return fault;
+    if (indices->rank < 1 || batch_dims < 0 || batch_dims >= indices->rank ||
+        batch_dims + indices->dim[indices->rank - 1] > data->rank)
+        return "the indices have more numbers than the data has dims";
+    dv_shape expected = *indices;
+    int64_t depth = expected.dim[--expected.rank];
+    if (expected.rank + data->rank - batch_dims - depth > DV_MAX_RANK)
+        return "the output has too many dims";
+    for (int64_t d = 0; d < batch_dims; d++)
+        if (data->dim[d] != indices->dim[d])
+            return "data and indices differ in their batch dims";
+    for (int64_t d = batch_dims + depth; d < data->rank; d++)
+        expected.dim[expected.rank++] = data->dim[d];
+    return dv_shape_equal(&expected, &call->outputs[0].shape)
+               ? NULL
+               : "the output's shape does not follow from the indices";
+}

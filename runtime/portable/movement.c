@@ -297,24 +297,45 @@ const char *dv_check_select(const dv_kernel_call *call)
 }
 
 /* Channels are (channel, row, column of the block), or with dcr (row, column, channel). */
+
+/* Where element (image, channel, y, block row, x, block column) of the larger image is among the
+   channels of the smaller one of that height and width. */
+static void shuffled_strides(const dv_shuffle_params *p, int64_t channels, int64_t height,
+                             int64_t width, ptrdiff_t out[6])
+{
+    ptrdiff_t plane = (ptrdiff_t)(height * width), block = (ptrdiff_t)p->block;
+    out[0] = (ptrdiff_t)channels * block * block * plane;
+    out[1] = (p->dcr ? 1 : block * block) * plane;
+    out[2] = (ptrdiff_t)width;
+    out[3] = (p->dcr ? block * (ptrdiff_t)channels : block) * plane;
+    out[4] = 1;
+    out[5] = (p->dcr ? (ptrdiff_t)channels : 1) * plane;
+}
+
 dv_status dv_kernel_pixel_shuffle(const dv_kernel_call *call)
 {
     const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
     const dv_shuffle_params *p = &call->op->params.shuffle;
-    int64_t block = p->block, channels = out->shape.dim[1];
-    int64_t height = in->shape.dim[2], width = in->shape.dim[3], pixels = height * width;
-    /* output order: image, channel, y, block row, x, block column */
-    int64_t dim[] = {in->shape.dim[0], channels, height, block, width, block};
-    ptrdiff_t plane = (ptrdiff_t)pixels;
-    ptrdiff_t from[] = {(ptrdiff_t)in->shape.dim[1] * plane,
-                        (p->dcr ? 1 : (ptrdiff_t)(block * block)) * plane,
-                        (ptrdiff_t)width,
-                        (ptrdiff_t)(p->dcr ? block * channels : block) * plane,
-                        1,
-                        (p->dcr ? (ptrdiff_t)channels : 1) * plane};
-    ptrdiff_t to[6];
+    int64_t channels = out->shape.dim[1], height = in->shape.dim[2], width = in->shape.dim[3];
+    int64_t dim[] = {in->shape.dim[0], channels, height, p->block, width, p->block};
+    ptrdiff_t from[6], to[6];
     dv_shape split = dv_shape_make(dim, 6);
+    shuffled_strides(p, channels, height, width, from);
     dv_strides(&split, to);
+    copy_strided(size_of(call), 6, dim, out->data, to, in->data, from);
+    return DV_OK;
+}
+
+dv_status dv_kernel_pixel_unshuffle(const dv_kernel_call *call)
+{
+    const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
+    const dv_shuffle_params *p = &call->op->params.shuffle;
+    int64_t channels = in->shape.dim[1], height = out->shape.dim[2], width = out->shape.dim[3];
+    int64_t dim[] = {in->shape.dim[0], channels, height, p->block, width, p->block};
+    ptrdiff_t from[6], to[6];
+    dv_shape split = dv_shape_make(dim, 6);
+    shuffled_strides(p, channels, height, width, to);
+    dv_strides(&split, from);
     copy_strided(size_of(call), 6, dim, out->data, to, in->data, from);
     return DV_OK;
 }
@@ -328,6 +349,19 @@ const char *dv_check_pixel_shuffle(const dv_kernel_call *call)
         return "the block does not fit the input";
     dv_shape expected = {
         4, {in->dim[0], in->dim[1] / (block * block), in->dim[2] * block, in->dim[3] * block}};
+    const char *fault = check_types(call);
+    return fault ? fault : check_shape(call, &expected);
+}
+
+const char *dv_check_pixel_unshuffle(const dv_kernel_call *call)
+{
+    int64_t block = call->op->params.shuffle.block;
+    const dv_shape *in = &call->inputs[0].shape;
+    if (in->rank != 4 || block < 1 || block > INT16_MAX || in->dim[2] % block ||
+        in->dim[3] % block || in->dim[1] > INT32_MAX)
+        return "the block does not fit the input";
+    dv_shape expected = {
+        4, {in->dim[0], in->dim[1] * block * block, in->dim[2] / block, in->dim[3] / block}};
     const char *fault = check_types(call);
     return fault ? fault : check_shape(call, &expected);
 }

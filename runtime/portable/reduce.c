@@ -1,4 +1,4 @@
-/* reduce.c - reductions over any set of dims, the first largest element, and running sums. */
+/* reduce.c - reductions over any set of dims, the extreme element, and running sums. */
 #include <math.h>
 #include <string.h>
 
@@ -212,10 +212,49 @@ const char *dv_check_reduce_float(const dv_kernel_call *call)
     return dv_check_reduce(call);
 }
 
-/* Where the first largest element is, counted along the reduced dims. */
-dv_status dv_kernel_argmax(const dv_kernel_call *call)
+/* Is x a better extreme than best? Of equals the first, or, with `last`, the last; NaN beats all.
+ */
+static bool is_better(double x, double best, bool least, bool last)
 {
-    const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
+    if (isnan(x) || isnan(best))
+        return isnan(x) && (last || !isnan(best));
+    return x == best ? last : least ? x < best : x > best;
+}
+
+static bool is_better_integer(int64_t x, int64_t best, bool least, bool last)
+{
+    return x == best ? last : least ? x < best : x > best;
+}
+
+static int64_t extreme_of(const dv_kernel_call *call, dv_walk walk, size_t first, bool least)
+{
+    const dv_operand *in = &call->inputs[0];
+    bool floats = dv_dtype_is_float(in->dtype), last = call->op->params.reduce.last;
+    int64_t position = 0, best = 0, most_integer = 0;
+    double most = 0;
+    do {
+        for (size_t k = 0; k < walk.length; k++, position++) {
+            size_t at = first + dv_walk_index(&walk, 0, k);
+            int64_t integer = 0;
+            double x = floats ? dv_at(in, at) : 0;
+            if (!floats)
+                dv_load_i64(in, at, 1, 1, &integer);
+            bool better =
+                position == 0 || (floats ? is_better(x, most, least, last)
+                                         : is_better_integer(integer, most_integer, least, last));
+            if (better) {
+                most = x;
+                most_integer = integer;
+                best = position;
+            }
+        }
+    } while (dv_walk_next(&walk));
+    return best;
+}
+
+/* Where the extreme element is, counted along the reduced dims. */
+static dv_status find_extremes(const dv_kernel_call *call, bool least)
+{
     reduction r;
     split_dims(call, &r);
     if (r.kept.empty)
@@ -223,30 +262,28 @@ dv_status dv_kernel_argmax(const dv_kernel_call *call)
     size_t at = 0;
     do {
         for (size_t i = 0; i < r.kept.length; i++, at++) {
-            dv_walk walk = r.reduced;
-            size_t first = dv_walk_index(&r.kept, 0, i);
-            int64_t position = 0, best = 0;
-            double most = -INFINITY;
-            do {
-                for (size_t k = 0; k < walk.length; k++, position++) {
-                    double x = dv_at(in, first + dv_walk_index(&walk, 0, k));
-                    if (position == 0 || x > most || (isnan(x) && !isnan(most))) {
-                        most = x;
-                        best = position;
-                    }
-                }
-            } while (dv_walk_next(&walk));
-            dv_store_i64(out, at, 1, 1, &best);
+            int64_t best = extreme_of(call, r.reduced, dv_walk_index(&r.kept, 0, i), least);
+            dv_store_i64(&call->outputs[0], at, 1, 1, &best);
         }
     } while (dv_walk_next(&r.kept));
     return DV_OK;
 }
 
+dv_status dv_kernel_argmax(const dv_kernel_call *call)
+{
+    return find_extremes(call, false);
+}
+
+dv_status dv_kernel_argmin(const dv_kernel_call *call)
+{
+    return find_extremes(call, true);
+}
+
 const char *dv_check_argmax(const dv_kernel_call *call)
 {
     dv_dtype in = call->inputs[0].dtype, out = call->outputs[0].dtype;
-    if (!dv_dtype_is_number(in) || in == DV_DTYPE_I64 || in == DV_DTYPE_U64)
-        return "argmax takes floats and integers up to 32 bits";
+    if (!dv_dtype_is_number(in) || in == DV_DTYPE_U64)
+        return "argmax takes floats and integers other than u64";
     if (out != DV_DTYPE_I64 && out != DV_DTYPE_I32)
         return "argmax gives i64 or i32";
     const char *fault = check_axes(call);

@@ -1,4 +1,5 @@
-/* resample.c - nearest and bilinear resizing of images [N, C, H, W] and lines [N, C, W]. */
+/* resample.c - nearest, bilinear and bicubic resizing of images [N, C, H, W] and lines [N, C, W].
+ */
 #include <math.h>
 
 #include "runtime/portable/kernel.h"
@@ -108,6 +109,61 @@ dv_status dv_kernel_upsample_bilinear(const dv_kernel_call *call)
                 double bottom =
                     dv_at(in, lower + left) * (1 - h.share) + dv_at(in, lower + right) * h.share;
                 dv_put(out, at, top * (1 - v.share) + bottom * v.share);
+            }
+        }
+    return DV_OK;
+}
+
+/* Four neighbours and their weights by Keys' cubic convolution; outside the image its edge goes on,
+   or, excluded, the others share the weight. */
+typedef struct around {
+    int64_t at[4];
+    double weight[4];
+} around;
+
+static double cubic_weight(double a, double x)
+{
+    x = fabs(x);
+    if (x <= 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
+
+static around four_of(const dv_resize_params *p, double at, int64_t size)
+{
+    around four;
+    double base = floor(at), sum = 0;
+    for (int i = 0; i < 4; i++) {
+        double pixel = base + i - 1;
+        bool outside = pixel < 0 || pixel > (double)(size - 1);
+        four.at[i] = hold(pixel, size);
+        four.weight[i] = p->exclude_outside && outside ? 0 : cubic_weight(p->cubic, at - pixel);
+        sum += four.weight[i];
+    }
+    for (int i = 0; p->exclude_outside && i < 4; i++)
+        four.weight[i] /= sum;
+    return four;
+}
+
+dv_status dv_kernel_upsample_bicubic(const dv_kernel_call *call)
+{
+    const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
+    const dv_resize_params *p = &call->op->params.resize;
+    image_sizes from = sizes_of(&in->shape), to = sizes_of(&out->shape);
+    size_t plane = 0, at = 0;
+    for (; at < out->count; plane += (size_t)(from.height * from.width))
+        for (int64_t y = 0; y < to.height; y++) {
+            around v = four_of(p, coordinate(p->coordinate, y, from.height, to.height, p->scale_h),
+                               from.height);
+            for (int64_t x = 0; x < to.width; x++, at++) {
+                around h = four_of(
+                    p, coordinate(p->coordinate, x, from.width, to.width, p->scale_w), from.width);
+                double sum = 0;
+                for (int i = 0; i < 4; i++)
+                    for (int j = 0; j < 4; j++)
+                        sum += v.weight[i] * h.weight[j] *
+                               dv_at(in, plane + (size_t)(v.at[i] * from.width + h.at[j]));
+                dv_put(out, at, sum);
             }
         }
     return DV_OK;

@@ -43,6 +43,13 @@ const char *dv_check_float_map(const dv_kernel_call *call)
     return check_same_shape(call);
 }
 
+const char *dv_check_integer_map(const dv_kernel_call *call)
+{
+    if (dv_dtype_is_float(call->inputs[0].dtype))
+        return "input and output must be integers of one type";
+    return dv_check_map(call);
+}
+
 const char *dv_check_to_bool(const dv_kernel_call *call)
 {
     if (!dv_dtype_is_number(call->inputs[0].dtype) || call->outputs[0].dtype != DV_DTYPE_BOOL)
@@ -65,6 +72,13 @@ const char *dv_check_arithmetic(const dv_kernel_call *call)
     if (!dv_dtype_is_number(dtype) || call->inputs[1].dtype != dtype || !dv_same_dtype(call))
         return "operands and result must be numbers of one type";
     return check_broadcast(call);
+}
+
+const char *dv_check_bitwise(const dv_kernel_call *call)
+{
+    if (dv_dtype_is_float(call->inputs[0].dtype))
+        return "operands and result must be integers of one type";
+    return dv_check_arithmetic(call);
 }
 
 const char *dv_check_power(const dv_kernel_call *call)

@@ -130,6 +130,15 @@ KERNEL_OF_FLOATS(ceil, ceil(x))
 KERNEL_OF_FLOATS(round, nearbyint(x)) /* half to even, the default rounding mode */
 KERNEL_OF_FLOATS(sin, sin(x))
 KERNEL_OF_FLOATS(cos, cos(x))
+KERNEL_OF_FLOATS(tan, tan(x))
+KERNEL_OF_FLOATS(asin, asin(x))
+KERNEL_OF_FLOATS(acos, acos(x))
+KERNEL_OF_FLOATS(atan, atan(x))
+KERNEL_OF_FLOATS(sinh, sinh(x))
+KERNEL_OF_FLOATS(cosh, cosh(x))
+KERNEL_OF_FLOATS(asinh, asinh(x))
+KERNEL_OF_FLOATS(acosh, acosh(x))
+KERNEL_OF_FLOATS(atanh, atanh(x))
 KERNEL_OF_FLOATS(gelu, gelu(x, p->flag.on))
 KERNEL_OF_FLOATS(silu, x *sigmoid(x))
 KERNEL_OF_FLOATS(hardswish, x *clamp(x / 6 + 0.5, 0, 1))
@@ -149,5 +158,12 @@ dv_status dv_kernel_isnan(const dv_kernel_call *call)
 {
     for (size_t i = 0; i < call->inputs[0].count; i++)
         dv_put(&call->outputs[0], i, isnan(dv_at(&call->inputs[0], i)));
+    return DV_OK;
+}
+
+dv_status dv_kernel_isinf(const dv_kernel_call *call)
+{
+    for (size_t i = 0; i < call->inputs[0].count; i++)
+        dv_put(&call->outputs[0], i, isinf(dv_at(&call->inputs[0], i)) != 0);
     return DV_OK;
 }

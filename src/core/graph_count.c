@@ -53,6 +53,15 @@ static void work_matmul(const dv_graph *graph, const dv_op *op, dv_work *work)
         work->macs = work->elements * (double)left->dim[left->rank - 1];
 }
 
+/* Every step of every sequence goes through both weights once. */
+static void work_rnn(const dv_graph *graph, const dv_op *op, dv_work *work)
+{
+    const dv_shape *x = shape_of(graph, op->inputs[0]);
+    if (x->rank == 3)
+        work->macs = (double)x->dim[0] * (double)x->dim[1] *
+                     (elements_of(graph, op->inputs[1]) + elements_of(graph, op->inputs[2]));
+}
+
 static void work_elements(const dv_graph *graph, const dv_op *op, dv_work *work)
 {
     (void)graph;

@@ -18,6 +18,7 @@
      FULL      (shape)                         ONNX ConstantOfShape
      ARANGE    (start, limit, step)
      TRIL      (data, k)
+     TOPK      (data, k)
      WHERE     (condition, a, b) with its flag on is the choice that an If makes: the condition has
                one element and the result is a or b whole, which may differ in shape as long as
                lowering knows the condition */
@@ -130,8 +131,56 @@ typedef struct dv_clamp_params { /* -INFINITY and INFINITY: open */
 typedef struct dv_reduce_params {
     uint8_t count;
     bool keep_dims, noop_when_empty;
+    bool last; /* of equal extremes the last, not the first (argmax, argmin) */
     int64_t axes[DV_MAX_RANK];
 } dv_reduce_params;
+
+typedef struct dv_topk_params { /* outputs: the k extremes in order, and where they were (i64) */
+    int64_t axis, k;
+    bool smallest;
+} dv_topk_params;
+
+typedef enum dv_scatter_mode {
+    DV_SCATTER_SET,
+    DV_SCATTER_ADD,
+    DV_SCATTER_MUL,
+    DV_SCATTER_MAX,
+    DV_SCATTER_MIN,
+} dv_scatter_mode;
+
+/* (data, indices, updates): data with updates written at the indices, in their order. SCATTER has
+   an index along axis for each update, SCATTER_ND a tuple of leading indices for each slice. */
+typedef struct dv_scatter_params {
+    int64_t axis;
+    dv_scatter_mode mode;
+} dv_scatter_params;
+
+typedef enum dv_activation {
+    DV_ACTIVATION_SIGMOID,
+    DV_ACTIVATION_TANH,
+    DV_ACTIVATION_RELU,
+} dv_activation;
+
+/* A recurrent layer, whole: inputs (x, weight, recurrent weight[, bias[, lengths[, h[, c[, peephole
+   weights]]]]]), outputs (every step's h, the last h, the last c), laid out and ordered by gate as
+   ONNX has them (lstm i o f c, gru z r h); `directions` is the first dim of all weights. */
+typedef struct dv_rnn_params {
+    int64_t hidden;     /* 0 in source form: take it from the weight */
+    int64_t directions; /* 2: forward and backward */
+    bool reverse;       /* the one direction is backward */
+    bool batch_first;   /* x [batch, step, ...], states [batch, direction, ...] */
+    bool reset_after;   /* gru: the reset gate scales the product, not the state */
+    bool coupled;       /* lstm: forget = 1 - input */
+    double clip;        /* of what goes into activations; 0: none */
+    dv_activation gate, cell, state; /* f, g and h in the formulas of ONNX */
+} dv_rnn_params;
+
+/* (x, scale[, zero point]): scale of one element, or per channel along axis (the kinds _CHANNEL).
+   dtype is what quantising gives, dequantising takes; in source form the zero point's is followed. */
+typedef struct dv_quant_params {
+    int64_t axis;
+    dv_dtype dtype;
+} dv_quant_params;
 
 typedef struct dv_axes_params { /* squeeze with count 0: every dim of size 1 (source form) */
     uint8_t count;
@@ -205,9 +254,11 @@ typedef struct dv_resize_params { /* core form: scale_h and scale_w say input pi
     dv_coordinate_mode coordinate;
     dv_nearest_mode nearest;
     double scale_h, scale_w; /* output / input */
+    double cubic;            /* the coefficient a of cubic interpolation */
+    bool exclude_outside;    /* cubic: pixels outside the image have no weight */
 } dv_resize_params;
 
-typedef struct dv_shuffle_params { /* depth to space; dcr: ONNX's column order */
+typedef struct dv_shuffle_params { /* depth to space or back; dcr: ONNX's column order */
     int64_t block;
     bool dcr;
 } dv_shuffle_params;
@@ -237,6 +288,10 @@ typedef union dv_op_params {
     dv_scalar_params scalar;
     dv_clamp_params clamp;
     dv_reduce_params reduce;
+    dv_topk_params topk;
+    dv_rnn_params rnn;
+    dv_quant_params quant;
+    dv_scatter_params scatter;
     dv_axes_params axes;
     dv_axis_params axis;
     dv_view_params view;

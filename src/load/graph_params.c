@@ -6,6 +6,8 @@
 
 static const char *const auto_pads[] = {"explicit", "same_upper", "same_lower", "valid", NULL};
 static const char *const pad_modes[] = {"constant", "reflect", "edge", NULL};
+static const char *const scatter_modes[] = {"set", "add", "mul", "max", "min", NULL};
+static const char *const activations[] = {"sigmoid", "tanh", "relu", NULL};
 static const char *const coordinates[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
                                           "asymmetric", NULL};
 static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil",
@@ -112,6 +114,36 @@ static const dv_field reduce_fields[] = {
     LIST(dv_reduce_params, axes, count, DV_MAX_RANK, 0),
     FLAG(dv_reduce_params, keep_dims),
     FLAG(dv_reduce_params, noop_when_empty),
+    FLAG(dv_reduce_params, last),
+    END,
+};
+static const dv_field topk_fields[] = {
+    INTEGER(dv_topk_params, axis, -1),
+    INTEGER(dv_topk_params, k, 1),
+    FLAG(dv_topk_params, smallest),
+    END,
+};
+static const dv_field rnn_fields[] = {
+    INTEGER(dv_rnn_params, hidden, 0),
+    INTEGER(dv_rnn_params, directions, 1),
+    FLAG(dv_rnn_params, reverse),
+    FLAG(dv_rnn_params, batch_first),
+    FLAG(dv_rnn_params, reset_after),
+    FLAG(dv_rnn_params, coupled),
+    NUMBER(dv_rnn_params, clip, 0),
+    CHOICE(dv_rnn_params, gate, activations),
+    CHOICE(dv_rnn_params, cell, activations),
+    CHOICE(dv_rnn_params, state, activations),
+    END,
+};
+static const dv_field quant_fields[] = {
+    INTEGER(dv_quant_params, axis, 0),
+    DTYPE(dv_quant_params, dtype),
+    END,
+};
+static const dv_field scatter_fields[] = {
+    INTEGER(dv_scatter_params, axis, 0),
+    CHOICE(dv_scatter_params, mode, scatter_modes),
     END,
 };
 static const dv_field axes_fields[] = {
@@ -164,6 +196,8 @@ static const dv_field resize_fields[] = {
     CHOICE(dv_resize_params, nearest, nearest),
     NUMBER(dv_resize_params, scale_h, 0),
     NUMBER(dv_resize_params, scale_w, 0),
+    NUMBER(dv_resize_params, cubic, -0.75),
+    FLAG(dv_resize_params, exclude_outside),
     END,
 };
 static const dv_field shuffle_fields[] = {

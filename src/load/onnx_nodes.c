@@ -108,6 +108,26 @@ static bool is_listed(const char *list, dv_span name)
     return false;
 }
 
+/* How many outputs of a node are understood; the reader sees all of these. */
+static uint32_t outputs_of(const dv_onnx_rule *rule)
+{
+    switch (rule->kind) {
+    case DV_OP_SPLIT:
+        return DV_MANY;
+    case DV_OP_TOPK:
+    case DV_OP_RNN:
+    case DV_OP_GRU:
+        return 2;
+    case DV_OP_LAYER_NORM:
+    case DV_OP_LSTM:
+        return 3;
+    default:
+        return strcmp(rule->type, "Dropout") == 0                 ? 2
+               : strcmp(rule->type, "DynamicQuantizeLinear") == 0 ? 3
+                                                                  : 1;
+    }
+}
+
 /* Reasons to leave a node opaque that hold for any type. */
 static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
 {
@@ -130,7 +150,7 @@ static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
             return dv_onnx_opaque(at, "its input '%.*s' has an element type that is not supported",
                                   SHOWN, tensor->name);
     }
-    for (uint32_t i = 1; i < at->op.output_count && rule->kind != DV_OP_SPLIT; i++)
+    for (uint32_t i = outputs_of(rule); i < at->op.output_count; i++)
         if (at->outputs[i] != DV_NONE)
             return dv_onnx_opaque(at, "its output %u '%.*s' is used, which is not supported", i,
                                   SHOWN, at->graph->tensors[at->outputs[i]].name);
@@ -165,7 +185,8 @@ static dv_status translate(dv_onnx_at *at)
     while (at->op.input_count > rule->least && at->inputs[at->op.input_count - 1] == DV_NONE)
         at->op.input_count--;
     DV_TRY(check_inputs(at, rule));
-    at->op.output_count = rule->kind == DV_OP_SPLIT ? at->op.output_count : 1;
+    if (at->op.output_count > outputs_of(rule))
+        at->op.output_count = outputs_of(rule);
     return rule->read(at);
 }
 

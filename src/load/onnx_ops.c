@@ -213,10 +213,12 @@ static dv_dtype output_dtype(const dv_graph *graph, const dv_op *op)
     case DV_OP_LOGICAL_OR:
     case DV_OP_LOGICAL_XOR:
     case DV_OP_ISNAN:
+    case DV_OP_ISINF:
         return DV_DTYPE_BOOL;
     case DV_OP_SHAPE:
     case DV_OP_NUMEL:
     case DV_OP_ARGMAX:
+    case DV_OP_ARGMIN:
         return DV_DTYPE_I64;
     case DV_OP_CAST:
         return op->params.cast.dtype;
@@ -224,6 +226,15 @@ static dv_dtype output_dtype(const dv_graph *graph, const dv_op *op)
         return op->params.full.dtype;
     case DV_OP_OPAQUE:
         return DV_DTYPE_NONE;
+    case DV_OP_CONV_INTEGER:
+    case DV_OP_MATMUL_INTEGER:
+        return DV_DTYPE_I32;
+    case DV_OP_CHOOSE_QPARAMS:
+    case DV_OP_DEQUANTIZE:
+        return DV_DTYPE_F32;
+    case DV_OP_QUANTIZE:
+        return op->input_count > 2 && op->inputs[2] != DV_NONE ? graph->tensors[op->inputs[2]].dtype
+                                                               : op->params.quant.dtype;
     default:
         break;
     }
@@ -240,25 +251,34 @@ dv_status dv_onnx_add(dv_onnx_at *at, const dv_op *op)
             continue;
         dv_tensor *tensor = dv_graph_tensor_mutable(at->graph, op->outputs[i]);
         if (tensor->role == DV_ROLE_ACTIVATION)
-            tensor->dtype = dtype;
+            tensor->dtype = i == 1 && op->kind == DV_OP_TOPK             ? DV_DTYPE_I64
+                            : i == 1 && op->kind == DV_OP_CHOOSE_QPARAMS ? DV_DTYPE_U8
+                                                                         : dtype;
     }
     dv_op_id id;
     return dv_graph_add_op(at->graph, op, &id);
 }
 
-dv_status dv_onnx_emit(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params, dv_tensor_id a,
-                       dv_tensor_id b, dv_tensor_id *id)
+dv_status dv_onnx_part(dv_onnx_at *at, dv_tensor_id *id)
 {
     dv_tensor tensor = {.name = dv_arena_printf(at->arena, "%s.part", at->op.name),
                         .shape = {.rank = DV_RANK_UNKNOWN},
                         .role = DV_ROLE_ACTIVATION};
     if (!tensor.name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
-    DV_TRY(dv_graph_add_tensor(at->graph, &tensor, id));
+    return dv_graph_add_tensor(at->graph, &tensor, id);
+}
+
+/* Adds an operator of count inputs; its output is *id, a new tensor if that is DV_NONE. */
+static dv_status emit(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
+                      const dv_tensor_id *inputs, uint32_t count, dv_tensor_id *id)
+{
+    if (*id == DV_NONE)
+        DV_TRY(dv_onnx_part(at, id));
     dv_op part = at->op;
     part.kind = kind;
-    part.inputs = (const dv_tensor_id[]){a, b};
-    part.input_count = b == DV_NONE ? 1 : 2;
+    part.inputs = inputs;
+    part.input_count = count;
     part.outputs = id;
     part.output_count = 1;
     if (params)
@@ -266,6 +286,26 @@ dv_status dv_onnx_emit(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *para
     else
         memset(&part.params, 0, sizeof part.params);
     return dv_onnx_add(at, &part);
+}
+
+dv_status dv_onnx_emit(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params, dv_tensor_id a,
+                       dv_tensor_id b, dv_tensor_id *id)
+{
+    *id = DV_NONE;
+    return emit(at, kind, params, (const dv_tensor_id[]){a, b}, b == DV_NONE ? 1 : 2, id);
+}
+
+dv_status dv_onnx_emit3(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
+                        const dv_tensor_id inputs[3], dv_tensor_id *id)
+{
+    *id = DV_NONE;
+    return emit(at, kind, params, inputs, 3, id);
+}
+
+dv_status dv_onnx_emit_to(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
+                          dv_tensor_id a, dv_tensor_id b, dv_tensor_id id)
+{
+    return emit(at, kind, params, (const dv_tensor_id[]){a, b}, b == DV_NONE ? 1 : 2, &id);
 }
 
 void dv_onnx_become(dv_onnx_at *at, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b, dv_tensor_id c)

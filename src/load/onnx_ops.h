@@ -84,10 +84,20 @@ DV_MUST_USE dv_status dv_onnx_floats(dv_onnx_at *at, const float *values, size_t
 /* The first element of a constant of numbers. */
 double dv_onnx_first_element(const dv_tensor *tensor);
 
+/* Adds a tensor between the operators of one node. */
+DV_MUST_USE dv_status dv_onnx_part(dv_onnx_at *at, dv_tensor_id *id);
+
 /* Adds an operator in front of op under the node's name; *id is its new output. params may be NULL.
    b DV_NONE: one input. */
 DV_MUST_USE dv_status dv_onnx_emit(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
                                    dv_tensor_id a, dv_tensor_id b, dv_tensor_id *id);
+
+DV_MUST_USE dv_status dv_onnx_emit3(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
+                                    const dv_tensor_id inputs[3], dv_tensor_id *id);
+
+/* The same with an output of the node, which is not op's own, as its output. */
+DV_MUST_USE dv_status dv_onnx_emit_to(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
+                                      dv_tensor_id a, dv_tensor_id b, dv_tensor_id id);
 
 /* op becomes kind of these inputs (b, c DV_NONE: fewer). */
 void dv_onnx_become(dv_onnx_at *at, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b,

@@ -129,6 +129,35 @@ dv_status dv_onnx_op_clip(dv_onnx_at *at)
     return DV_OK;
 }
 
+/* One sign only: infinite, and on that side of zero. */
+dv_status dv_onnx_op_is_inf(dv_onnx_at *at)
+{
+    bool positive, negative;
+    DV_TRY(dv_onnx_flag(at, "detect_positive", true, &positive));
+    DV_TRY(dv_onnx_flag(at, "detect_negative", true, &negative));
+    if (positive && negative)
+        return DV_OK;
+    dv_tensor_id zero, infinite, side, x = at->inputs[0];
+    DV_TRY(dv_onnx_scalar(at, dv_onnx_input_dtype(at, 0), 0.0, &zero));
+    DV_TRY(dv_onnx_emit(at, DV_OP_ISINF, NULL, x, DV_NONE, &infinite));
+    DV_TRY(dv_onnx_emit(at, positive ? DV_OP_GT : DV_OP_LT, NULL, x, zero, &side));
+    if (!positive && !negative) /* nothing is looked for: below zero and above */
+        DV_TRY(dv_onnx_emit(at, DV_OP_GT, NULL, x, zero, &infinite));
+    dv_onnx_become(at, DV_OP_LOGICAL_AND, infinite, side, DV_NONE);
+    return DV_OK;
+}
+
+dv_status dv_onnx_op_bit_shift(dv_onnx_at *at)
+{
+    dv_span direction;
+    DV_TRY(dv_onnx_text(at, "direction", "", &direction));
+    if (dv_span_is(direction, "RIGHT"))
+        at->op.kind = DV_OP_SHIFT_RIGHT;
+    else if (!dv_span_is(direction, "LEFT"))
+        return dv_fail(DV_BAD_INPUT, "attribute 'direction' must be LEFT or RIGHT");
+    return DV_OK;
+}
+
 /* gamma * elu(x) */
 dv_status dv_onnx_op_selu(dv_onnx_at *at)
 {
@@ -193,6 +222,27 @@ dv_status dv_onnx_op_thresholded_relu(dv_onnx_at *at)
     DV_TRY(dv_onnx_scalar(at, dtype, 0.0, &zero));
     DV_TRY(dv_onnx_emit(at, DV_OP_GT, NULL, x, bound, &above));
     dv_onnx_become(at, DV_OP_WHERE, above, x, zero);
+    return DV_OK;
+}
+
+/* x + bias below -lambd, x - bias above lambd, else 0 */
+dv_status dv_onnx_op_shrink(dv_onnx_at *at)
+{
+    double bias, lambda;
+    DV_TRY(dv_onnx_float(at, "bias", 0.0, &bias));
+    DV_TRY(dv_onnx_float(at, "lambd", 0.5, &lambda));
+    dv_dtype dtype = dv_onnx_input_dtype(at, 0);
+    dv_tensor_id low, high, shift, zero, is_low, is_high, up, down, rest, x = at->inputs[0];
+    DV_TRY(dv_onnx_scalar(at, dtype, -lambda, &low));
+    DV_TRY(dv_onnx_scalar(at, dtype, lambda, &high));
+    DV_TRY(dv_onnx_scalar(at, dtype, bias, &shift));
+    DV_TRY(dv_onnx_scalar(at, dtype, 0.0, &zero));
+    DV_TRY(dv_onnx_emit(at, DV_OP_LT, NULL, x, low, &is_low));
+    DV_TRY(dv_onnx_emit(at, DV_OP_GT, NULL, x, high, &is_high));
+    DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, x, shift, &up));
+    DV_TRY(dv_onnx_emit(at, DV_OP_SUB, NULL, x, shift, &down));
+    DV_TRY(dv_onnx_emit3(at, DV_OP_WHERE, NULL, (dv_tensor_id[]){is_high, down, zero}, &rest));
+    dv_onnx_become(at, DV_OP_WHERE, is_low, up, rest);
     return DV_OK;
 }
 
@@ -327,26 +377,10 @@ dv_status dv_onnx_op_reduce_log_sum_exp(dv_onnx_at *at)
 dv_status dv_onnx_op_argmax(dv_onnx_at *at)
 {
     dv_reduce_params *reduce = &at->op.params.reduce;
-    bool last;
     DV_TRY(dv_onnx_int(at, "axis", 0, &reduce->axes[0]));
     reduce->count = 1;
-    DV_TRY(dv_onnx_flag(at, "select_last_index", false, &last));
-    if (last)
-        return dv_onnx_opaque(at, "select_last_index = 1 is not supported");
+    DV_TRY(dv_onnx_flag(at, "select_last_index", false, &reduce->last));
     return dv_onnx_flag(at, "keepdims", true, &reduce->keep_dims);
-}
-
-/* Where -x is greatest; unsigned numbers have no -x. */
-dv_status dv_onnx_op_argmin(dv_onnx_at *at)
-{
-    DV_TRY(dv_onnx_op_argmax(at));
-    dv_dtype dtype = dv_onnx_input_dtype(at, 0);
-    if (at->op.kind == DV_OP_OPAQUE)
-        return DV_OK;
-    if (!dv_dtype_is_float(dtype))
-        return dv_onnx_opaque(at, "the least of %s elements is not supported",
-                              dv_dtype_name(dtype));
-    return dv_onnx_emit(at, DV_OP_NEG, NULL, at->inputs[0], DV_NONE, &at->inputs[0]);
 }
 
 dv_status dv_onnx_op_cumsum(dv_onnx_at *at)

@@ -249,53 +249,6 @@ dv_status dv_onnx_op_batch_norm(dv_onnx_at *at)
     return DV_OK;
 }
 
-/* The axis is from the front or from the back; the scale's rank tells the former. */
-dv_status dv_onnx_op_layer_norm(dv_onnx_at *at)
-{
-    dv_norm_params *norm = &at->op.params.norm;
-    int64_t axis, precision;
-    DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &norm->eps));
-    DV_TRY(dv_onnx_int(at, "stash_type", 1, &precision));
-    DV_TRY(dv_onnx_int(at, "axis", -1, &axis));
-    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
-    const dv_shape *scale = &at->graph->tensors[at->inputs[1]].shape;
-    if (axis < 0)
-        norm->axes = -axis;
-    else if (x->rank != DV_RANK_UNKNOWN)
-        norm->axes = x->rank - axis;
-    else if (scale->rank != DV_RANK_UNKNOWN)
-        norm->axes = scale->rank;
-    else
-        return dv_onnx_opaque(at,
-                              "its axis %lld counts from the front of a shape that is not "
-                              "known yet",
-                              (long long)axis);
-    if (norm->axes < 1 || norm->axes > DV_MAX_RANK)
-        return dv_fail(DV_BAD_INPUT, "attribute 'axis' is out of range");
-    return DV_OK;
-}
-
-dv_status dv_onnx_op_instance_norm(dv_onnx_at *at)
-{
-    return dv_onnx_float(at, "epsilon", 1e-5f, &at->op.params.norm.eps);
-}
-
-/* Scale and bias are one a channel since opset 21; before, one a group. */
-dv_status dv_onnx_op_group_norm(dv_onnx_at *at)
-{
-    dv_norm_params *norm = &at->op.params.norm;
-    DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &norm->eps));
-    DV_TRY(dv_onnx_int(at, "num_groups", 0, &norm->groups));
-    if (norm->groups < 1)
-        return dv_fail(DV_BAD_INPUT, "attribute 'num_groups' must be 1 or more");
-    if (at->opset < 21)
-        return dv_onnx_opaque(at,
-                              "scale and bias by group (opset %lld) are not supported; convert "
-                              "the model to opset 21",
-                              (long long)at->opset);
-    return DV_OK;
-}
-
 dv_status dv_onnx_op_lrn(dv_onnx_at *at)
 {
     dv_lrn_params *lrn = &at->op.params.lrn;
@@ -322,6 +275,16 @@ dv_status dv_onnx_op_dropout(dv_onnx_at *at)
     if (!testing)
         return dv_onnx_opaque(at, "training mode is not supported; export the model for inference");
     at->op.input_count = 1;
+    if (at->op.output_count > 1 && at->outputs[1] != DV_NONE) { /* the mask: nothing is dropped */
+        dv_tensor_id shape;
+        dv_op_params whole = {.slice = {.count = 1, .end = {INT64_MAX}, .step = {1}}};
+        /* in the data's own type before opset 10 */
+        dv_dtype dtype = at->opset < 10 ? dv_onnx_input_dtype(at, 0) : DV_DTYPE_BOOL;
+        dv_op_params truth = {.full = {{.rank = DV_RANK_UNKNOWN}, dtype, 1.0}};
+        DV_TRY(dv_onnx_emit(at, DV_OP_SHAPE, &whole, at->inputs[0], DV_NONE, &shape));
+        DV_TRY(dv_onnx_emit_to(at, DV_OP_FULL, &truth, shape, DV_NONE, at->outputs[1]));
+    }
+    at->op.output_count = 1;
     return DV_OK;
 }
 
@@ -349,6 +312,8 @@ static dv_status read_mode(dv_onnx_at *at)
         at->op.kind = DV_OP_UPSAMPLE_NEAREST;
     else if (dv_span_is(mode, "linear") || dv_span_is(mode, "bilinear"))
         at->op.kind = DV_OP_UPSAMPLE_BILINEAR;
+    else if (dv_span_is(mode, "cubic"))
+        at->op.kind = DV_OP_UPSAMPLE_BICUBIC;
     else
         return unsupported(at, "mode", mode);
     return DV_OK;
@@ -402,6 +367,8 @@ dv_status dv_onnx_op_resize(dv_onnx_at *at)
     }
     bool antialias;
     dv_span policy;
+    DV_TRY(dv_onnx_float(at, "cubic_coeff_a", -0.75, &resize->cubic));
+    DV_TRY(dv_onnx_flag(at, "exclude_outside", false, &resize->exclude_outside));
     DV_TRY(dv_onnx_flag(at, "antialias", false, &antialias));
     DV_TRY(dv_onnx_text(at, "keep_aspect_ratio_policy", "stretch", &policy));
     if (antialias)

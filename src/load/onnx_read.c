@@ -467,3 +467,19 @@ dv_status dv_onnx_read_floats(const dv_onnx_attribute *attribute, const uint8_t 
     *count = floats.count;
     return cursor.status;
 }
+
+dv_status dv_onnx_read_texts(const dv_onnx_attribute *attribute, const uint8_t *file, size_t most,
+                             dv_span *out, size_t *count)
+{
+    dv_pb_cursor cursor = dv_pb_open(attribute->body, file);
+    dv_pb_field field;
+    *count = 0;
+    while (dv_pb_next(&cursor, &field)) {
+        if (field.number != 9 || !dv_pb_expect(&cursor, &field, DV_PB_BYTES))
+            continue;
+        if (*count == most)
+            return dv_fail(DV_BAD_INPUT, "more than %zu texts", most);
+        out[(*count)++] = field.bytes;
+    }
+    return cursor.status;
+}

@@ -135,5 +135,7 @@ DV_MUST_USE dv_status dv_onnx_read_ints(const dv_onnx_attribute *attribute, cons
                                         size_t most, int64_t *out, size_t *count);
 DV_MUST_USE dv_status dv_onnx_read_floats(const dv_onnx_attribute *attribute, const uint8_t *file,
                                           size_t most, float *out, size_t *count);
+DV_MUST_USE dv_status dv_onnx_read_texts(const dv_onnx_attribute *attribute, const uint8_t *file,
+                                         size_t most, dv_span *out, size_t *count);
 
 #endif

@@ -231,11 +231,14 @@ static dv_status canon_convolution(dv_rewrite *rewrite, const dv_op *op, bool *d
     return dv_rewrite_replace(rewrite, &made);
 }
 
-/* An average over the whole image is a mean. */
+/* An average over the whole image is a mean. (Of a constant it stays: a mean would fold, but only
+   when the graph is lowered again.) */
 static dv_status canon_avg_pool(dv_rewrite *rewrite, const dv_op *op, bool *done)
 {
     const dv_pool_params *pool = &op->params.pool;
     const dv_shape *x = &dv_old_input(rewrite, op, 0)->shape;
+    if (dv_old_input(rewrite, op, 0)->role == DV_ROLE_CONSTANT)
+        return DV_OK;
     dv_op_params params = {.reduce = {.count = pool->spatial, .keep_dims = true}};
     for (uint8_t d = 0; d < pool->spatial; d++) {
         if (pool->kernel[d] != x->dim[2 + d] || pool->pad_begin[d] != 0 || pool->pad_end[d] != 0 ||

@@ -43,13 +43,15 @@ DV_MUST_USE dv_status dv_infer_axes(const dv_infer *infer, int64_t *axes, size_t
                                     int64_t rank);
 
 /* One rule for each name in ops.def's column. */
-#define DV_INFER_RULES(X)                                                                          \
-    X(conv)                                                                                        \
-    X(linear)                                                                                      \
-    X(matmul) X(same) X(boolean) X(broadcast) X(compare) X(where) X(reduce) X(argmax) X(pool)      \
-        X(resize) X(view) X(permute) X(squeeze) X(unsqueeze) X(flatten) X(expand) X(repeat) X(cat) \
-            X(split) X(slice) X(select) X(pad) X(gather) X(embedding) X(gather_elements)           \
-                X(pixel_shuffle) X(cast) X(shape) X(numel) X(full) X(arange) X(opaque)
+/* clang-format off */
+#define DV_INFER_RULES(X) \
+    X(conv) X(linear) X(matmul) X(same) X(boolean) X(broadcast) X(compare) X(where) X(reduce) \
+    X(argmax) X(pool) X(resize) X(view) X(permute) X(squeeze) X(unsqueeze) X(flatten) X(expand) \
+    X(repeat) X(cat) X(split) X(slice) X(select) X(pad) X(gather) X(embedding) \
+    X(gather_elements) X(pixel_shuffle) X(cast) X(shape) X(numel) X(full) X(arange) X(opaque) \
+    X(topk) X(gather_nd) X(scatter) X(scatter_nd) X(pixel_unshuffle) X(rnn) X(conv_integer) \
+    X(matmul_integer) X(quantize) X(dequantize) X(choose_qparams)
+/* clang-format on */
 
 #define DV_INFER_DECLARE(rule) dv_status dv_infer_##rule(dv_infer *infer);
 DV_INFER_RULES(DV_INFER_DECLARE)

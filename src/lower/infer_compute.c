@@ -132,13 +132,11 @@ static dv_status check_same_dtype(const dv_infer *infer, uint32_t i)
     return DV_OK;
 }
 
-dv_status dv_infer_conv(dv_infer *infer)
+static dv_status conv_shape(dv_infer *infer)
 {
     dv_conv_params *conv = &infer->params.conv;
     const dv_shape *x = &dv_infer_input(infer, 0)->shape, *w = &dv_infer_input(infer, 1)->shape;
     char xs[DV_SHAPE_TEXT], ws[DV_SHAPE_TEXT];
-    DV_TRY(check_same_dtype(infer, 1));
-    DV_TRY(check_same_dtype(infer, 2));
     if (w->rank < 3 || w->rank > 2 + DV_MAX_SPATIAL || x->rank != w->rank ||
         (conv->spatial != 0 && conv->spatial != w->rank - 2))
         return dv_infer_fail(infer, "input %s and weight %s do not match", dv_shape_text(x, xs),
@@ -147,7 +145,6 @@ dv_status dv_infer_conv(dv_infer *infer)
     dv_shape *y = &infer->shapes[0];
     *y = *x;
     DV_TRY(conv_channels(infer, conv, x, w, &y->dim[1]));
-    DV_TRY(check_vector(infer, 2, "bias", y->dim[1]));
     for (unsigned d = 0; d < conv->spatial; d++) {
         window_dim window = {.in = x->dim[2 + d],
                              .kernel = w->dim[2 + d],
@@ -163,6 +160,40 @@ dv_status dv_infer_conv(dv_infer *infer)
         }
     }
     conv->auto_pad = DV_PAD_EXPLICIT;
+    return DV_OK;
+}
+
+dv_status dv_infer_conv(dv_infer *infer)
+{
+    DV_TRY(check_same_dtype(infer, 1));
+    DV_TRY(check_same_dtype(infer, 2));
+    DV_TRY(conv_shape(infer));
+    return check_vector(infer, 2, "bias", infer->shapes[0].dim[1]);
+}
+
+/* Both operands of a product of integers are of 8 bits, their zero points of the same type. */
+static dv_status check_bytes(const dv_infer *infer)
+{
+    for (uint32_t i = 0; i < infer->input_count; i++) {
+        const dv_tensor *tensor = dv_infer_input(infer, i);
+        if (!tensor)
+            continue;
+        if (tensor->dtype != DV_DTYPE_U8 && tensor->dtype != DV_DTYPE_I8)
+            return dv_infer_fail(infer, "input %u is %s, not an 8-bit integer", i + 1,
+                                 dv_dtype_name(tensor->dtype));
+        if (i >= 2 && tensor->dtype != dv_infer_input(infer, i - 2)->dtype)
+            return dv_infer_fail(infer, "a zero point is not of its operand's type");
+    }
+    return DV_OK;
+}
+
+dv_status dv_infer_conv_integer(dv_infer *infer)
+{
+    DV_TRY(check_bytes(infer));
+    if (infer->params.conv.transposed)
+        return dv_infer_fail(infer, "a transposed convolution of integers");
+    DV_TRY(conv_shape(infer));
+    infer->dtypes[0] = DV_DTYPE_I32;
     return DV_OK;
 }
 
@@ -198,11 +229,10 @@ dv_status dv_infer_linear(dv_infer *infer)
 }
 
 /* As numpy's matmul: a vector is a row on the left, a column on the right, and leaves no dim. */
-dv_status dv_infer_matmul(dv_infer *infer)
+static dv_status matmul_shape(dv_infer *infer)
 {
     const dv_shape *a = &dv_infer_input(infer, 0)->shape, *b = &dv_infer_input(infer, 1)->shape;
     char as[DV_SHAPE_TEXT], bs[DV_SHAPE_TEXT];
-    DV_TRY(check_same_dtype(infer, 1));
     if (a->rank < 1 || b->rank < 1)
         return dv_infer_fail(infer, "inputs %s and %s are no matrices", dv_shape_text(a, as),
                              dv_shape_text(b, bs));
@@ -221,6 +251,20 @@ dv_status dv_infer_matmul(dv_infer *infer)
     if (b->rank > 1)
         y.dim[y.rank++] = b->dim[b->rank - 1];
     infer->shapes[0] = y;
+    return DV_OK;
+}
+
+dv_status dv_infer_matmul(dv_infer *infer)
+{
+    DV_TRY(check_same_dtype(infer, 1));
+    return matmul_shape(infer);
+}
+
+dv_status dv_infer_matmul_integer(dv_infer *infer)
+{
+    DV_TRY(check_bytes(infer));
+    DV_TRY(matmul_shape(infer));
+    infer->dtypes[0] = DV_DTYPE_I32;
     return DV_OK;
 }
 

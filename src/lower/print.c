@@ -102,7 +102,36 @@ static void print_reduce(dv_text *out, const dv_op_params *p)
 {
     size_t count = p->reduce.count < DV_MAX_RANK ? p->reduce.count : DV_MAX_RANK;
     print_list(out, "axes", p->reduce.axes, count);
-    dv_text_append(out, "%s", p->reduce.keep_dims ? " keep" : "");
+    dv_text_append(out, "%s%s", p->reduce.keep_dims ? " keep" : "", p->reduce.last ? " last" : "");
+}
+
+static void print_topk(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " axis=%lld k=%lld%s", (long long)p->topk.axis, (long long)p->topk.k,
+                   p->topk.smallest ? " smallest" : "");
+}
+
+static void print_rnn(dv_text *out, const dv_op_params *p)
+{
+    static const char *const names[] = {"sigmoid", "tanh", "relu"};
+    const dv_rnn_params *rnn = &p->rnn;
+    dv_text_append(out, " hidden=%lld directions=%lld%s%s%s%s", (long long)rnn->hidden,
+                   (long long)rnn->directions, rnn->reverse ? " reverse" : "",
+                   rnn->batch_first ? " batch_first" : "", rnn->reset_after ? " reset_after" : "",
+                   rnn->coupled ? " coupled" : "");
+    dv_text_append(out, " clip=%.17g %s,%s,%s", rnn->clip, names[rnn->gate % 3],
+                   names[rnn->cell % 3], names[rnn->state % 3]);
+}
+
+static void print_quant(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " axis=%lld %s", (long long)p->quant.axis, dv_dtype_name(p->quant.dtype));
+}
+
+static void print_scatter(dv_text *out, const dv_op_params *p)
+{
+    static const char *const modes[] = {"set", "add", "mul", "max", "min"};
+    dv_text_append(out, " axis=%lld %s", (long long)p->scatter.axis, modes[p->scatter.mode % 5]);
 }
 
 static void print_axes(dv_text *out, const dv_op_params *p)
@@ -165,6 +194,9 @@ static void print_resize(dv_text *out, const dv_op_params *p)
 {
     dv_text_append(out, " coordinate=%d nearest=%d scale=%.17g,%.17g", (int)p->resize.coordinate,
                    (int)p->resize.nearest, p->resize.scale_h, p->resize.scale_w);
+    if (p->resize.cubic != 0)
+        dv_text_append(out, " cubic=%.17g%s", p->resize.cubic,
+                       p->resize.exclude_outside ? " exclude" : "");
 }
 
 static void print_shuffle(dv_text *out, const dv_op_params *p)

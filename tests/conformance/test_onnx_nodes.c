@@ -49,6 +49,8 @@ static void add(row *r, onnx_verdict verdict)
 static const char *const disputed[][2] = {
     {"test_resize_downsample_scales_linear_align_corners",
      "it aligns the corner of an output 2.4 pixels wide; ONNX Runtime and PyTorch round to 2"},
+    {"test_resize_downsample_scales_cubic_align_corners",
+     "it aligns the corner of an output 3.2 pixels wide; ONNX Runtime and PyTorch round to 3"},
 };
 
 static const char *dispute(const char *name)
@@ -133,7 +135,7 @@ static bool run_sets(tally *t, const dv_backend *backend)
 
 /* What passed when this was last looked at, so that a test that stops being supported is noticed as
    well as one that fails. */
-enum { LEAST_PASSED = 706 };
+enum { LEAST_PASSED = 846 };
 
 static void test_what_the_reference_claims_gives_the_stored_outputs(void)
 {

@@ -219,6 +219,33 @@ static void random_full(dv_rng *rng, dv_op_params *p)
     p->full = (dv_full_params){random_shape(rng), random_dtype(rng), real(rng)};
 }
 
+static void random_topk(dv_rng *rng, dv_op_params *p)
+{
+    p->topk = (dv_topk_params){number(rng, 0, 2), number(rng, 0, 3), coin(rng)};
+}
+
+static void random_scatter(dv_rng *rng, dv_op_params *p)
+{
+    p->scatter = (dv_scatter_params){number(rng, 0, 2), (dv_scatter_mode)small(rng, 0, 4)};
+}
+
+static void random_rnn(dv_rng *rng, dv_op_params *p)
+{
+    p->rnn = (dv_rnn_params){.hidden = number(rng, 0, 2),
+                             .directions = number(rng, 1, 2),
+                             .reverse = coin(rng),
+                             .batch_first = coin(rng),
+                             .reset_after = coin(rng),
+                             .coupled = coin(rng),
+                             .clip = real(rng)};
+}
+
+static void random_quant(dv_rng *rng, dv_op_params *p)
+{
+    p->quant =
+        (dv_quant_params){number(rng, 0, 2), (dv_dtype)small(rng, DV_DTYPE_F32, DV_DTYPE_BOOL)};
+}
+
 static void (*const random_params[DV_OP_COUNT])(dv_rng *, dv_op_params *) = {
 #define OP(kind, name, family, least, most, params, shape, work) random_##params,
 #include "core/ops.def"
@@ -321,7 +348,13 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
     const dv_shape *x = &c->inputs[0].shape;
     const dv_conv_params *conv = &c->params.conv;
     int64_t channels = x->rank > 1 ? x->dim[1] : 1, width = x->rank > 0 ? x->dim[x->rank - 1] : 1;
+    bool zero_point = c->kind == DV_OP_CONV_INTEGER || c->kind == DV_OP_MATMUL_INTEGER;
+    if (zero_point && i >= 2) {
+        *shape = (dv_shape){0};
+        return true;
+    }
     switch (c->kind) {
+    case DV_OP_CONV_INTEGER:
     case DV_OP_CONVOLUTION: {
         int64_t out = small(rng, 1, 2) * 2, g = conv->groups == 2 ? 2 : 1;
         *shape = dv_shape_make((int64_t[]){out, channels / g, 1, 2, 2}, conv->spatial + 2u);
@@ -340,6 +373,18 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
         if (i == 2)
             *shape = dv_shape_make((int64_t[]){3}, 1);
         return true;
+    case DV_OP_RNN:
+    case DV_OP_GRU:
+    case DV_OP_LSTM: {
+        const dv_rnn_params *rnn = &c->params.rnn;
+        if (rnn->hidden < 0 || rnn->hidden > 3 || rnn->directions < 0 || rnn->directions > 2)
+            return false;
+        int64_t rows = rnn->hidden * (c->kind == DV_OP_LSTM ? 4 : c->kind == DV_OP_GRU ? 3 : 1);
+        *shape = dv_shape_make(
+            (int64_t[]){rnn->directions, i == 3 ? 2 * rows : rows, i == 1 ? width : rnn->hidden},
+            i == 3 ? 2 : 3);
+        return true;
+    }
     case DV_OP_BATCH_NORM:
     case DV_OP_GROUP_NORM:
         *shape = dv_shape_make((int64_t[]){channels}, 1);
@@ -355,7 +400,8 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
 static dv_shape random_input_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shape last)
 {
     dv_shape shape;
-    if (i == 0 && c->kind == DV_OP_CONVOLUTION && dv_rng_below(rng, 8)) {
+    bool convolves = c->kind == DV_OP_CONVOLUTION || c->kind == DV_OP_CONV_INTEGER;
+    if (i == 0 && convolves && dv_rng_below(rng, 8)) {
         shape = random_shape(rng);
         shape.rank = (uint8_t)(c->params.conv.spatial + 2);
         for (int d = 0; d < shape.rank; d++)
@@ -391,6 +437,8 @@ static kernel_case random_case(dv_rng *rng, dv_op_kind kind)
     dv_dtype dtype = random_dtype(rng);
     dv_shape shape = {0}, first;
     random_params[kind](rng, &c.params);
+    if ((kind == DV_OP_CONV_INTEGER || kind == DV_OP_MATMUL_INTEGER) && dv_rng_below(rng, 8))
+        dtype = coin(rng) ? DV_DTYPE_U8 : DV_DTYPE_I8;
     for (uint32_t i = 0; i < inputs; i++) {
         shape = random_input_shape(rng, &c, i, shape);
         bool odd = dv_rng_below(rng, 20) == 0;

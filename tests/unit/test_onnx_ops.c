@@ -285,8 +285,8 @@ static void resize_and_upsample_share_one_form(void)
     dv_graph_destroy(graph);
 
     w = node_of(13, "Resize", "x - v", "y");
-    onnx_attr_string(&w, "mode", "cubic");
-    opaque_because(&w, "mode = 'cubic' is not supported");
+    onnx_attr_string(&w, "mode", "lanczos");
+    opaque_because(&w, "mode = 'lanczos' is not supported");
     w = node_of(18, "Resize", "x - v", "y");
     onnx_attr_int(&w, "antialias", 1);
     opaque_because(&w, "antialias");
