@@ -1,29 +1,10 @@
-/* random_problem.h - seeded problems for property tests and benchmarks. */
+/* random_problem.h - seeded problems for property tests and benchmarks, without error handling. */
 #ifndef DV_TESTS_RANDOM_PROBLEM_H
 #define DV_TESTS_RANDOM_PROBLEM_H
 
-#include "core/problem.h"
+#include "solver/generate.h"
 
-typedef enum dv_random_shape {
-    DV_RANDOM_ANY, /* chain, tree-like or dense, connected or not, as the seed says */
-    DV_RANDOM_CHAIN,
-    DV_RANDOM_RESNET,      /* chain with skips over 2 to 4 units */
-    DV_RANDOM_TRANSFORMER, /* blocks of 34: three projections, attention, residuals, feed-forward */
-    DV_RANDOM_DAG,         /* random, fronts of about 6 tensors */
-} dv_random_shape;
-
-typedef struct dv_random_spec {
-    uint64_t seed;
-    dv_random_shape shape;
-    uint32_t units;      /* at least 1 */
-    uint32_t targets;    /* at least 1; the first is the host and supports everything */
-    bool devices_shared; /* some devices have several targets (precisions) */
-    bool limits;         /* maybe capacities, budgets, segments, pins and groups */
-    bool sessions;       /* maybe session costs */
-    bool ties;           /* small whole costs: many zeros and ties */
-} dv_random_spec;
-
-/* Aborts without memory. The same spec, the same problem. */
+/* dv_generate; aborts where that fails. */
 dv_problem *dv_random_problem(const dv_random_spec *spec);
 
 #endif
