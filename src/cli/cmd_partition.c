@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/next_best.h"
 #include "cli/pipeline.h"
 #include "cli/plan_report.h"
+#include "cli/regret.h"
 #include "core/file.h"
 #include "solver/model_file.h"
 
@@ -40,6 +42,63 @@ static dv_status write_inputs(const dv_cli *cli, const dv_session *session)
     return DV_OK;
 }
 
+/* What was asked for beside the plan; each part empty if it was not. */
+typedef struct answers {
+    bool has_regret, has_next_best;
+    dv_marginals regret;
+    dv_k_best next_best;
+} answers;
+
+static void free_answers(answers *a)
+{
+    dv_marginals_free(&a->regret);
+    dv_k_best_free(&a->next_best);
+}
+
+static dv_status find_answers(const dv_cli *cli, const dv_session *session, dv_objective objective,
+                              answers *a)
+{
+    bool regret = dv_cli_has(cli, DV_OPTION_REGRET), next_best = dv_cli_has(cli, DV_OPTION_K_BEST);
+    if (!session->plan || (!regret && !next_best))
+        return DV_OK;
+    if (objective != DV_OBJECTIVE_LATENCY)
+        return dv_fail(DV_BAD_PARAMETER, "partition: --regret and --k-best are of latency only");
+    if (regret)
+        DV_TRY(dv_regret_find(cli, session, &a->regret));
+    a->has_regret = regret;
+    if (next_best)
+        DV_TRY(dv_next_best_find(cli, session, &a->next_best));
+    a->has_next_best = next_best;
+    return DV_OK;
+}
+
+static void write_answers(const void *context, const dv_session *session, dv_json_writer *json)
+{
+    const answers *a = context;
+    if (a->has_regret)
+        dv_regret_json(session, &a->regret, json);
+    if (a->has_next_best)
+        dv_next_best_json(session->problem, &a->next_best, json);
+}
+
+static dv_status print(dv_cli *cli, const dv_session *session, const char *strategy,
+                       dv_objective objective)
+{
+    answers a = {0};
+    dv_more_json more = {write_answers, &a};
+    dv_status status = find_answers(cli, session, objective, &a);
+    if (status == DV_OK && cli->json)
+        status = dv_plan_print_json(session, strategy, objective, &more, &cli->out);
+    else if (status == DV_OK && session->plan)
+        status = dv_plan_print(cli, session, &cli->out);
+    if (status == DV_OK && !cli->json && a.has_regret)
+        status = dv_regret_print(cli, session, &a.regret, &cli->out);
+    if (status == DV_OK && !cli->json && a.has_next_best)
+        dv_next_best_print(cli, session, &a.next_best, &cli->out);
+    free_answers(&a);
+    return status;
+}
+
 static dv_status partition(dv_cli *cli, dv_session *session)
 {
     DV_TRY(dv_session_load(cli, cli->arguments[0], false, session));
@@ -49,14 +108,11 @@ static dv_status partition(dv_cli *cli, dv_session *session)
     DV_TRY(dv_session_solve_options(cli, &options));
     const char *strategy = dv_session_strategy(cli);
     DV_TRY(dv_session_solve(cli, strategy, session));
-    if (cli->json)
-        DV_TRY(dv_plan_print_json(session, strategy, options.objective, &cli->out));
+    DV_TRY(print(cli, session, strategy, options.objective));
     if (!session->plan)
         return dv_session_no_plan(session, strategy);
     const char *path = dv_cli_value(cli, DV_OPTION_OUTPUT);
-    if (path)
-        DV_TRY(write_plan(path, session));
-    return cli->json ? DV_OK : dv_plan_print(cli, session, &cli->out);
+    return path ? write_plan(path, session) : DV_OK;
 }
 
 dv_status dv_cmd_partition(dv_cli *cli)

@@ -113,7 +113,7 @@ static void json_segment(const dv_session *session, const dv_segment *segment, d
 }
 
 dv_status dv_plan_print_json(const dv_session *session, const char *strategy,
-                             dv_objective objective, dv_text *out)
+                             dv_objective objective, const dv_more_json *more, dv_text *out)
 {
     const dv_plan *plan = session->plan;
     const dv_problem *problem = session->problem;
@@ -140,6 +140,8 @@ dv_status dv_plan_print_json(const dv_session *session, const char *strategy,
     dv_json_end(&json, '}');
     dv_json_put_string(&json, "proved_by", plan && *plan->proved_by ? plan->proved_by : NULL);
     dv_json_put_number(&json, "solve_ms", plan ? plan->solve_ms : NAN);
+    if (more)
+        more->write(more->context, session, &json);
     dv_json_end(&json, '}');
     free(segments);
     return DV_OK;

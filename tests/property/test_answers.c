@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "solver/breakpoints.h"
 #include "solver/evaluate.h"
 #include "solver/k_best.h"
 #include "solver/marginals.h"
@@ -214,6 +215,90 @@ static void larger_problems_agree_with_pinned_ones(void)
     CU_ASSERT_EQUAL(failures, 0);
 }
 
+/* The problem with the parameter at a value, its arrays in the problem's arena. */
+static dv_problem posed_at(const dv_problem *p, const dv_parameter *parameter, double value)
+{
+    dv_problem posed = *p;
+    size_t pairs = (size_t)p->target_count * p->target_count;
+    double *dispatch = dv_arena_array(p->arena, p->device_count, sizeof *dispatch);
+    double *latency = dv_arena_array(p->arena, pairs, sizeof *latency);
+    double *per_byte = dv_arena_array(p->arena, pairs, sizeof *per_byte);
+    memcpy(dispatch, p->dispatch_us, p->device_count * sizeof *dispatch);
+    for (size_t i = 0; i < pairs; i++) {
+        latency[i] = p->move_latency_us[i] * value;
+        per_byte[i] = p->move_us_per_byte[i] * value;
+    }
+    dispatch[parameter->device] = value;
+    if (parameter->kind == DV_PARAMETER_DISPATCH)
+        posed.dispatch_us = dispatch;
+    if (parameter->kind == DV_PARAMETER_LATENCY || parameter->kind == DV_PARAMETER_HANDOVER)
+        posed.move_latency_us = latency;
+    if (parameter->kind == DV_PARAMETER_TRAFFIC || parameter->kind == DV_PARAMETER_HANDOVER)
+        posed.move_us_per_byte = per_byte;
+    return posed;
+}
+
+static const dv_interval *interval_of(const dv_breakpoints *b, double value)
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (value >= b->intervals[i].low && value <= b->intervals[i].high)
+            return &b->intervals[i];
+    return NULL;
+}
+
+static bool envelope_agrees(const dv_problem *p, const dv_parameter *parameter, uint64_t seed,
+                            const dv_breakpoints *b)
+{
+    static double costs[3 * 3 * 3 * 3 * 3 * 3 * 3], least[64];
+    for (int i = 0; i <= 20; i++) {
+        double value = parameter->low + i * (parameter->high - parameter->low) / 20;
+        const dv_interval *at = interval_of(b, value);
+        dv_problem posed = posed_at(p, parameter, value);
+        size_t count = enumerate(&posed, costs, least);
+        if (!at || count == 0)
+            return false;
+        dv_evaluate(&posed, at->plan);
+        if (same(at->plan->cost.total_us, costs[0]))
+            continue;
+        report("breakpoints", seed, at->plan->cost.total_us, costs[0]);
+        return false;
+    }
+    for (uint32_t i = 1; i < b->count; i++) /* corners turn downwards, or the line goes on */
+        if (b->intervals[i - 1].high != b->intervals[i].low ||
+            !same(b->intervals[i - 1].high_us, b->intervals[i].low_us))
+            return false;
+    return true;
+}
+
+static void breakpoints_are_the_corners_of_the_lower_envelope(void)
+{
+    uint64_t failures = 0, corners = 0;
+    for (uint64_t seed = 1; seed <= 400 && failures < 5; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        spec.units = 1 + (uint32_t)(seed % 6);
+        dv_problem *problem = dv_random_problem(&spec);
+        static const dv_parameter_kind kinds[] = {DV_PARAMETER_DISPATCH, DV_PARAMETER_HANDOVER,
+                                                  DV_PARAMETER_LATENCY, DV_PARAMETER_TRAFFIC};
+        dv_parameter parameter = {.kind = kinds[seed % 4],
+                                  .device = (dv_device_id)(seed % problem->device_count),
+                                  .high = seed % 4 ? 10 : 100};
+        dv_breakpoints b;
+        CU_ASSERT_EQUAL_FATAL(dv_breakpoints_find(problem, &parameter, NULL, &b), DV_OK);
+        corners += b.count - 1;
+        bool ok = b.exact && b.intervals[0].low == 0 &&
+                  b.intervals[b.count - 1].high == parameter.high &&
+                  envelope_agrees(problem, &parameter, seed, &b);
+        failures += !ok;
+        if (!ok)
+            report("breakpoints: intervals", seed, b.count, NAN);
+        dv_breakpoints_free(&b);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+    CU_ASSERT_TRUE(corners > 100);
+}
+
 DV_SUITE(property_answers, DV_TEST(every_cost_and_every_next_plan_is_that_of_exhaustive_search),
          DV_TEST(pins_and_groups_are_kept), DV_TEST(limits_are_kept),
-         DV_TEST(larger_problems_agree_with_pinned_ones));
+         DV_TEST(larger_problems_agree_with_pinned_ones),
+         DV_TEST(breakpoints_are_the_corners_of_the_lower_envelope));
