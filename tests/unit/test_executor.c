@@ -407,18 +407,21 @@ static void a_measurement_can_be_stopped(void)
 
 /* ---- memory and inputs ---- */
 
+/* A library may take memory and give it back within a run, which moves the allocator's figures a
+   little; a leak of one small block a run would be past the bound. */
 static void runs_leave_no_memory_behind(void)
 {
+    enum { WARM_UP = 20, RUNS = 500, SMALLEST_BLOCK = 16 };
     for (size_t turn = 0; turn < 3; turn++) {
-        execution e = on_three(residual(), turn);
-        execution_scatter(&e, 3);
+        execution e = on_three(residual(), turn); /* all of it in this process */
         CU_ASSERT_EQUAL_FATAL(execution_start(&e, 1), DV_OK);
-        CU_ASSERT_EQUAL_FATAL(dv_executor_run(e.executor), DV_OK);
+        for (int run = 0; run < WARM_UP; run++)
+            CU_ASSERT_EQUAL_FATAL(dv_executor_run(e.executor), DV_OK);
         struct mallinfo2 before = mallinfo2();
-        for (int run = 0; run < 20; run++)
-            CU_ASSERT_EQUAL(dv_executor_run(e.executor), DV_OK);
+        for (int run = 0; run < RUNS; run++)
+            CU_ASSERT_EQUAL_FATAL(dv_executor_run(e.executor), DV_OK);
         struct mallinfo2 after = mallinfo2();
-        CU_ASSERT_EQUAL(before.uordblks, after.uordblks);
+        CU_ASSERT_TRUE(after.uordblks < before.uordblks + RUNS * SMALLEST_BLOCK);
         CU_ASSERT_EQUAL(before.hblkhd, after.hblkhd);
         execution_end(&e);
     }
