@@ -49,6 +49,8 @@ typedef struct dv_backend {
        operator of the spec (fused ones share a stamp). */
     dv_status (*run)(dv_executable *executable, uint64_t *op_end_ns);
     void (*destroy)(dv_executable *executable); /* NULL is allowed */
+    /* Has it operators of its own for this kind, not just the portable ones? NULL: it has none. */
+    bool (*is_own)(dv_op_kind kind);
 } dv_backend;
 
 /* By name, the i-th; NULL if there is none. */

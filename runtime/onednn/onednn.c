@@ -125,6 +125,14 @@ static dv_status lower(dv_program *program, uint32_t at, bool *done)
     return DV_OK;
 }
 
+static bool is_own(dv_op_kind kind)
+{
+    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
+        if (lowerings[i].kind == kind)
+            return true;
+    return false;
+}
+
 static bool own_bytes(const dv_program *program, const dv_tensor *tensor, size_t *bytes)
 {
     dnnl_memory_desc_t desc =
@@ -172,4 +180,5 @@ const dv_backend dv_backend_onednn = {
     .bind = dv_program_bind,
     .run = run,
     .destroy = dv_program_destroy,
+    .is_own = is_own,
 };

@@ -92,6 +92,14 @@ static dv_status lower(dv_program *program, uint32_t at, bool *done)
     return DV_OK;
 }
 
+static bool is_own(dv_op_kind kind)
+{
+    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
+        if (lowerings[i].kind == kind)
+            return true;
+    return false;
+}
+
 static void destroy_context(void *context)
 {
     dv_xnn_context *own = context;
@@ -150,4 +158,5 @@ const dv_backend dv_backend_xnnpack = {
     .bind = dv_program_bind,
     .run = run,
     .destroy = dv_program_destroy,
+    .is_own = is_own,
 };

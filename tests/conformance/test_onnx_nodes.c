@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
+#include "core/text.h"
+#include "runtime/portable/kernel.h"
 #include "runtime/portable/portable.h"
 #include "tests/conformance/onnx_case.h"
 #include "tests/suite.h"
@@ -20,6 +23,8 @@ typedef struct tally {
     row rows[512];
     size_t count;
     row total;
+    uint32_t kind_run[DV_OP_COUNT],
+        kind_passed[DV_OP_COUNT]; /* tests that such an operator is in */
 } tally;
 
 static int by_name(const void *a, const void *b)
@@ -61,6 +66,17 @@ static const char *dispute(const char *name)
     return NULL;
 }
 
+static void add_kinds(tally *t, const dv_graph *lowered, onnx_verdict verdict)
+{
+    bool seen[DV_OP_COUNT] = {false};
+    for (dv_op_id o = 0; lowered && o < lowered->op_count; o++)
+        seen[lowered->ops[o].kind] = true;
+    for (int kind = 0; kind < DV_OP_COUNT; kind++) {
+        t->kind_run[kind] += seen[kind];
+        t->kind_passed[kind] += seen[kind] && verdict == ONNX_PASSED;
+    }
+}
+
 static void run_case(tally *t, const dv_backend *backend, const char *folder)
 {
     onnx_case test;
@@ -74,6 +90,7 @@ static void run_case(tally *t, const dv_backend *backend, const char *folder)
     }
     add(row_of(t, test.operators), verdict);
     add(&t->total, verdict);
+    add_kinds(t, test.lowered, verdict);
     if (verdict == ONNX_FAILED)
         printf("\n    FAILED %s (%s): %s", name, test.operators, test.why);
     else if (verdict == ONNX_UNSUPPORTED && getenv("DIVVY_TEST_VERBOSE"))
@@ -168,5 +185,74 @@ static void test_what_the_other_backends_claim_gives_the_stored_outputs(void)
     }
 }
 
-DV_SUITE(conformance_onnx_nodes, DV_TEST(test_what_the_reference_claims_gives_the_stored_outputs),
+/* ---- doc/operators.md ---- */
+
+static const char *const preface =
+    "# Operators\n\n"
+    "Every kind of operator that a graph is made of after loading, with its name, which is core "
+    "ATen's as in\n"
+    "ExecuTorch's edge dialect where that has one. Made by the test suite; do not edit: after a "
+    "change to\n"
+    "`src/core/ops.def` or a kernel, run\n\n"
+    "    DIVVY_WRITE_OPERATORS=doc/operators.md build/tests/run conformance_onnx_nodes\n\n"
+    "Columns: the family of its cost; whether the backends compute it themselves (xnnpack and "
+    "onednn run the\n"
+    "rest by the portable kernels; shapes and types may restrict them further); and how many of "
+    "the ONNX\n"
+    "project's tests (Debian's libonnx-testdata) that such an operator is part of after lowering "
+    "pass.\n\n"
+    "| operator | family | portable | xnnpack | onednn | tests |\n|---|---|---|---|---|---|\n";
+
+static const char *yes(bool is)
+{
+    return is ? "yes" : "-";
+}
+
+static void write_table(const tally *t, const dv_backend *xnnpack, const dv_backend *onednn,
+                        dv_text *out)
+{
+    dv_text_append(out, "%s", preface);
+    for (int k = 0; k < DV_OP_COUNT; k++) {
+        dv_op_kind kind = (dv_op_kind)k;
+        const dv_op_info *info = dv_op_info_of(kind);
+        dv_text_append(out, "| `%s` | %s | %s | %s | %s |", info->name,
+                       dv_family_name(info->family), yes(dv_kernel_of(kind)->run != NULL),
+                       yes(xnnpack->is_own(kind)), yes(onednn->is_own(kind)));
+        if (t->kind_run[k] > 0)
+            dv_text_append(out, " %u of %u |\n", t->kind_passed[k], t->kind_run[k]);
+        else
+            dv_text_append(out, " |\n");
+    }
+    dv_text_append(out, "\nOf %u tests, %u pass, %u use something that is not supported.\n",
+                   t->total.passed + t->total.folded + t->total.unsupported + t->total.failed,
+                   t->total.passed + t->total.folded, t->total.unsupported);
+}
+
+static void test_the_table_of_operators_is_what_the_tests_say(void)
+{
+    static tally t;
+    const dv_backend *xnnpack = dv_backend_find("xnnpack"), *onednn = dv_backend_find("onednn");
+    if (!xnnpack || !onednn) {
+        dv_skip("doc/operators.md", "built without XNNPACK or oneDNN");
+        return;
+    }
+    if (!run_sets(&t, &dv_backend_portable))
+        return;
+    dv_text text = {0}, path = {0};
+    dv_buffer *file = NULL;
+    write_table(&t, xnnpack, onednn, &text);
+    const char *given = getenv("DIVVY_WRITE_OPERATORS");
+    dv_text_append(&path, "%s/doc/operators.md", dv_source_root());
+    if (given)
+        CU_ASSERT_EQUAL(dv_file_write(given, dv_text_string(&text), text.length), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_buffer_map(given ? given : dv_text_string(&path), &file), DV_OK);
+    CU_ASSERT_TRUE(dv_buffer_size(file) == text.length &&
+                   memcmp(dv_buffer_data(file), dv_text_string(&text), text.length) == 0);
+    dv_buffer_release(file);
+    dv_text_free(&path);
+    dv_text_free(&text);
+}
+
+DV_SUITE(conformance_onnx_nodes, DV_TEST(test_the_table_of_operators_is_what_the_tests_say),
+         DV_TEST(test_what_the_reference_claims_gives_the_stored_outputs),
          DV_TEST(test_what_the_other_backends_claim_gives_the_stored_outputs));
