@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/delegate_report.h"
 #include "cli/pipeline.h"
 #include "cli/table.h"
 #include "core/json.h"
@@ -50,7 +51,12 @@ static void json_tensors(dv_json_writer *json, const char *key, const dv_graph *
     dv_json_end(json, ']');
 }
 
-static void json_info(dv_json_writer *json, const dv_session *session)
+static bool is_program(const dv_session *session)
+{
+    return strcmp(session->source->format, "pte") == 0;
+}
+
+static dv_status json_info(dv_json_writer *json, const dv_session *session)
 {
     const dv_graph *source = session->source, *graph = session->graph;
     dv_graph_totals totals = dv_graph_count(graph);
@@ -85,7 +91,10 @@ static void json_info(dv_json_writer *json, const dv_session *session)
         dv_json_end(json, '}');
     }
     dv_json_end(json, ']');
+    if (is_program(session))
+        DV_TRY(dv_delegates_json(session->model, json));
     dv_json_end(json, '}');
+    return DV_OK;
 }
 
 static void print_tensors(dv_text *out, const char *head, const dv_graph *graph,
@@ -125,7 +134,7 @@ static void print_unsupported(const dv_cli *cli, dv_text *out, const dv_graph *s
     dv_table_destroy(table);
 }
 
-static void print_info(const dv_cli *cli, dv_text *out, const dv_session *session)
+static dv_status print_info(const dv_cli *cli, dv_text *out, const dv_session *session)
 {
     const dv_graph *source = session->source, *graph = session->graph;
     dv_graph_totals totals = dv_graph_count(graph);
@@ -146,6 +155,8 @@ static void print_info(const dv_cli *cli, dv_text *out, const dv_session *sessio
                    dv_format_bytes(figure, totals.peak_activation_bytes));
     print_tensors(out, "inputs", graph, graph->inputs, graph->input_count);
     print_tensors(out, "outputs", graph, graph->outputs, graph->output_count);
+    if (is_program(session))
+        return dv_delegates_print(cli, session->model, out);
 
     struct kind_count kinds[DV_OP_COUNT];
     size_t used = count_kinds(source, kinds);
@@ -159,6 +170,7 @@ static void print_info(const dv_cli *cli, dv_text *out, const dv_session *sessio
     dv_table_print(table, cli->colour, out);
     dv_table_destroy(table);
     print_unsupported(cli, out, source);
+    return DV_OK;
 }
 
 static dv_status refuse_problem(const dv_session *session)
@@ -183,11 +195,11 @@ dv_status dv_cmd_info(dv_cli *cli)
         if (status == DV_OK && !session.graph)
             status = refuse_problem(&session);
         if (status == DV_OK && cli->json)
-            json_info(&json, &session);
+            status = json_info(&json, &session);
         else if (status == DV_OK) {
             if (i)
                 dv_text_append(&cli->out, "\n");
-            print_info(cli, &cli->out, &session);
+            status = print_info(cli, &cli->out, &session);
         }
         dv_session_free(&session);
         DV_TRY(status);

@@ -82,9 +82,10 @@ dv_status dv_tfl_stored(dv_tfl_builder *b, uint32_t slot, dv_tfl_tensor *tensor,
         return dv_tfl_densify(b, tensor, bytes, &out->data.buffer);
     if (bytes.size != want)
         return wrong_size(tensor, bytes.size, want);
+    DV_TRY(b->fb.status);
     out->data.buffer = dv_buffer_retain(b->buffer);
     out->data.offset = bytes.size ? (size_t)(bytes.data - b->fb.bytes) : 0;
-    return b->fb.status;
+    return DV_OK;
 }
 
 /* ---- conversion ---- */
@@ -223,5 +224,9 @@ dv_status dv_tfl_constant(dv_tfl_builder *b, uint32_t slot, bool as_f32, const u
     if (status == DV_OK && perm && !moves)
         for (uint8_t d = 0; d < shape.rank; d++)
             out->shape.dim[d] = shape.dim[perm[d]];
+    if (status != DV_OK) {
+        dv_buffer_release(out->data.buffer);
+        *out = (dv_tensor){0};
+    }
     return status;
 }

@@ -71,7 +71,8 @@ dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out
         !dv_dtype_is_float(stored.dtype) && dv_shape_elements(&stored.shape, &elements) &&
         elements <= most && dv_tensor_read_i64(&stored, 0, elements, out))
         *count = (int)elements;
-    dv_buffer_release(status == DV_OK ? stored.data.buffer : NULL);
+    if (status == DV_OK)
+        dv_buffer_release(stored.data.buffer);
     return status;
 }
 

@@ -149,7 +149,6 @@ static dv_status constant_of(dv_tfl_builder *b, uint32_t slot, const uint8_t *pe
     DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
     dv_status status = dv_tfl_constant(b, source, dv_tfl_dtype(&tensor) == DV_DTYPE_F32, perm, out);
     if (status != DV_OK) {
-        dv_buffer_release(out->data.buffer);
         DV_TRY(dv_tfl_tensor_at(b, source, &tensor));
         return dv_within(status, "tensor '%.*s'", shown(tensor.name), letters(tensor.name));
     }

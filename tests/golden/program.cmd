@@ -1,0 +1,2 @@
+divvy info "$golden/data/delegated.pte"
+divvy partition "$golden/data/delegated.pte"
