@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/front.h"
 #include "cli/next_best.h"
 #include "cli/pipeline.h"
 #include "cli/plan_report.h"
@@ -44,31 +45,39 @@ static dv_status write_inputs(const dv_cli *cli, const dv_session *session)
 
 /* What was asked for beside the plan; each part empty if it was not. */
 typedef struct answers {
-    bool has_regret, has_next_best;
+    const dv_cli *cli;
+    bool has_regret, has_next_best, has_front;
     dv_marginals regret;
     dv_k_best next_best;
+    dv_pareto front;
 } answers;
 
 static void free_answers(answers *a)
 {
     dv_marginals_free(&a->regret);
     dv_k_best_free(&a->next_best);
+    dv_pareto_free(&a->front);
 }
 
-static dv_status find_answers(const dv_cli *cli, const dv_session *session, dv_objective objective,
-                              answers *a)
+static dv_status find_answers(const dv_cli *cli, const dv_session *session,
+                              const dv_solve_options *options, answers *a)
 {
     bool regret = dv_cli_has(cli, DV_OPTION_REGRET), next_best = dv_cli_has(cli, DV_OPTION_K_BEST);
-    if (!session->plan || (!regret && !next_best))
+    bool front = dv_cli_has(cli, DV_OPTION_PARETO);
+    if (!session->plan || (!regret && !next_best && !front))
         return DV_OK;
-    if (objective != DV_OBJECTIVE_LATENCY)
-        return dv_fail(DV_BAD_PARAMETER, "partition: --regret and --k-best are of latency only");
+    if (options->objective != DV_OBJECTIVE_LATENCY)
+        return dv_fail(DV_BAD_PARAMETER,
+                       "partition: --regret, --k-best and --pareto are of latency only");
     if (regret)
         DV_TRY(dv_regret_find(cli, session, &a->regret));
     a->has_regret = regret;
     if (next_best)
         DV_TRY(dv_next_best_find(cli, session, &a->next_best));
     a->has_next_best = next_best;
+    if (front)
+        DV_TRY(dv_front_find(cli, session, options, &a->front));
+    a->has_front = front;
     return DV_OK;
 }
 
@@ -79,22 +88,26 @@ static void write_answers(const void *context, const dv_session *session, dv_jso
         dv_regret_json(session, &a->regret, json);
     if (a->has_next_best)
         dv_next_best_json(session->problem, &a->next_best, json);
+    if (a->has_front)
+        dv_front_json(a->cli, session->problem, &a->front, json);
 }
 
 static dv_status print(dv_cli *cli, const dv_session *session, const char *strategy,
-                       dv_objective objective)
+                       const dv_solve_options *options)
 {
-    answers a = {0};
+    answers a = {.cli = cli};
     dv_more_json more = {write_answers, &a};
-    dv_status status = find_answers(cli, session, objective, &a);
+    dv_status status = find_answers(cli, session, options, &a);
     if (status == DV_OK && cli->json)
-        status = dv_plan_print_json(session, strategy, objective, &more, &cli->out);
+        status = dv_plan_print_json(session, strategy, options->objective, &more, &cli->out);
     else if (status == DV_OK && session->plan)
         status = dv_plan_print(cli, session, &cli->out);
     if (status == DV_OK && !cli->json && a.has_regret)
         status = dv_regret_print(cli, session, &a.regret, &cli->out);
     if (status == DV_OK && !cli->json && a.has_next_best)
         dv_next_best_print(cli, session, &a.next_best, &cli->out);
+    if (status == DV_OK && !cli->json && a.has_front)
+        dv_front_print(cli, &a.front, &cli->out);
     free_answers(&a);
     return status;
 }
@@ -108,7 +121,7 @@ static dv_status partition(dv_cli *cli, dv_session *session)
     DV_TRY(dv_session_solve_options(cli, &options));
     const char *strategy = dv_session_strategy(cli);
     DV_TRY(dv_session_solve(cli, strategy, session));
-    DV_TRY(print(cli, session, strategy, options.objective));
+    DV_TRY(print(cli, session, strategy, &options));
     if (!session->plan)
         return dv_session_no_plan(session, strategy);
     const char *path = dv_cli_value(cli, DV_OPTION_OUTPUT);

@@ -1,0 +1,4 @@
+divvy partition "$golden/data/small.problem.json" --pareto segments | tail -n 4
+divvy partition "$golden/data/small.problem.json" --pareto segments --json | sed -n '/pareto_axis/,$p' | grep -v conv
+divvy partition "$golden/data/small.problem.json" --pareto energy
+divvy partition "$golden/data/small.problem.json" --pareto beauty
