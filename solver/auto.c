@@ -39,7 +39,7 @@ static const dv_param params[] = {
 enum { STATE_LIMIT = 4000, ROUND_STATES = 400, ROUNDS = 6 };
 
 /* Of the search over ideals: seconds at most, and the same result on every machine. */
-enum { IDEAL_STATES = 5000, IDEAL_WORK = 1500000, IDEAL_MEMORY = 400000000, IDEALS = 300000 };
+enum { IDEAL_STATES = 5000, IDEAL_WORK = 2000000, IDEAL_MEMORY = 400000000, IDEALS = 300000 };
 
 typedef struct search {
     const dv_problem *problem;

@@ -54,7 +54,7 @@ static dv_status search(const dv_problem *problem, dv_ideal_settings *settings, 
     dv_labels_free(&labels);
     DV_TRY(status);
     dv_progress_log(
-        settings->progress, "ideal: %zu states (%zu at most in a level) in %zu ideals, %zu made%s",
+        settings->progress, "ideal: %zu states (%zu at most in a level) in %zu ideals, work %zu%s",
         result.states, result.most, result.ideals, result.made, result.exact ? "" : ", cut short");
     if (result.found) {
         dv_outcome outcome = DV_OUTCOME_FEASIBLE;

@@ -15,8 +15,10 @@
 typedef struct dv_ideal_settings {
     uint32_t state_limit; /* kept in one level; of more the most promising stay, with a gap */
     bool whole;        /* if some level needs more than that, end with the bound reached: a proof or
-                          nothing;        dv_ideal_improve then tries for a better plan with few states only */
-    size_t work_limit; /* states made in all; then the search ends with the bound reached */
+                          nothing;        dv_ideal_improve then tries for a better plan with few states
+                          only */
+    size_t work_limit; /* states made, wide ones counting more; then the search ends with the bound
+                           reached */
     size_t memory_limit; /* bytes, roughly; reached, a level keeps fewer states */
     double deadline_s;   /* on dv_clock_s; the search then ends with the bound reached */
     const dv_progress *progress;
@@ -31,7 +33,7 @@ typedef struct dv_ideal_result {
     size_t states;   /* kept in all */
     size_t ideals;
     size_t most; /* states kept in one level */
-    size_t made; /* before merging and dominance */
+    size_t made; /* before merging and dominance; wide ones count more */
 } dv_ideal_result;
 
 /* target, order: unit_count entries, set if found. Where dv_frontier_serves the problem, and labels

@@ -7,6 +7,9 @@
 #include "solver/ideal.h"
 #include "solver/ideal_level.h"
 
+/* A state of so many figures more is one more piece of work. */
+enum { WIDTH_OF_WORK = 32 };
+
 typedef struct step { /* how a kept state was reached */
     uint32_t parent;  /* step before; UINT32_MAX: the first */
     uint32_t choice;  /* unit * targets + target */
@@ -172,7 +175,7 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
     uint32_t count = to->states.count;
     if (!dv_states_add(&to->states, &state))
         return false;
-    r->made++;
+    r->made += 1 + to->states.width / WIDTH_OF_WORK;
     if (to->states.count > count)
         r->bytes += to->states.width * sizeof(double) + 64;
     return true;
