@@ -32,6 +32,7 @@ struct dv_compare_jobs {
     job *running;
     uint32_t count, at_once;
     size_t done;
+    bool stopping;    /* the jobs were asked to end */
     dv_status status; /* of the first row that failed */
     size_t failed_row;
     char message[512];
@@ -105,6 +106,17 @@ static void record(dv_compare_jobs *jobs, size_t row, const answer *from, bool w
                      (double)jobs->done / (double)jobs->compare->count);
 }
 
+/* A Ctrl-C on a terminal reaches all processes, but a signal may have been sent to this one alone.
+ */
+static void pass_stop_on(dv_compare_jobs *jobs)
+{
+    if (jobs->stopping || !dv_progress_stopped(jobs->cli->progress))
+        return;
+    jobs->stopping = true;
+    for (uint32_t i = 0; i < jobs->count; i++)
+        kill(jobs->running[i].process, SIGINT);
+}
+
 /* Takes the answer of one job that has ended. */
 static void collect(dv_compare_jobs *jobs)
 {
@@ -112,8 +124,8 @@ static void collect(dv_compare_jobs *jobs)
     uint32_t count = jobs->count, i = 0;
     for (uint32_t k = 0; k < count; k++)
         ready[k] = (struct pollfd){.fd = jobs->running[k].pipe, .events = POLLIN};
-    while (poll(ready, count, -1) < 0 && errno == EINTR)
-        continue; /* the jobs hear Ctrl-C themselves and end soon */
+    while (poll(ready, count, 100) <= 0)
+        pass_stop_on(jobs);
     while (i + 1 < count && !ready[i].revents)
         i++;
     job ended = jobs->running[i];
@@ -160,8 +172,8 @@ dv_status dv_compare_jobs_add(dv_compare_jobs *jobs, const dv_session *session,
     size_t row = jobs->compare->count - 1;
     while (jobs->count == jobs->at_once)
         collect(jobs);
+    DV_TRY(dv_cli_check_stop(jobs->cli)); /* first: a job that was stopped may have no answer */
     DV_TRY(failure(jobs));
-    DV_TRY(dv_cli_check_stop(jobs->cli));
     int ends[2];
     if (pipe(ends) != 0)
         return dv_fail(DV_IO, "compare: no pipe: %s", strerror(errno));
@@ -189,8 +201,8 @@ dv_status dv_compare_jobs_finish(dv_compare_jobs *jobs)
     while (jobs->count > 0)
         collect(jobs);
     dv_progress_bar_clear();
-    DV_TRY(failure(jobs));
-    return dv_cli_check_stop(jobs->cli);
+    DV_TRY(dv_cli_check_stop(jobs->cli));
+    return failure(jobs);
 }
 
 void dv_compare_jobs_destroy(dv_compare_jobs *jobs)
