@@ -16,12 +16,15 @@ typedef struct dv_suite {
     size_t count;
 } dv_suite;
 
-#define DV_TEST(function) {#function, function}
+#define DV_TEST(function)   \
+    {                       \
+#function, function \
+    }
 
 /* DV_SUITE(solver_certify, DV_TEST(a), DV_TEST(b)); at the foot of tests/unit/test_certify.c */
-#define DV_SUITE(id, ...)                                                                          \
-    static const dv_test id##_tests[] = {__VA_ARGS__};                                             \
-    extern const dv_suite dv_suite_##id;                                                           \
+#define DV_SUITE(id, ...)                              \
+    static const dv_test id##_tests[] = {__VA_ARGS__}; \
+    extern const dv_suite dv_suite_##id;               \
     const dv_suite dv_suite_##id = {#id, id##_tests, sizeof id##_tests / sizeof id##_tests[0]}
 
 /* Says loudly that a test's requirement is absent; counted and repeated at the end of the run. */

@@ -5,21 +5,21 @@
 #include "core/status.h"
 
 /* X(name, bytes, spelling) */
-#define DV_DTYPE_LIST(X)                                                                           \
-    X(NONE, 0, "none")                                                                             \
-    X(F32, 4, "f32")                                                                               \
-    X(F16, 2, "f16")                                                                               \
-    X(BF16, 2, "bf16")                                                                             \
-    X(F64, 8, "f64")                                                                               \
-    X(I8, 1, "i8")                                                                                 \
-    X(I16, 2, "i16")                                                                               \
-    X(I32, 4, "i32")                                                                               \
-    X(I64, 8, "i64")                                                                               \
-    X(U8, 1, "u8")                                                                                 \
-    X(U16, 2, "u16")                                                                               \
-    X(U32, 4, "u32")                                                                               \
-    X(U64, 8, "u64")                                                                               \
-    X(BOOL, 1, "bool")                                                                             \
+#define DV_DTYPE_LIST(X) \
+    X(NONE, 0, "none")   \
+    X(F32, 4, "f32")     \
+    X(F16, 2, "f16")     \
+    X(BF16, 2, "bf16")   \
+    X(F64, 8, "f64")     \
+    X(I8, 1, "i8")       \
+    X(I16, 2, "i16")     \
+    X(I32, 4, "i32")     \
+    X(I64, 8, "i64")     \
+    X(U8, 1, "u8")       \
+    X(U16, 2, "u16")     \
+    X(U32, 4, "u32")     \
+    X(U64, 8, "u64")     \
+    X(BOOL, 1, "bool")   \
     X(STRING, 0, "string")
 
 typedef enum dv_dtype {

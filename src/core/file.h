@@ -31,7 +31,7 @@ void dv_file_abandon(void);
 void dv_sha256_hex(const void *bytes, size_t size, char out[65]);
 
 /* A data file compiled into the program, such as "devices/iphone12.json"; NULL if there is none.
-   *size excludes the terminating NUL that follows the bytes. */
+ *size excludes the terminating NUL that follows the bytes. */
 const char *dv_embedded_find(const char *name, size_t *size);
 
 /* The i-th embedded file's name, in the order of names; NULL past the last. */

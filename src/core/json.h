@@ -47,7 +47,8 @@ dv_status dv_json_fail(const dv_json_at *at, const char *format, ...) DV_PRINTF(
 /* Fails unless the document's "divvy" key is noun ("platform/1"). */
 DV_MUST_USE dv_status dv_json_expect_noun(const dv_json_at *root, const char *noun);
 
-/* Fails on a member of the object that keys (NULL-terminated) does not list; suggests the nearest. */
+/* Fails on a member of the object that keys (NULL-terminated) does not list; suggests the nearest.
+ */
 DV_MUST_USE dv_status dv_json_only(const dv_json_at *at, const char *const *keys);
 
 /* Required values: a failure names path and what was expected. Strings are borrowed from the
@@ -56,7 +57,8 @@ DV_MUST_USE dv_status dv_json_only(const dv_json_at *at, const char *const *keys
 DV_MUST_USE dv_status dv_json_string(const dv_json_at *at, const char **out);
 DV_MUST_USE dv_status dv_json_number(const dv_json_at *at, double *out);
 DV_MUST_USE dv_status dv_json_number_or_inf(const dv_json_at *at, double *out);
-DV_MUST_USE dv_status dv_json_integer(const dv_json_at *at, int64_t low, int64_t high, int64_t *out);
+DV_MUST_USE dv_status dv_json_integer(const dv_json_at *at, int64_t low, int64_t high,
+                                      int64_t *out);
 DV_MUST_USE dv_status dv_json_bool(const dv_json_at *at, bool *out);
 DV_MUST_USE dv_status dv_json_array(const dv_json_at *at);
 DV_MUST_USE dv_status dv_json_object(const dv_json_at *at);
@@ -76,7 +78,8 @@ void dv_json_begin_object(dv_json_writer *writer, const char *key);
 void dv_json_begin_array(dv_json_writer *writer, const char *key);
 void dv_json_begin_line(dv_json_writer *writer, const char *key, char bracket); /* '{' or '[' */
 void dv_json_end(dv_json_writer *writer, char bracket);                         /* '}' or ']' */
-void dv_json_put_string(dv_json_writer *writer, const char *key, const char *value); /* NULL: null */
+void dv_json_put_string(dv_json_writer *writer, const char *key,
+                        const char *value); /* NULL: null */
 void dv_json_put_number(dv_json_writer *writer, const char *key, double value);
 void dv_json_put_integer(dv_json_writer *writer, const char *key, int64_t value);
 void dv_json_put_bool(dv_json_writer *writer, const char *key, bool value);

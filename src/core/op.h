@@ -37,20 +37,20 @@ typedef enum dv_op_kind {
 } dv_op_kind;
 
 /* What an operator is to a cost model. X(name, spelling in files) */
-#define DV_FAMILY_LIST(X)                                                                          \
-    X(CONV, "conv")             /* dense convolution, groups = 1 */                                \
-    X(GROUPED, "grouped")       /* 1 < groups < channels */                                        \
-    X(DEPTHWISE, "depthwise")   /* groups = input channels > 1 */                                  \
-    X(MATMUL, "matmul")         /* linear and batched matrix products */                           \
-    X(ELEMENTWISE, "elementwise")                                                                  \
-    X(POOL, "pool")                                                                                \
-    X(REDUCE, "reduce")                                                                            \
-    X(NORM, "norm")                                                                                \
-    X(SOFTMAX, "softmax")                                                                          \
-    X(MOVE, "move")             /* transpose, concat, slice, pad, resample */                      \
-    X(GATHER, "gather")         /* embedding and indexed reads */                                  \
-    X(VIEW, "view")             /* the same bytes under another shape */                           \
-    X(PLUMBING, "plumbing")                                                                        \
+#define DV_FAMILY_LIST(X)                                              \
+    X(CONV, "conv")           /* dense convolution, groups = 1 */      \
+    X(GROUPED, "grouped")     /* 1 < groups < channels */              \
+    X(DEPTHWISE, "depthwise") /* groups = input channels > 1 */        \
+    X(MATMUL, "matmul")       /* linear and batched matrix products */ \
+    X(ELEMENTWISE, "elementwise")                                      \
+    X(POOL, "pool")                                                    \
+    X(REDUCE, "reduce")                                                \
+    X(NORM, "norm")                                                    \
+    X(SOFTMAX, "softmax")                                              \
+    X(MOVE, "move")     /* transpose, concat, slice, pad, resample */  \
+    X(GATHER, "gather") /* embedding and indexed reads */              \
+    X(VIEW, "view")     /* the same bytes under another shape */       \
+    X(PLUMBING, "plumbing")                                            \
     X(OTHER, "other")
 
 typedef enum dv_family {
@@ -93,9 +93,10 @@ typedef struct dv_pool_params {
     int64_t pad_begin[DV_MAX_SPATIAL], pad_end[DV_MAX_SPATIAL];
 } dv_pool_params;
 
-/* output = alpha * input . weight + beta * bias. Core form: weight is [N, K], or [K, N] if weight_kn;
-   input [..., K]; bias [N]; alpha = beta = 1. Source form (ONNX Gemm) may ask for input_transposed
-   (2-D input [K, M]), other alpha and beta, and a bias that broadcasts to the output. */
+/* output = alpha * input . weight + beta * bias. Core form: weight is [N, K], or [K, N] if
+   weight_kn; input [..., K]; bias [N]; alpha = beta = 1. Source form (ONNX Gemm) may ask for
+   input_transposed (2-D input [K, M]), other alpha and beta, and a bias that broadcasts to the
+   output. */
 typedef struct dv_linear_params {
     bool weight_kn, input_transposed;
     double alpha, beta;
@@ -109,7 +110,8 @@ typedef struct dv_norm_params {
     int64_t axes, groups;
 } dv_norm_params;
 
-typedef struct dv_lrn_params { /* x / (bias + alpha / size * sum of squares over size channels)^beta */
+typedef struct dv_lrn_params { /* x / (bias + alpha / size * sum of squares over size channels)^beta
+                                */
     int64_t size;
     double alpha, beta, bias;
 } dv_lrn_params;
@@ -165,18 +167,19 @@ typedef enum dv_activation {
    weights]]]]]), outputs (every step's h, the last h, the last c), laid out and ordered by gate as
    ONNX has them (lstm i o f c, gru z r h); `directions` is the first dim of all weights. */
 typedef struct dv_rnn_params {
-    int64_t hidden;     /* 0 in source form: take it from the weight */
-    int64_t directions; /* 2: forward and backward */
-    bool reverse;       /* the one direction is backward */
-    bool batch_first;   /* x [batch, step, ...], states [batch, direction, ...] */
-    bool reset_after;   /* gru: the reset gate scales the product, not the state */
-    bool coupled;       /* lstm: forget = 1 - input */
-    double clip;        /* of what goes into activations; 0: none */
+    int64_t hidden;                  /* 0 in source form: take it from the weight */
+    int64_t directions;              /* 2: forward and backward */
+    bool reverse;                    /* the one direction is backward */
+    bool batch_first;                /* x [batch, step, ...], states [batch, direction, ...] */
+    bool reset_after;                /* gru: the reset gate scales the product, not the state */
+    bool coupled;                    /* lstm: forget = 1 - input */
+    double clip;                     /* of what goes into activations; 0: none */
     dv_activation gate, cell, state; /* f, g and h in the formulas of ONNX */
 } dv_rnn_params;
 
 /* (x, scale[, zero point]): scale of one element, or per channel along axis (the kinds _CHANNEL).
-   dtype is what quantising gives, dequantising takes; in source form the zero point's is followed. */
+   dtype is what quantising gives, dequantising takes; in source form the zero point's is followed.
+ */
 typedef struct dv_quant_params {
     int64_t axis;
     dv_dtype dtype;
@@ -190,8 +193,8 @@ typedef struct dv_axes_params { /* squeeze with count 0: every dim of size 1 (so
 } dv_axes_params;
 
 typedef struct dv_axis_params {
-    int64_t axis;        /* core form: in [0, rank) */
-    bool flatten_2d;     /* source form of softmax before opset 13: flatten around axis first */
+    int64_t axis;            /* core form: in [0, rank) */
+    bool flatten_2d;         /* source form of softmax before opset 13: flatten around axis first */
     bool exclusive, reverse; /* cumsum */
 } dv_axis_params;
 
@@ -200,7 +203,8 @@ typedef struct dv_view_params { /* view, expand: the target shape; repeat: the f
     bool allow_zero; /* source form of view: 0 means zero, not "copy" */
 } dv_view_params;
 
-typedef struct dv_permute_params { /* output dim i is input dim perm[i]; rank 0: reversed (source) */
+typedef struct dv_permute_params { /* output dim i is input dim perm[i]; rank 0: reversed (source)
+                                    */
     uint8_t rank;
     uint8_t perm[DV_MAX_RANK];
 } dv_permute_params;
@@ -249,8 +253,9 @@ typedef enum dv_nearest_mode {
     DV_NEAREST_CEIL,
 } dv_nearest_mode;
 
-typedef struct dv_resize_params { /* core form: scale_h and scale_w say input pixels per output pixel
-                                     ratios as the source gave them; the output shape is the tensor's */
+typedef struct dv_resize_params { /* core form: scale_h and scale_w say input pixels per output
+                                     pixel ratios as the source gave them; the output shape is the
+                                     tensor's */
     dv_coordinate_mode coordinate;
     dv_nearest_mode nearest;
     double scale_h, scale_w; /* output / input */

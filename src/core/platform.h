@@ -31,20 +31,21 @@ typedef struct dv_figure {
 /* The roofline of one family on one target: launch_us + max(macs / rate, bytes / bandwidth). */
 typedef struct dv_family_cost {
     bool given;
-    dv_figure launch_us;      /* per operator */
-    dv_figure gmacs;          /* 1e9 multiply-adds a second; INFINITY: bytes decide alone */
-    dv_figure weight_gbs;     /* 1e9 bytes a second; the target's own where the family has none */
+    dv_figure launch_us;  /* per operator */
+    dv_figure gmacs;      /* 1e9 multiply-adds a second; INFINITY: bytes decide alone */
+    dv_figure weight_gbs; /* 1e9 bytes a second; the target's own where the family has none */
     dv_figure activation_gbs;
 } dv_family_cost;
 
 typedef struct dv_target {
     const char *name; /* "ane:f16" */
     dv_device_id device;
-    dv_dtype precision; /* F32, F16, BF16 or I8 */
+    dv_dtype precision;        /* F32, F16, BF16 or I8 */
     uint32_t channel_multiple; /* channels are padded up to this in multiply-adds; at least 1 */
     dv_figure weight_gbs, activation_gbs;
     dv_family_cost family[DV_FAMILY_COUNT];
-    const dv_family_cost *operators; /* DV_OP_COUNT rows: kinds that have a price of their own; or NULL */
+    const dv_family_cost
+        *operators;        /* DV_OP_COUNT rows: kinds that have a price of their own; or NULL */
     double relative_error; /* of a prediction, as a share; from calibration, else 0 */
 } dv_target;
 
@@ -82,7 +83,7 @@ typedef struct dv_platform {
     const dv_device *devices;
     const dv_target *targets;
     const dv_link *links;
-    dv_target_id host; /* where inputs start and outputs end */
+    dv_target_id host;     /* where inputs start and outputs end */
     dv_figure convert_gbs; /* precision or layout change within a device */
     dv_arena *arena;
 } dv_platform;
@@ -111,8 +112,8 @@ void dv_platform_user_path(const char *name, char path[4096]);
 DV_MUST_USE dv_status dv_platform_restrict(const dv_platform *platform, const char *targets,
                                            dv_platform **out);
 
-/* Lets every device that runs in this process use so many threads (at least 1). The predictions stay
-   those of the platform's own count. */
+/* Lets every device that runs in this process use so many threads (at least 1). The predictions
+   stay those of the platform's own count. */
 void dv_platform_set_threads(dv_platform *platform, uint32_t threads);
 
 /* Ids by name, or DV_NONE's value UINT32_MAX. */

@@ -12,8 +12,8 @@
 #include "core/text.h"
 
 typedef struct dv_problem {
-    const char *name;            /* of the instance, for people */
-    char model_sha256[65];       /* "" if unknown */
+    const char *name;      /* of the instance, for people */
+    char model_sha256[65]; /* "" if unknown */
     char platform_sha256[65];
     uint32_t unit_count, target_count, device_count, tensor_count;
     dv_target_id host; /* inputs start and outputs end here */
@@ -28,13 +28,14 @@ typedef struct dv_problem {
 
     /* Tensors that cross units or the host. */
     const char *const *tensor_name;
-    const dv_unit_id *producer;       /* per tensor; DV_NONE: an input, made by the host */
-    const uint32_t *consumer_start;   /* tensor_count + 1 */
-    const dv_unit_id *consumers;      /* ascending, distinct, never the producer */
-    const bool *host_needs;           /* per tensor: the host reads it (an output) */
-    const double *bytes;              /* [tensor * target_count + producer's target] */
+    const dv_unit_id *producer;     /* per tensor; DV_NONE: an input, made by the host */
+    const uint32_t *consumer_start; /* tensor_count + 1 */
+    const dv_unit_id *consumers;    /* ascending, distinct, never the producer */
+    const bool *host_needs;         /* per tensor: the host reads it (an output) */
+    const double *bytes;            /* [tensor * target_count + producer's target] */
 
-    /* move_us(t, a, b) = move_latency_us[a][b] + bytes[t][a] * move_us_per_byte[a][b]; 0 if a = b */
+    /* move_us(t, a, b) = move_latency_us[a][b] + bytes[t][a] * move_us_per_byte[a][b]; 0 if a = b
+     */
     const double *move_latency_us;  /* [a * target_count + b] */
     const double *move_us_per_byte; /* [a * target_count + b] */
 
@@ -42,11 +43,11 @@ typedef struct dv_problem {
     const double *session_us;     /* per device, per inference that uses it */
     const double *capacity_bytes; /* per device; INFINITY: unlimited */
 
-    uint32_t max_segments;         /* UINT32_MAX: unlimited */
-    double energy_budget_uj;       /* INFINITY: none */
-    double loss_budget;            /* INFINITY: none */
-    const dv_target_id *pin;       /* per unit; DV_NONE: free; or NULL */
-    const uint32_t *group;         /* per unit: units of one group share a device; DV_NONE; or NULL */
+    uint32_t max_segments;   /* UINT32_MAX: unlimited */
+    double energy_budget_uj; /* INFINITY: none */
+    double loss_budget;      /* INFINITY: none */
+    const dv_target_id *pin; /* per unit; DV_NONE: free; or NULL */
+    const uint32_t *group;   /* per unit: units of one group share a device; DV_NONE; or NULL */
 
     /* by dv_problem_finish: */
     const uint32_t *unit_tensor_start; /* unit_count + 1: tensors that a unit reads */
@@ -67,8 +68,8 @@ void dv_problem_destroy(dv_problem *problem);
 
 /* Checks every number (no NaN, nothing negative, host can run or is not needed), that ids are in
    range and that unit order is topological (every producer below its consumers; cycles are named),
-   that each unit has a supported target allowed by its pin (else the units are named, DV_BAD_INPUT),
-   and builds adjacency. O(size). */
+   that each unit has a supported target allowed by its pin (else the units are named,
+   DV_BAD_INPUT), and builds adjacency. O(size). */
 DV_MUST_USE dv_status dv_problem_finish(dv_problem *problem);
 
 /* problem/1 JSON, or an instance of the device-placement paper (doc/formats.md). */

@@ -8,7 +8,8 @@
 
 typedef struct dv_progress {
     void *context; /* given back to the callbacks; borrowed */
-    /* what is going on ("calibrate conv"), and how far in [0, 1], negative if unknown; may be NULL */
+    /* what is going on ("calibrate conv"), and how far in [0, 1], negative if unknown; may be NULL
+     */
     void (*step)(void *context, const char *what, double fraction);
     /* a better plan's value, a better proven bound (NAN: unchanged); may be NULL */
     void (*solution)(void *context, double incumbent, double bound);

@@ -10,15 +10,15 @@
 #include <stdint.h>
 
 /* X(name, exit status, what it means) */
-#define DV_STATUS_LIST(X)                                                                          \
-    X(DV_OK, 0, "done")                                                                            \
-    X(DV_NEGATIVE, 1, "done, but the answer is no")                                                \
-    X(DV_BAD_INPUT, 2, "the input is malformed or not supported")                                  \
-    X(DV_BAD_PARAMETER, 2, "an option or parameter is unknown or out of range")                    \
-    X(DV_IO, 2, "a file could not be read or written")                                             \
-    X(DV_UNAVAILABLE, 2, "this build or machine lacks what is needed")                             \
-    X(DV_NO_MEMORY, 3, "out of memory, or over the memory limit")                                  \
-    X(DV_INTERNAL, 3, "a fault of the program itself")                                             \
+#define DV_STATUS_LIST(X)                                                       \
+    X(DV_OK, 0, "done")                                                         \
+    X(DV_NEGATIVE, 1, "done, but the answer is no")                             \
+    X(DV_BAD_INPUT, 2, "the input is malformed or not supported")               \
+    X(DV_BAD_PARAMETER, 2, "an option or parameter is unknown or out of range") \
+    X(DV_IO, 2, "a file could not be read or written")                          \
+    X(DV_UNAVAILABLE, 2, "this build or machine lacks what is needed")          \
+    X(DV_NO_MEMORY, 3, "out of memory, or over the memory limit")               \
+    X(DV_INTERNAL, 3, "a fault of the program itself")                          \
     X(DV_INTERRUPTED, 130, "stopped by the user")
 
 typedef enum dv_status {
@@ -31,11 +31,11 @@ typedef enum dv_status {
 #define DV_PRINTF(at, va) __attribute__((format(printf, at, va)))
 
 /* Passes a failure on at once; only where nothing is owned that needs freeing. */
-#define DV_TRY(expr)                                                                               \
-    do {                                                                                           \
-        dv_status dv_try_status_ = (expr);                                                         \
-        if (dv_try_status_ != DV_OK)                                                               \
-            return dv_try_status_;                                                                 \
+#define DV_TRY(expr)                       \
+    do {                                   \
+        dv_status dv_try_status_ = (expr); \
+        if (dv_try_status_ != DV_OK)       \
+            return dv_try_status_;         \
     } while (0)
 
 /* Sets this thread's message (no trailing newline or stop) and returns status. */
