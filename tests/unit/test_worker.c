@@ -188,6 +188,8 @@ static void a_worker_that_does_not_answer_is_given_up(void)
     start_impatient(&r);
     pid_t process = dv_worker_process(r.worker);
     kill(process, SIGSTOP);
+    siginfo_t stopped; /* the signal takes a moment to another core */
+    CU_ASSERT_EQUAL(waitid(P_PID, (id_t)process, &stopped, WSTOPPED | WNOWAIT), 0);
     CU_ASSERT_EQUAL(dv_worker_run(r.worker, 0, NULL, NULL), DV_UNAVAILABLE);
     CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "did not answer"));
     CU_ASSERT_TRUE(is_gone(process));
