@@ -8,6 +8,7 @@
 typedef struct dv_compare_row {
     char *model, *platform, *strategy;
     dv_outcome outcome;
+    char proof_scope[64]; /* the plans that an optimum is proven against: "any order" */
     double value, latency, bound, moved_bytes; /* value INFINITY: no plan */
     double solve_ms, peak_bytes; /* peak_bytes: memory that the solve added at its peak */
     uint32_t segments;

@@ -76,6 +76,8 @@ static void solve(const dv_session *session, const char *strategy, const dv_solv
     out->row.value = plan ? dv_plan_value_us(plan) : INFINITY;
     out->row.latency = plan ? plan->cost.total_us : NAN;
     out->row.bound = plan ? plan->bound_us : -INFINITY;
+    if (plan)
+        memcpy(out->row.proof_scope, plan->proof_scope, sizeof out->row.proof_scope);
     out->row.moved_bytes = plan ? plan->cost.moved_bytes : NAN;
     out->row.segments = plan ? plan->cost.segments : 0;
     out->row.solve_ms = plan ? plan->solve_ms : NAN;

@@ -96,7 +96,7 @@ static void print_row(const dv_compare_row *row, bool untimed, dv_table *table)
         dv_table_cell_bytes(table, row->peak_bytes);
     }
     if (optimal)
-        dv_table_cell(table, "optimal");
+        dv_table_cell(table, "optimal%s%s", row->proof_scope[0] ? ", " : "", row->proof_scope);
     else if (isfinite(row->bound))
         dv_table_cell(table, "gap %.2g %%", 100 * (row->value - row->bound) / row->value);
     else
@@ -159,6 +159,7 @@ static void json_row(const dv_compare_row *row, bool untimed, dv_json_writer *js
     dv_json_put_string(json, "outcome", dv_outcome_name(row->outcome));
     dv_json_put_number(json, "value", solved ? row->value : NAN);
     dv_json_put_number(json, "bound", isfinite(row->bound) ? row->bound : NAN);
+    dv_json_put_string(json, "proof_scope", row->proof_scope[0] ? row->proof_scope : NULL);
     dv_json_put_number(json, "ratio", solved ? row->ratio : NAN);
     dv_json_put_number(json, "latency_us", solved ? row->latency : NAN);
     dv_json_put_integer(json, "segments", row->segments);
