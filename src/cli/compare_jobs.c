@@ -89,6 +89,11 @@ static void record(dv_compare_jobs *jobs, size_t row, const answer *from, bool w
     dv_compare_row *to = &jobs->compare->rows[row];
     dv_status status = whole ? from->status : DV_INTERNAL;
     jobs->done++;
+    if (status == DV_BAD_PARAMETER && !dv_cli_has(jobs->cli, DV_OPTION_STRATEGY)) {
+        /* of all strategies, one that does not serve this problem has a row without a plan */
+        dv_progress_log(jobs->cli->progress, "%s: %s", to->model, from->message);
+        status = DV_OK;
+    }
     if (status == DV_OK) {
         dv_compare_row filled = from->row;
         filled.model = to->model;
