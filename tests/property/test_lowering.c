@@ -245,77 +245,162 @@ static int64_t nasty(maker *m)
     return values[draw(m, sizeof values / sizeof values[0])];
 }
 
-/* What a loader guarantees: booleans and enumerations hold values of theirs, lists exist. */
-static void make_sound(maker *m, dv_op_kind kind, uint32_t outputs, const int64_t *sizes,
-                       dv_op_params *params)
-{
-    switch (kind) {
-    case DV_OP_CONVOLUTION:
-        params->conv.auto_pad = (dv_auto_pad)draw(m, 4);
-        params->conv.transposed = draw(m, 2);
-        break;
-    case DV_OP_MAX_POOL:
-    case DV_OP_AVG_POOL:
-        params->pool.auto_pad = (dv_auto_pad)draw(m, 4);
-        params->pool.ceil_mode = draw(m, 2);
-        params->pool.count_include_pad = draw(m, 2);
-        params->pool.global = draw(m, 2);
-        break;
-    case DV_OP_LINEAR:
-        params->linear.weight_kn = draw(m, 2);
-        params->linear.input_transposed = draw(m, 2);
-        break;
-    case DV_OP_SPLIT:
-        params->split.count = draw(m, 2) ? outputs : 0;
-        params->split.sizes = sizes;
-        break;
-    case DV_OP_PAD:
-        params->pad.mode = (dv_pad_mode)draw(m, 3);
-        break;
-    case DV_OP_UPSAMPLE_BILINEAR:
-    case DV_OP_UPSAMPLE_NEAREST:
-        params->resize.coordinate = DV_COORDINATE_HALF_PIXEL;
-        params->resize.nearest = DV_NEAREST_FLOOR;
-        break;
-    case DV_OP_PIXEL_SHUFFLE:
-        params->shuffle.dcr = draw(m, 2);
-        break;
-    case DV_OP_TRIL:
-        params->tri.upper = draw(m, 2);
-        break;
-    case DV_OP_GELU:
-    case DV_OP_WHERE:
-        params->flag.on = draw(m, 2);
-        break;
-    case DV_OP_VIEW:
-    case DV_OP_EXPAND:
-    case DV_OP_REPEAT:
-        params->view.allow_zero = draw(m, 2);
-        break;
-    case DV_OP_CAST:
-        params->cast.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
-        break;
-    case DV_OP_FULL:
-        params->full.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
-        break;
-    case DV_OP_CUMSUM:
-    case DV_OP_CAT:
-    case DV_OP_FLATTEN:
-    case DV_OP_INDEX_SELECT:
-    case DV_OP_GATHER:
-    case DV_OP_SOFTMAX:
-    case DV_OP_LOG_SOFTMAX:
-        params->axis.flatten_2d = draw(m, 2);
-        params->axis.exclusive = draw(m, 2);
-        params->axis.reverse = draw(m, 2);
-        break;
-    default:
-        if (dv_op_info_of(kind)->family == DV_FAMILY_REDUCE) {
-            params->reduce.keep_dims = draw(m, 2);
-            params->reduce.noop_when_empty = draw(m, 2);
-        }
+/* What a loader guarantees: booleans and enumerations hold values of theirs, lists exist. One function a
+   kind of parameters, found through the table of operators, so that a new operator is included. */
+#define SOUND(member) \
+    static void sound_##member(maker *m, uint32_t outputs, const int64_t *sizes, dv_op_params *p)
+#define UNLIMITED(member)                             \
+    SOUND(member)                                     \
+    {                                                 \
+        (void)m, (void)outputs, (void)sizes, (void)p; \
     }
+#define LIMITED (void)outputs, (void)sizes
+
+UNLIMITED(none)
+UNLIMITED(norm)
+UNLIMITED(lrn)
+UNLIMITED(scalar)
+UNLIMITED(clamp)
+UNLIMITED(permute)
+UNLIMITED(slice)
+UNLIMITED(select)
+
+SOUND(conv)
+{
+    LIMITED;
+    p->conv.auto_pad = (dv_auto_pad)draw(m, 4);
+    p->conv.transposed = draw(m, 2);
 }
+
+SOUND(pool)
+{
+    LIMITED;
+    p->pool.auto_pad = (dv_auto_pad)draw(m, 4);
+    p->pool.ceil_mode = draw(m, 2);
+    p->pool.count_include_pad = draw(m, 2);
+    p->pool.global = draw(m, 2);
+}
+
+SOUND(linear)
+{
+    LIMITED;
+    p->linear.weight_kn = draw(m, 2);
+    p->linear.input_transposed = draw(m, 2);
+}
+
+SOUND(split)
+{
+    p->split.count = draw(m, 2) ? outputs : 0;
+    p->split.sizes = sizes;
+}
+
+SOUND(pad)
+{
+    LIMITED;
+    p->pad.mode = (dv_pad_mode)draw(m, 3);
+}
+
+SOUND(resize)
+{
+    LIMITED;
+    p->resize.coordinate = (dv_coordinate_mode)draw(m, 4);
+    p->resize.nearest = (dv_nearest_mode)draw(m, 4);
+    p->resize.exclude_outside = draw(m, 2);
+}
+
+SOUND(shuffle)
+{
+    LIMITED;
+    p->shuffle.dcr = draw(m, 2);
+}
+
+SOUND(tri)
+{
+    LIMITED;
+    p->tri.upper = draw(m, 2);
+}
+
+SOUND(flag)
+{
+    LIMITED;
+    p->flag.on = draw(m, 2);
+}
+
+SOUND(view)
+{
+    LIMITED;
+    p->view.allow_zero = draw(m, 2);
+}
+
+SOUND(cast)
+{
+    LIMITED;
+    p->cast.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
+}
+
+SOUND(full)
+{
+    LIMITED;
+    p->full.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
+}
+
+SOUND(axis)
+{
+    LIMITED;
+    p->axis.flatten_2d = draw(m, 2);
+    p->axis.exclusive = draw(m, 2);
+    p->axis.reverse = draw(m, 2);
+}
+
+SOUND(axes)
+{
+    LIMITED;
+    p->axes.lenient = draw(m, 2);
+}
+
+SOUND(reduce)
+{
+    LIMITED;
+    p->reduce.keep_dims = draw(m, 2);
+    p->reduce.noop_when_empty = draw(m, 2);
+    p->reduce.last = draw(m, 2);
+}
+
+SOUND(topk)
+{
+    LIMITED;
+    p->topk.smallest = draw(m, 2);
+}
+
+SOUND(scatter)
+{
+    LIMITED;
+    p->scatter.mode = (dv_scatter_mode)draw(m, 5);
+}
+
+SOUND(rnn)
+{
+    LIMITED;
+    p->rnn.reverse = draw(m, 2);
+    p->rnn.batch_first = draw(m, 2);
+    p->rnn.reset_after = draw(m, 2);
+    p->rnn.coupled = draw(m, 2);
+    p->rnn.gate = (dv_activation)draw(m, 3);
+    p->rnn.cell = (dv_activation)draw(m, 3);
+    p->rnn.state = (dv_activation)draw(m, 3);
+}
+
+SOUND(quant)
+{
+    LIMITED;
+    p->quant.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
+}
+
+static void (*const sounds[])(maker *m, uint32_t outputs, const int64_t *sizes, dv_op_params *p) = {
+#define OP(kind, name, family, least, most, params, shape, work) [DV_OP_##kind] = sound_##params,
+#include "core/ops.def"
+#undef OP
+};
 
 /* An operator of any kind over inputs of any types, its parameters full of such values. */
 static dv_graph *random_nonsense(uint64_t seed)
@@ -361,7 +446,7 @@ static dv_graph *random_nonsense(uint64_t seed)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         words[i] = draw(&m, 3) ? (int64_t)draw(&m, 4) : nasty(&m);
     memcpy(&params, words, sizeof words);
-    make_sound(&m, kind, outputs, sizes, &params);
+    sounds[kind](&m, outputs, sizes, &params);
     dv_tensor_id results[3];
     build_op_outputs(m.graph, kind, params, "y", inputs, count, results, outputs);
     build_output(m.graph, results[0]);
