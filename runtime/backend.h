@@ -40,7 +40,8 @@ typedef struct dv_backend {
     /* Is the library usable here? Else false and why (one line). */
     bool (*probe)(char *why, size_t size);
     /* Can it run this operator (core form, static shapes) in that precision? Else false and why. */
-    bool (*supports)(const dv_graph *graph, dv_op_id op, dv_dtype precision, char *why, size_t size);
+    bool (*supports)(const dv_graph *graph, dv_op_id op, dv_dtype precision, char *why,
+                     size_t size);
     /* Validates, packs weights, plans the arena. The spec's arrays are copied if kept. */
     dv_status (*compile)(const dv_segment_spec *spec, dv_executable **out);
     /* Border memory: inputs then outputs, in the spec's order; kept until the next bind. */

@@ -245,8 +245,9 @@ static int64_t nasty(maker *m)
     return values[draw(m, sizeof values / sizeof values[0])];
 }
 
-/* What a loader guarantees: booleans and enumerations hold values of theirs, lists exist. One function a
-   kind of parameters, found through the table of operators, so that a new operator is included. */
+/* What a loader guarantees: booleans and enumerations hold values of theirs, lists exist. One
+   function a kind of parameters, found through the table of operators, so that a new operator is
+   included. */
 #define SOUND(member) \
     static void sound_##member(maker *m, uint32_t outputs, const int64_t *sizes, dv_op_params *p)
 #define UNLIMITED(member)                             \
