@@ -84,4 +84,7 @@ void dv_program_take(dv_program *program, uint32_t at);
 /* Is the tensor there already when the operator being lowered runs? */
 bool dv_program_has(const dv_program *program, dv_tensor_id tensor);
 
+/* Are all of the operator's tensors f32 with at least one element? What libraries are asked for. */
+bool dv_program_all_f32(const dv_graph *graph, const dv_op *op);
+
 #endif

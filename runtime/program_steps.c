@@ -165,3 +165,25 @@ dv_status dv_program_add_view(dv_program *program, uint32_t at, bool *done)
     return dv_program_alias(program, op->inputs[0], DV_LAYOUT_PLAIN, op->outputs[0],
                             DV_LAYOUT_PLAIN);
 }
+
+static bool is_f32(const dv_graph *graph, dv_tensor_id tensor)
+{
+    size_t elements = 0;
+    return tensor == DV_NONE ||
+           (graph->tensors[tensor].dtype == DV_DTYPE_F32 &&
+            dv_shape_elements(&graph->tensors[tensor].shape, &elements) && elements > 0);
+}
+
+bool dv_program_all_f32(const dv_graph *graph, const dv_op *op)
+{
+    if (op->output_count == 0 || op->outputs[0] == DV_NONE || op->input_count == 0 ||
+        op->inputs[0] == DV_NONE)
+        return false;
+    for (uint32_t i = 0; i < op->input_count; i++)
+        if (!is_f32(graph, op->inputs[i]))
+            return false;
+    for (uint32_t i = 0; i < op->output_count; i++)
+        if (!is_f32(graph, op->outputs[i]))
+            return false;
+    return true;
+}

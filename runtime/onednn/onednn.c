@@ -117,7 +117,7 @@ static bool supports(const dv_graph *graph, dv_op_id op, dv_dtype precision, cha
 static dv_status lower(dv_program *program, uint32_t at, bool *done)
 {
     const dv_op *op = dv_program_op(program, at);
-    if (!dv_dnn_all_f32(dv_program_graph(program), op))
+    if (!dv_program_all_f32(dv_program_graph(program), op))
         return DV_OK;
     for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
         if (lowerings[i].kind == op->kind)

@@ -43,9 +43,8 @@ uint32_t dv_dnn_layout_of(const dv_dnn_context *context, const dv_shape *shape,
 /* A layout that the tensor is at hand in: own, then channels-last, then plain. */
 uint32_t dv_dnn_at_hand(const dv_program *program, dv_tensor_id tensor);
 
-/* Is the tensor a constant f32; are all of an operator's tensors f32 and not empty? */
+/* Is the tensor a constant? */
 bool dv_dnn_is_constant(const dv_graph *graph, dv_tensor_id tensor);
-bool dv_dnn_all_f32(const dv_graph *graph, const dv_op *op);
 
 /* A primitive description, or NULL if the library has none for it. attr may be NULL, else it is
    set to user scratchpads. With fast_only, plain reference implementations do not count. */

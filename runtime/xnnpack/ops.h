@@ -50,9 +50,6 @@ enum xnn_status dv_xnn_setup_unary(dv_xnn_step *step, void *const *memory);
 /* setup of step->binary over shape_a and shape_b; a constant stands for b. */
 enum xnn_status dv_xnn_setup_binary(dv_xnn_step *step, void *const *memory);
 
-/* Are all of the operator's tensors f32 with at least one element? */
-bool dv_xnn_all_f32(const dv_graph *graph, const dv_op *op);
-
 /* A constant of f32 elements in new memory (padded; for free()); NULL without memory. */
 float *dv_xnn_read_constant(const dv_tensor *tensor);
 bool dv_xnn_is_constant(const dv_graph *graph, dv_tensor_id tensor);

@@ -92,28 +92,6 @@ enum xnn_status dv_xnn_setup_binary(dv_xnn_step *step, void *const *memory)
                         output, step->pool);
 }
 
-static bool is_f32(const dv_graph *graph, dv_tensor_id tensor)
-{
-    size_t elements = 0;
-    return tensor == DV_NONE ||
-           (graph->tensors[tensor].dtype == DV_DTYPE_F32 &&
-            dv_shape_elements(&graph->tensors[tensor].shape, &elements) && elements > 0);
-}
-
-bool dv_xnn_all_f32(const dv_graph *graph, const dv_op *op)
-{
-    if (op->output_count == 0 || op->outputs[0] == DV_NONE || op->input_count == 0 ||
-        op->inputs[0] == DV_NONE)
-        return false;
-    for (uint32_t i = 0; i < op->input_count; i++)
-        if (!is_f32(graph, op->inputs[i]))
-            return false;
-    for (uint32_t i = 0; i < op->output_count; i++)
-        if (!is_f32(graph, op->outputs[i]))
-            return false;
-    return true;
-}
-
 bool dv_xnn_is_constant(const dv_graph *graph, dv_tensor_id tensor)
 {
     return tensor != DV_NONE && graph->tensors[tensor].role == DV_ROLE_CONSTANT;
