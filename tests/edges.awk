@@ -37,6 +37,8 @@ BEGIN {
     owner["glpk.h"] = "^(solver/ilp[^/]*|tests/unit/test_model_file)\\.c$"
     owner["igraph.h"] = "^(src/core/graph_algo|solver/mincut|viz/lanes)\\.c$"
     owner["igraph/igraph.h"] = owner["igraph.h"]
+    owner["metis.h"] = "^solver/metis\\.c$"
+    owner["zip.h"] = "^src/load/[a-z0-9_]+\\.c$"
     owner["cJSON.h"] = "^(src/core/(json|[a-z_]*_(json|read|write))[a-z_]*|src/load/[a-z_]+)\\.c$|^tests/"
     owner["cjson/cJSON.h"] = owner["cJSON.h"]
     owner["xnnpack.h"] = "^runtime/xnnpack/"
