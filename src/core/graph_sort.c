@@ -265,6 +265,8 @@ dv_status dv_graph_unique_names(dv_graph *graph, size_t count,
         status = dv_fail(DV_NO_MEMORY, "out of memory while naming tensors");
     for (size_t i = 0; status == DV_OK && i < count; i++) {
         const char **place = name(graph, i);
+        if (!**place)
+            *place = "unnamed";
         size_t at = slot_of(table, size - 1, *place);
         size_t first = at;
         const char *base = *place;

@@ -392,7 +392,10 @@ static dv_status check_inputs(const dv_json_at *at, const dv_op *op)
     for (uint32_t i = 0; i < info->least_inputs; i++)
         if (i >= op->input_count || op->inputs[i] == DV_NONE)
             return dv_json_fail(at, "%s needs %u inputs", info->name, info->least_inputs);
-    return op->output_count > 0 ? DV_OK : dv_json_fail(at, "an operator needs an output");
+    /* a program's delegate may be called for its effect alone */
+    return op->output_count > 0 || op->kind == DV_OP_OPAQUE
+               ? DV_OK
+               : dv_json_fail(at, "an operator needs an output");
 }
 
 static dv_status read_operator(reader *r, const dv_json_at *at)
