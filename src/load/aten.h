@@ -51,9 +51,14 @@ typedef struct dv_aten_call {
    "Tensor_out", "out", "default" or "". O(log rows). */
 const dv_aten_rule *dv_aten_find(const char *name, const char *overload);
 
-/* How many arguments it has; the name of the i-th; its default. */
+/* The i-th row, NULL past the last; its name. */
+const dv_aten_rule *dv_aten_rule_at(size_t i);
+const char *dv_aten_name(const dv_aten_rule *rule);
+
+/* How many arguments it has; is that the name of the i-th; has it no default; its default. */
 uint32_t dv_aten_arg_count(const dv_aten_rule *rule);
 bool dv_aten_arg_is(const dv_aten_rule *rule, uint32_t i, const char *name, size_t length);
+bool dv_aten_arg_required(const dv_aten_rule *rule, uint32_t i);
 dv_aten_value dv_aten_default(const dv_aten_rule *rule, uint32_t i);
 
 /* The element type of that number in c10::ScalarType; NONE if we have none like it. */

@@ -1,0 +1,83 @@
+/* aten_build.h - what the readers of aten_*.c are made of. */
+#ifndef DV_LOAD_ATEN_BUILD_H
+#define DV_LOAD_ATEN_BUILD_H
+
+#include "load/aten.h"
+
+enum { DV_ATEN_MOST_ARGS = 16 };
+
+/* One call on its way: what its reader emits has the call's name and handle. */
+typedef struct dv_aten_at {
+    dv_graph *graph;
+    const dv_aten_call *call;
+    dv_op_kind kind; /* of the rule */
+    dv_aten_value args[DV_ATEN_MOST_ARGS];
+    const char *reason; /* set by dv_aten_opaque */
+} dv_aten_at;
+
+typedef dv_status dv_aten_reader(dv_aten_at *at);
+
+#define ATEN(name, overloads, kind, reader, schema) dv_aten_reader dv_aten_read_##reader;
+#include "load/aten.def"
+#undef ATEN
+
+/* ---- arguments ---- */
+
+bool dv_aten_given(const dv_aten_at *at, uint32_t i);
+
+/* DV_BAD_INPUT naming the argument if it is none of that type. A flag may be a number, a number
+   a flag; a list may be one number. */
+DV_MUST_USE dv_status dv_aten_int(const dv_aten_at *at, uint32_t i, int64_t *out);
+DV_MUST_USE dv_status dv_aten_real(const dv_aten_at *at, uint32_t i, double *out);
+DV_MUST_USE dv_status dv_aten_flag(const dv_aten_at *at, uint32_t i, bool *out);
+DV_MUST_USE dv_status dv_aten_ints(const dv_aten_at *at, uint32_t i, int64_t *out, size_t most,
+                                   size_t *count);
+DV_MUST_USE dv_status dv_aten_input(const dv_aten_at *at, uint32_t i, dv_tensor_id *out);
+
+/* The same; DV_NONE where it is absent. */
+DV_MUST_USE dv_status dv_aten_option(const dv_aten_at *at, uint32_t i, dv_tensor_id *out);
+
+/* count numbers: one given for all is repeated, none is `absent`. */
+DV_MUST_USE dv_status dv_aten_spatial(const dv_aten_at *at, uint32_t i, size_t count,
+                                      int64_t absent, int64_t *out);
+
+/* Element type and rank as the file has them; rank DV_RANK_UNKNOWN if it does not tell. */
+dv_dtype dv_aten_dtype_of(const dv_aten_at *at, dv_tensor_id id);
+uint8_t dv_aten_rank_of(const dv_aten_at *at, dv_tensor_id id);
+const dv_shape *dv_aten_shape_of(const dv_aten_at *at, dv_tensor_id id);
+
+/* An axis counted from the front where the rank is known. DV_BAD_INPUT if there is no such axis. */
+DV_MUST_USE dv_status dv_aten_axis(const dv_aten_at *at, uint32_t i, dv_tensor_id of, int64_t *out);
+
+/* ---- results ---- */
+
+/* The call becomes OPAQUE; before anything was emitted. Returns DV_OK or DV_NO_MEMORY. */
+dv_status dv_aten_opaque(dv_aten_at *at, const char *format, ...) DV_PRINTF(2, 3);
+
+/* Adds a constant of one element, or a list of i64. */
+DV_MUST_USE dv_status dv_aten_scalar(dv_aten_at *at, dv_dtype dtype, double value,
+                                     dv_tensor_id *id);
+DV_MUST_USE dv_status dv_aten_list(dv_aten_at *at, const int64_t *values, size_t count,
+                                   dv_tensor_id *id);
+
+/* Adds an operator whose output is *id, a new tensor of that dtype. params may be NULL, b DV_NONE.
+ */
+DV_MUST_USE dv_status dv_aten_emit(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,
+                                   dv_tensor_id a, dv_tensor_id b, dv_tensor_id *id);
+
+/* *id as dtype: a cast where it is another. */
+DV_MUST_USE dv_status dv_aten_cast(dv_aten_at *at, dv_dtype dtype, dv_tensor_id *id);
+
+/* Adds the operator that makes the call's first output; of all outputs, with finish_all. */
+DV_MUST_USE dv_status dv_aten_finish(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,
+                                     dv_tensor_id a, dv_tensor_id b, dv_tensor_id c);
+DV_MUST_USE dv_status dv_aten_finish_all(dv_aten_at *at, dv_op_kind kind,
+                                         const dv_op_params *params, const dv_tensor_id *inputs,
+                                         uint32_t count);
+
+/* The same for its i-th output. */
+DV_MUST_USE dv_status dv_aten_finish_one(dv_aten_at *at, uint32_t i, dv_op_kind kind,
+                                         const dv_op_params *params, dv_tensor_id a,
+                                         dv_tensor_id b);
+
+#endif

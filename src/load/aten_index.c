@@ -1,0 +1,480 @@
+/* aten_index.c - ATen's reads and writes by index, what makes tensors, and quantised numbers. */
+#include <math.h>
+#include <string.h>
+
+#include "load/aten_build.h"
+
+/* ---- reads ---- */
+
+static dv_status finish_indexed(dv_aten_at *at, dv_op_kind kind, uint32_t axis_at,
+                                uint32_t index_at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a, index;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_input(at, index_at, &index));
+    DV_TRY(dv_aten_axis(at, axis_at, a, &params.axis.axis));
+    return dv_aten_finish(at, kind, &params, a, index, DV_NONE);
+}
+
+dv_status dv_aten_read_index_select(dv_aten_at *at)
+{
+    return finish_indexed(at, DV_OP_INDEX_SELECT, 1, 2);
+}
+
+dv_status dv_aten_read_gather(dv_aten_at *at)
+{
+    return finish_indexed(at, DV_OP_GATHER, 1, 2);
+}
+
+dv_status dv_aten_read_embedding(dv_aten_at *at)
+{
+    dv_tensor_id weight, indices;
+    DV_TRY(dv_aten_input(at, 0, &weight));
+    DV_TRY(dv_aten_input(at, 1, &indices));
+    return dv_aten_finish(at, DV_OP_EMBEDDING, NULL, weight, indices, DV_NONE);
+}
+
+/* How many indices are given, where the first is, and whether they lead without a gap. */
+typedef struct index_list {
+    const dv_tensor_id *ids;
+    uint32_t given, first;
+    bool lead;
+} index_list;
+
+static dv_status read_indices(dv_aten_at *at, index_list *out)
+{
+    const dv_aten_value *list = &at->args[1];
+    *out = (index_list){.ids = list->tensors, .lead = true};
+    if (list->type != DV_ATEN_TENSORS)
+        return dv_fail(DV_BAD_INPUT, "argument 'indices' is not a list of tensors");
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->tensors[i] == DV_NONE)
+            continue;
+        dv_dtype dtype = dv_aten_dtype_of(at, list->tensors[i]);
+        if (dtype != DV_DTYPE_I64 && dtype != DV_DTYPE_I32)
+            return dv_aten_opaque(at, "an index of %s is not supported", dv_dtype_name(dtype));
+        if (out->given++ == 0)
+            out->first = i;
+        out->lead &= out->given == i + 1;
+    }
+    if (out->given == 0)
+        return dv_fail(DV_BAD_INPUT, "argument 'indices' holds no index");
+    return DV_OK;
+}
+
+/* The given indices as tuples: broadcast to one shape, side by side along a new last axis. */
+static dv_status tuples(dv_aten_at *at, const index_list *list, dv_tensor_id *out, dv_shape *shape)
+{
+    dv_op_params wide = {0}, open = {.axes = {.count = 1, .axes = {-1}}}, join = {0};
+    *shape = *dv_aten_shape_of(at, list->ids[0]);
+    for (uint32_t i = 0; i < list->given; i++) {
+        const dv_shape *own = dv_aten_shape_of(at, list->ids[i]);
+        dv_shape both;
+        if (!dv_shape_known(own) || !dv_shape_broadcast(shape, own, &both))
+            return dv_aten_opaque(at, "the shapes of its indices are not known");
+        *shape = both;
+    }
+    if (shape->rank >= DV_MAX_RANK)
+        return dv_aten_opaque(at, "its indices have too many dimensions");
+    dv_tensor_id *parts = dv_arena_array(dv_graph_arena(at->graph), list->given, sizeof *parts);
+    if (!parts)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    wide.view.shape = *shape;
+    for (uint32_t i = 0; i < list->given; i++) {
+        parts[i] = list->ids[i];
+        DV_TRY(dv_aten_cast(at, DV_DTYPE_I64, &parts[i]));
+        if (!dv_shape_equal(dv_aten_shape_of(at, list->ids[i]), shape))
+            DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, parts[i], DV_NONE, &parts[i]));
+        DV_TRY(dv_aten_emit(at, DV_OP_UNSQUEEZE, &open, parts[i], DV_NONE, &parts[i]));
+    }
+    *out = parts[0];
+    join.axis.axis = shape->rank;
+    for (uint32_t i = 1; i < list->given; i++)
+        DV_TRY(dv_aten_emit(at, DV_OP_CAT, &join, *out, parts[i], out));
+    return DV_OK;
+}
+
+/* One index reads along its axis; several that lead read by tuples. */
+dv_status dv_aten_read_index(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a, index;
+    index_list list;
+    dv_shape shape;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(read_indices(at, &list));
+    if (at->reason)
+        return DV_OK;
+    if (list.given == 1) {
+        params.axis.axis = list.first;
+        return dv_aten_finish(at, DV_OP_INDEX_SELECT, &params, a, list.ids[list.first], DV_NONE);
+    }
+    if (!list.lead)
+        return dv_aten_opaque(at, "indices with gaps between them are not supported");
+    DV_TRY(tuples(at, &list, &index, &shape));
+    if (at->reason)
+        return DV_OK;
+    return dv_aten_finish(at, DV_OP_GATHER_ND, &params, a, index, DV_NONE);
+}
+
+/* ---- writes ---- */
+
+dv_status dv_aten_read_scatter(dv_aten_at *at)
+{
+    bool adds = strstr(at->call->source_type, "scatter_add") != NULL;
+    dv_op_params params = {.scatter = {.mode = adds ? DV_SCATTER_ADD : DV_SCATTER_SET}};
+    dv_tensor_id a, index, updates;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &params.scatter.axis));
+    DV_TRY(dv_aten_input(at, 2, &index));
+    const dv_shape shape = *dv_aten_shape_of(at, index);
+    if (!dv_shape_known(&shape))
+        return dv_aten_opaque(at, "the shape of its index is not known");
+    if (at->args[3].type == DV_ATEN_TENSOR) {
+        DV_TRY(dv_aten_input(at, 3, &updates));
+        if (!dv_shape_equal(dv_aten_shape_of(at, updates), &shape)) { /* only that corner counts */
+            dv_op_params corner = {.slice = {.count = shape.rank}};
+            for (uint8_t d = 0; d < shape.rank; d++) {
+                corner.slice.axes[d] = d;
+                corner.slice.end[d] = shape.dim[d];
+                corner.slice.step[d] = 1;
+            }
+            DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &corner, updates, DV_NONE, &updates));
+        }
+    } else {
+        dv_op_params wide = {.view = {.shape = shape}};
+        double value;
+        DV_TRY(dv_aten_real(at, 3, &value));
+        DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, a), value, &updates));
+        DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, updates, DV_NONE, &updates));
+    }
+    return dv_aten_finish(at, DV_OP_SCATTER, &params, a, index, updates);
+}
+
+/* Rows along one axis: the index is repeated over all other dims of what is written. */
+static dv_status put_along(dv_aten_at *at, dv_tensor_id a, dv_tensor_id index, int64_t axis,
+                           dv_tensor_id values, dv_scatter_mode mode)
+{
+    dv_op_params params = {.scatter = {.axis = axis, .mode = mode}}, wide = {0}, column = {0};
+    const dv_shape x = *dv_aten_shape_of(at, a), rows = *dv_aten_shape_of(at, index);
+    if (!dv_shape_known(&x) || !dv_shape_known(&rows) || rows.rank > 1 || axis >= x.rank)
+        return dv_aten_opaque(at, "an index of more than one dimension is not supported");
+    wide.view.shape = x;
+    wide.view.shape.dim[axis] = rows.rank ? rows.dim[0] : 1;
+    column.view.shape.rank = x.rank;
+    for (uint8_t d = 0; d < x.rank; d++)
+        column.view.shape.dim[d] = d == axis ? wide.view.shape.dim[axis] : 1;
+    DV_TRY(dv_aten_emit(at, DV_OP_VIEW, &column, index, DV_NONE, &index));
+    DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, index, DV_NONE, &index));
+    DV_TRY(dv_aten_cast(at, dv_aten_dtype_of(at, a), &values));
+    if (rows.rank == 0 && dv_aten_rank_of(at, values) == x.rank - 1) {
+        dv_op_params open = {.axes = {.count = 1, .axes = {axis}}};
+        DV_TRY(dv_aten_emit(at, DV_OP_UNSQUEEZE, &open, values, DV_NONE, &values));
+    }
+    DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, values, DV_NONE, &values));
+    return dv_aten_finish(at, DV_OP_SCATTER, &params, a, index, values);
+}
+
+dv_status dv_aten_read_index_put(dv_aten_at *at)
+{
+    dv_tensor_id a, index, values;
+    index_list list;
+    bool adds;
+    dv_shape shape;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(read_indices(at, &list));
+    DV_TRY(dv_aten_input(at, 2, &values));
+    DV_TRY(dv_aten_flag(at, 3, &adds));
+    if (at->reason)
+        return DV_OK;
+    dv_scatter_mode mode = adds ? DV_SCATTER_ADD : DV_SCATTER_SET;
+    if (list.given == 1)
+        return put_along(at, a, list.ids[list.first], list.first, values, mode);
+    const dv_shape x = *dv_aten_shape_of(at, a);
+    if (!list.lead || !dv_shape_known(&x) || list.given > x.rank)
+        return dv_aten_opaque(at, "indices with gaps between them are not supported");
+    DV_TRY(tuples(at, &list, &index, &shape));
+    if (at->reason)
+        return DV_OK;
+    dv_op_params params = {.scatter = {.mode = mode}}, wide = {.view = {.shape = shape}};
+    for (uint8_t d = (uint8_t)list.given; d < x.rank; d++) {
+        if (wide.view.shape.rank == DV_MAX_RANK)
+            return dv_fail(DV_BAD_INPUT, "it writes more than %d dimensions", DV_MAX_RANK);
+        wide.view.shape.dim[wide.view.shape.rank++] = x.dim[d];
+    }
+    DV_TRY(dv_aten_cast(at, dv_aten_dtype_of(at, a), &values));
+    DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, values, DV_NONE, &values));
+    return dv_aten_finish(at, DV_OP_SCATTER_ND, &params, a, index, values);
+}
+
+/* What is before the part, the part, what is behind it. */
+static dv_status put_part(dv_aten_at *at, dv_tensor_id a, dv_tensor_id part, int64_t axis,
+                          int64_t begin, int64_t end)
+{
+    dv_op_params join = {.axis = {.axis = axis}};
+    dv_op_params front = {.slice = {.count = 1, .axes = {axis}, .end = {begin}, .step = {1}}};
+    dv_op_params back = {
+        .slice = {.count = 1, .axes = {axis}, .begin = {end}, .end = {INT64_MAX}, .step = {1}}};
+    dv_tensor_id parts[3];
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &front, a, DV_NONE, &parts[0]));
+    parts[1] = part;
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &back, a, DV_NONE, &parts[2]));
+    return dv_aten_finish_all(at, DV_OP_CAT, &join, parts, 3);
+}
+
+static int64_t within(int64_t bound, int64_t size)
+{
+    bound = bound < 0 ? bound + size : bound;
+    return bound < 0 ? 0 : bound > size ? size : bound;
+}
+
+dv_status dv_aten_read_slice_scatter(dv_aten_at *at)
+{
+    dv_tensor_id a, part;
+    int64_t axis, begin = 0, end = INT64_MAX, step;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_input(at, 1, &part));
+    DV_TRY(dv_aten_axis(at, 2, a, &axis));
+    if (dv_aten_given(at, 3))
+        DV_TRY(dv_aten_int(at, 3, &begin));
+    if (dv_aten_given(at, 4))
+        DV_TRY(dv_aten_int(at, 4, &end));
+    DV_TRY(dv_aten_int(at, 5, &step));
+    const dv_shape x = *dv_aten_shape_of(at, a);
+    if (!dv_shape_known(&x) || x.rank == 0 || step != 1)
+        return dv_aten_opaque(at, "a step of %lld is not supported", (long long)step);
+    begin = within(begin, x.dim[axis]);
+    end = within(end, x.dim[axis]);
+    if (begin == 0 && end == x.dim[axis])
+        return dv_aten_finish(at, DV_OP_IDENTITY, NULL, part, DV_NONE, DV_NONE);
+    return put_part(at, a, part, axis, begin, end < begin ? begin : end);
+}
+
+dv_status dv_aten_read_select_scatter(dv_aten_at *at)
+{
+    dv_op_params open = {.axes = {.count = 1}};
+    dv_tensor_id a, part;
+    int64_t axis, index;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_input(at, 1, &part));
+    DV_TRY(dv_aten_axis(at, 2, a, &axis));
+    DV_TRY(dv_aten_int(at, 3, &index));
+    const dv_shape x = *dv_aten_shape_of(at, a);
+    if (!dv_shape_known(&x) || x.rank == 0)
+        return dv_aten_opaque(at, "the shape of its input is not known");
+    index = index < 0 ? index + x.dim[axis] : index;
+    if (index < 0 || index >= x.dim[axis])
+        return dv_fail(DV_BAD_INPUT, "index %lld is out of range", (long long)index);
+    open.axes.axes[0] = axis;
+    DV_TRY(dv_aten_emit(at, DV_OP_UNSQUEEZE, &open, part, DV_NONE, &part));
+    return put_part(at, a, part, axis, index, index + 1);
+}
+
+/* ---- what makes tensors ---- */
+
+/* An out-variant has no dtype; its output has. */
+static dv_dtype made_dtype(const dv_aten_at *at, dv_dtype absent)
+{
+    dv_tensor_id out = at->call->outputs[0];
+    dv_dtype dtype = out == DV_NONE ? DV_DTYPE_NONE : dv_aten_dtype_of(at, out);
+    return dtype == DV_DTYPE_NONE ? absent : dtype;
+}
+
+static dv_status finish_full(dv_aten_at *at, const dv_shape *shape, double value)
+{
+    dv_op_params params = {
+        .full = {.shape = *shape, .dtype = made_dtype(at, DV_DTYPE_F32), .value = value}};
+    if (!dv_shape_known(shape))
+        return dv_aten_opaque(at, "the shape of what it makes is not known");
+    return dv_aten_finish(at, DV_OP_FULL, &params, DV_NONE, DV_NONE, DV_NONE);
+}
+
+static dv_status full_of_sizes(dv_aten_at *at, uint32_t sizes_at, double value)
+{
+    dv_shape shape = {0};
+    size_t count;
+    DV_TRY(dv_aten_ints(at, sizes_at, shape.dim, DV_MAX_RANK, &count));
+    shape.rank = (uint8_t)count;
+    return finish_full(at, &shape, value);
+}
+
+static dv_status full_like(dv_aten_at *at, double value)
+{
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    return finish_full(at, dv_aten_shape_of(at, a), value);
+}
+
+dv_status dv_aten_read_full(dv_aten_at *at)
+{
+    double value;
+    DV_TRY(dv_aten_real(at, 1, &value));
+    return full_of_sizes(at, 0, value);
+}
+
+dv_status dv_aten_read_full_like(dv_aten_at *at)
+{
+    double value;
+    DV_TRY(dv_aten_real(at, 1, &value));
+    return full_like(at, value);
+}
+
+dv_status dv_aten_read_new_full(dv_aten_at *at)
+{
+    double value;
+    DV_TRY(dv_aten_real(at, 2, &value));
+    return full_of_sizes(at, 1, value);
+}
+
+dv_status dv_aten_read_zeros(dv_aten_at *at)
+{
+    return full_of_sizes(at, 0, 0);
+}
+
+dv_status dv_aten_read_ones(dv_aten_at *at)
+{
+    return full_of_sizes(at, 0, 1);
+}
+
+dv_status dv_aten_read_zeros_like(dv_aten_at *at)
+{
+    return full_like(at, 0);
+}
+
+dv_status dv_aten_read_ones_like(dv_aten_at *at)
+{
+    return full_like(at, 1);
+}
+
+dv_status dv_aten_read_new_zeros(dv_aten_at *at)
+{
+    return full_of_sizes(at, 1, 0);
+}
+
+dv_status dv_aten_read_new_ones(dv_aten_at *at)
+{
+    return full_of_sizes(at, 1, 1);
+}
+
+dv_status dv_aten_read_scalar_tensor(dv_aten_at *at)
+{
+    double value;
+    DV_TRY(dv_aten_real(at, 0, &value));
+    return finish_full(at, &(dv_shape){0}, value);
+}
+
+static dv_status finish_arange(dv_aten_at *at, double start, double end, double step)
+{
+    bool whole = start == rint(start) && end == rint(end) && step == rint(step);
+    dv_dtype dtype = made_dtype(at, whole ? DV_DTYPE_I64 : DV_DTYPE_F32);
+    dv_tensor_id inputs[3];
+    DV_TRY(dv_aten_scalar(at, dtype, start, &inputs[0]));
+    DV_TRY(dv_aten_scalar(at, dtype, end, &inputs[1]));
+    DV_TRY(dv_aten_scalar(at, dtype, step, &inputs[2]));
+    return dv_aten_finish_all(at, DV_OP_ARANGE, NULL, inputs, 3);
+}
+
+dv_status dv_aten_read_arange_end(dv_aten_at *at)
+{
+    double end;
+    DV_TRY(dv_aten_real(at, 0, &end));
+    return finish_arange(at, 0, end, 1);
+}
+
+dv_status dv_aten_read_arange_start(dv_aten_at *at)
+{
+    double start, end;
+    DV_TRY(dv_aten_real(at, 0, &start));
+    DV_TRY(dv_aten_real(at, 1, &end));
+    return finish_arange(at, start, end, 1);
+}
+
+dv_status dv_aten_read_arange_step(dv_aten_at *at)
+{
+    double start, end, step;
+    DV_TRY(dv_aten_real(at, 0, &start));
+    DV_TRY(dv_aten_real(at, 1, &end));
+    DV_TRY(dv_aten_real(at, 2, &step));
+    return finish_arange(at, start, end, step);
+}
+
+/* ---- quantised numbers ---- */
+
+/* A number or a tensor as a tensor of that type. */
+static dv_status as_tensor(dv_aten_at *at, uint32_t i, dv_dtype dtype, dv_tensor_id *id)
+{
+    double value;
+    if (at->args[i].type == DV_ATEN_TENSOR) {
+        DV_TRY(dv_aten_input(at, i, id));
+        return dv_aten_cast(at, dtype, id);
+    }
+    DV_TRY(dv_aten_real(at, i, &value));
+    return dv_aten_scalar(at, dtype, value, id);
+}
+
+/* A range narrower than the type's own is kept by clamping before rounding. */
+static dv_status keep_range(dv_aten_at *at, dv_dtype dtype, dv_tensor_id *x)
+{
+    double scale, zero, low, high;
+    bool is_unsigned = dtype == DV_DTYPE_U8 || dtype == DV_DTYPE_U16;
+    double most = ldexp(1, (int)(8 * dv_dtype_bytes(dtype)) - !is_unsigned) - 1;
+    double least = is_unsigned ? 0 : -most - 1;
+    if (at->args[1].type == DV_ATEN_TENSOR || at->args[2].type == DV_ATEN_TENSOR)
+        return DV_OK;
+    DV_TRY(dv_aten_real(at, 1, &scale));
+    DV_TRY(dv_aten_real(at, 2, &zero));
+    DV_TRY(dv_aten_real(at, 3, &low));
+    DV_TRY(dv_aten_real(at, 4, &high));
+    if (low <= least && high >= most)
+        return DV_OK;
+    dv_op_params clamp = {.clamp = {(low - zero) * scale, (high - zero) * scale}};
+    return dv_aten_emit(at, DV_OP_CLAMP, &clamp, *x, DV_NONE, x);
+}
+
+dv_status dv_aten_read_quantize(dv_aten_at *at)
+{
+    dv_dtype dtype = made_dtype(at, DV_DTYPE_I8);
+    dv_op_params params = {.quant = {.dtype = dtype}};
+    dv_tensor_id x, scale, zero;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    DV_TRY(keep_range(at, dtype, &x));
+    DV_TRY(as_tensor(at, 1, DV_DTYPE_F32, &scale));
+    DV_TRY(as_tensor(at, 2, dtype, &zero));
+    return dv_aten_finish(at, DV_OP_QUANTIZE, &params, x, scale, zero);
+}
+
+dv_status dv_aten_read_dequantize(dv_aten_at *at)
+{
+    dv_tensor_id x, scale, zero;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    dv_op_params params = {.quant = {.dtype = dv_aten_dtype_of(at, x)}};
+    DV_TRY(as_tensor(at, 1, DV_DTYPE_F32, &scale));
+    DV_TRY(as_tensor(at, 2, dv_aten_dtype_of(at, x), &zero));
+    return dv_aten_finish(at, DV_OP_DEQUANTIZE, &params, x, scale, zero);
+}
+
+/* Zero points may be left out of a symmetric scheme. */
+static dv_status finish_channels(dv_aten_at *at, dv_dtype dtype)
+{
+    dv_op_params params = {.quant = {.dtype = dtype}};
+    dv_tensor_id x, scale, zero = DV_NONE;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    DV_TRY(as_tensor(at, 1, DV_DTYPE_F32, &scale));
+    if (dv_aten_given(at, 2))
+        DV_TRY(as_tensor(at, 2, dtype, &zero));
+    DV_TRY(dv_aten_axis(at, 3, x, &params.quant.axis));
+    return dv_aten_finish(at, at->kind, &params, x, scale, zero);
+}
+
+dv_status dv_aten_read_quantize_channel(dv_aten_at *at)
+{
+    return finish_channels(at, made_dtype(at, DV_DTYPE_I8));
+}
+
+dv_status dv_aten_read_dequantize_channel(dv_aten_at *at)
+{
+    dv_tensor_id x;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    return finish_channels(at, dv_aten_dtype_of(at, x));
+}

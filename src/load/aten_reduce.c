@@ -1,0 +1,193 @@
+/* aten_reduce.c - ATen's reductions, extremes, and what is done to rows. */
+#include <math.h>
+
+#include "load/aten_build.h"
+
+/* Argument 1 is the axes, 2 keepdim. */
+static dv_status read_axes(const dv_aten_at *at, dv_reduce_params *reduce)
+{
+    size_t count;
+    DV_TRY(dv_aten_ints(at, 1, reduce->axes, DV_MAX_RANK, &count));
+    reduce->count = (uint8_t)count;
+    return dv_aten_flag(at, 2, &reduce->keep_dims);
+}
+
+/* The dtype argument, else what ATen sums integers in. */
+static dv_status widen(dv_aten_at *at, uint32_t argument, dv_tensor_id *a)
+{
+    int64_t number;
+    dv_dtype have = dv_aten_dtype_of(at, *a);
+    if (at->args[argument].type == DV_ATEN_INT) {
+        DV_TRY(dv_aten_int(at, argument, &number));
+        return dv_aten_cast(at, dv_aten_dtype(number), a);
+    }
+    bool adds = at->kind == DV_OP_SUM || at->kind == DV_OP_PROD || at->kind == DV_OP_CUMSUM;
+    return adds && !dv_dtype_is_float(have) ? dv_aten_cast(at, DV_DTYPE_I64, a) : DV_OK;
+}
+
+dv_status dv_aten_read_reduce(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(read_axes(at, &params.reduce));
+    DV_TRY(widen(at, 3, &a));
+    return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_reduce_all(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(widen(at, 1, &a));
+    return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
+}
+
+/* Without an axis, over all elements in their order. */
+dv_status dv_aten_read_argmax(dv_aten_at *at)
+{
+    dv_op_params params = {.reduce = {.count = 1}}, flat = {.view = {.shape = {1, {-1}}}};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    if (dv_aten_given(at, 1)) {
+        DV_TRY(dv_aten_axis(at, 1, a, &params.reduce.axes[0]));
+        DV_TRY(dv_aten_flag(at, 2, &params.reduce.keep_dims));
+    } else {
+        DV_TRY(dv_aten_emit(at, DV_OP_VIEW, &flat, a, DV_NONE, &a));
+    }
+    return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_topk(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    bool largest;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_int(at, 1, &params.topk.k));
+    DV_TRY(dv_aten_axis(at, 2, a, &params.topk.axis));
+    DV_TRY(dv_aten_flag(at, 3, &largest));
+    params.topk.smallest = !largest;
+    return dv_aten_finish_all(at, DV_OP_TOPK, &params, &a, 1);
+}
+
+dv_status dv_aten_read_cumsum(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &params.axis.axis));
+    DV_TRY(widen(at, 2, &a));
+    return dv_aten_finish(at, DV_OP_CUMSUM, &params, a, DV_NONE, DV_NONE);
+}
+
+/* The extremes along an axis, and where they are. */
+dv_status dv_aten_read_extreme(dv_aten_at *at)
+{
+    dv_op_params params = {.reduce = {.count = 1}};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &params.reduce.axes[0]));
+    DV_TRY(dv_aten_flag(at, 2, &params.reduce.keep_dims));
+    DV_TRY(dv_aten_finish_one(at, 0, at->kind, &params, a, DV_NONE));
+    dv_op_kind where = at->kind == DV_OP_AMAX ? DV_OP_ARGMAX : DV_OP_ARGMIN;
+    return dv_aten_finish_one(at, 1, where, &params, a, DV_NONE);
+}
+
+/* Any: the largest of zeros and ones; all: the smallest. */
+dv_status dv_aten_read_any_all(dv_aten_at *at)
+{
+    dv_op_params params = {0}, truth = {.cast = {.dtype = DV_DTYPE_BOOL}};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    if (dv_aten_given(at, 1))
+        DV_TRY(read_axes(at, &params.reduce));
+    DV_TRY(dv_aten_cast(at, DV_DTYPE_BOOL, &a));
+    DV_TRY(dv_aten_cast(at, DV_DTYPE_F32, &a));
+    DV_TRY(dv_aten_emit(at, at->kind, &params, a, DV_NONE, &a));
+    return dv_aten_finish(at, DV_OP_CAST, &truth, a, DV_NONE, DV_NONE);
+}
+
+/* The mean of squares around the mean, times n / (n - correction); its root for std. */
+static dv_status variance(dv_aten_at *at, double correction)
+{
+    dv_op_params over = {0}, keep;
+    dv_tensor_id a, mean, factor;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(read_axes(at, &over.reduce));
+    const dv_shape *shape = dv_aten_shape_of(at, a);
+    double n = 1;
+    if (!dv_shape_known(shape) && correction != 0)
+        return dv_aten_opaque(at, "the shape of its input is not known");
+    for (uint8_t d = 0; correction != 0 && d < shape->rank; d++) {
+        bool reduced = over.reduce.count == 0;
+        for (uint8_t k = 0; k < over.reduce.count; k++)
+            reduced |= over.reduce.axes[k] == d || over.reduce.axes[k] + shape->rank == d;
+        n *= reduced ? (double)shape->dim[d] : 1;
+    }
+    if (correction != 0 && n <= correction)
+        return dv_aten_opaque(at, "a variance of %g elements less %g is not a number", n,
+                              correction);
+    dv_dtype dtype = dv_aten_dtype_of(at, a);
+    keep = over;
+    keep.reduce.keep_dims = true;
+    DV_TRY(dv_aten_emit(at, DV_OP_MEAN, &keep, a, DV_NONE, &mean));
+    DV_TRY(dv_aten_emit(at, DV_OP_SUB, NULL, a, mean, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, a, &a));
+    if (correction == 0 && at->kind == DV_OP_MUL)
+        return dv_aten_finish(at, DV_OP_MEAN, &over, a, DV_NONE, DV_NONE);
+    DV_TRY(dv_aten_emit(at, DV_OP_MEAN, &over, a, DV_NONE, &a));
+    DV_TRY(dv_aten_scalar(at, dtype, n / (n - correction), &factor));
+    if (at->kind == DV_OP_MUL)
+        return dv_aten_finish(at, DV_OP_MUL, NULL, a, factor, DV_NONE);
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, factor, &a));
+    return dv_aten_finish(at, DV_OP_SQRT, NULL, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_var(dv_aten_at *at)
+{
+    double correction = 1;
+    if (dv_aten_given(at, 2))
+        DV_TRY(dv_aten_real(at, 2, &correction));
+    at->args[2] = at->args[3]; /* keepdim, where read_axes looks for it */
+    return variance(at, correction);
+}
+
+dv_status dv_aten_read_var_dim(dv_aten_at *at)
+{
+    bool unbiased;
+    DV_TRY(dv_aten_flag(at, 2, &unbiased));
+    at->args[2] = at->args[3];
+    return variance(at, unbiased ? 1 : 0);
+}
+
+dv_status dv_aten_read_vector_norm(dv_aten_at *at)
+{
+    dv_op_params over = {0};
+    dv_tensor_id a;
+    double order;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_real(at, 1, &order));
+    if (order != 2 && order != 1)
+        return dv_aten_opaque(at, "a norm of order %g is not supported", order);
+    at->args[1] = at->args[2];
+    at->args[2] = at->args[3];
+    DV_TRY(read_axes(at, &over.reduce));
+    if (order == 1) {
+        DV_TRY(dv_aten_emit(at, DV_OP_ABS, NULL, a, DV_NONE, &a));
+        return dv_aten_finish(at, DV_OP_SUM, &over, a, DV_NONE, DV_NONE);
+    }
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, a, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_SUM, &over, a, DV_NONE, &a));
+    return dv_aten_finish(at, DV_OP_SQRT, NULL, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_softmax(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &params.axis.axis));
+    return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
+}

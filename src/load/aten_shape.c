@@ -1,0 +1,515 @@
+/* aten_shape.c - ATen's views and data movement. */
+#include <limits.h>
+#include <string.h>
+
+#include "load/aten_build.h"
+
+/* ---- views ---- */
+
+static dv_status finish_view(dv_aten_at *at, dv_tensor_id a, const int64_t *dims, size_t count)
+{
+    dv_op_params params = {.view = {.shape = dv_shape_make(dims, count), .allow_zero = true}};
+    return dv_aten_finish(at, DV_OP_VIEW, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_view(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t dims[DV_MAX_RANK];
+    size_t count;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, dims, DV_MAX_RANK, &count));
+    return finish_view(at, a, dims, count);
+}
+
+/* A shape that the file does not know is not needed either where no other dims are named. */
+static dv_status known_shape(dv_aten_at *at, dv_tensor_id a, dv_shape *out)
+{
+    *out = *dv_aten_shape_of(at, a);
+    return dv_shape_known(out) ? DV_OK : dv_aten_opaque(at, "the shape of its input is not known");
+}
+
+dv_status dv_aten_read_flatten(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t first, last, dims[DV_MAX_RANK];
+    size_t count = 0;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(known_shape(at, a, &x));
+    if (at->reason)
+        return DV_OK;
+    if (x.rank == 0)
+        return finish_view(at, a, (int64_t[]){1}, 1);
+    DV_TRY(dv_aten_axis(at, 1, a, &first));
+    DV_TRY(dv_aten_axis(at, 2, a, &last));
+    if (first > last)
+        return dv_fail(DV_BAD_INPUT, "it flattens from %lld to %lld", (long long)first,
+                       (long long)last);
+    for (int64_t d = 0; d < x.rank; d++)
+        if (d <= first || d > last)
+            dims[count++] = d == first && first < last ? -1 : x.dim[d];
+    return finish_view(at, a, dims, count);
+}
+
+dv_status dv_aten_read_unflatten(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t axis, sizes[DV_MAX_RANK], dims[DV_MAX_RANK];
+    size_t count, made = 0;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(known_shape(at, a, &x));
+    if (at->reason)
+        return DV_OK;
+    DV_TRY(dv_aten_axis(at, 1, a, &axis));
+    DV_TRY(dv_aten_ints(at, 2, sizes, DV_MAX_RANK, &count));
+    if (x.rank - 1 + count > DV_MAX_RANK)
+        return dv_aten_opaque(at, "it makes more than %d dimensions", DV_MAX_RANK);
+    for (int64_t d = 0; d < x.rank; d++)
+        for (size_t k = 0; k < (d == axis ? count : 1); k++)
+            dims[made++] = d == axis ? sizes[k] : x.dim[d];
+    return finish_view(at, a, dims, made);
+}
+
+static dv_status read_perm(dv_aten_at *at, dv_tensor_id a, uint32_t i, dv_permute_params *permute)
+{
+    int64_t dims[DV_MAX_RANK];
+    size_t count;
+    unsigned seen = 0;
+    DV_TRY(dv_aten_ints(at, i, dims, DV_MAX_RANK, &count));
+    uint8_t rank = dv_aten_rank_of(at, a);
+    bool ok = rank == DV_RANK_UNKNOWN || rank == count;
+    permute->rank = (uint8_t)count;
+    for (size_t d = 0; ok && d < count; d++) {
+        int64_t from = dims[d] < 0 ? dims[d] + (int64_t)count : dims[d];
+        ok = from >= 0 && from < (int64_t)count && !(seen & 1u << from);
+        if (ok)
+            seen |= 1u << from;
+        permute->perm[d] = (uint8_t)from;
+    }
+    return ok ? DV_OK : dv_fail(DV_BAD_INPUT, "its dims are not a permutation");
+}
+
+dv_status dv_aten_read_permute(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(read_perm(at, a, 1, &params.permute));
+    if (params.permute.rank == 0)
+        return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+    return dv_aten_finish(at, DV_OP_PERMUTE, &params, a, DV_NONE, DV_NONE);
+}
+
+static dv_status swap(dv_aten_at *at, dv_tensor_id a, int64_t first, int64_t second)
+{
+    dv_op_params params = {.permute = {.rank = dv_aten_rank_of(at, a)}};
+    for (uint8_t d = 0; d < params.permute.rank; d++)
+        params.permute.perm[d] = d;
+    params.permute.perm[first] = (uint8_t)second;
+    params.permute.perm[second] = (uint8_t)first;
+    return dv_aten_finish(at, DV_OP_PERMUTE, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_transpose(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t first, second;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    uint8_t rank = dv_aten_rank_of(at, a);
+    if (rank == DV_RANK_UNKNOWN)
+        return dv_aten_opaque(at, "the rank of its input is not known");
+    if (rank == 0)
+        return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+    DV_TRY(dv_aten_axis(at, 1, a, &first));
+    DV_TRY(dv_aten_axis(at, 2, a, &second));
+    return swap(at, a, first, second);
+}
+
+dv_status dv_aten_read_t(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    uint8_t rank = dv_aten_rank_of(at, a);
+    if (rank < 2)
+        return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+    return rank == 2 ? swap(at, a, 0, 1) : dv_aten_opaque(at, "its input is no matrix");
+}
+
+/* Axes that are not 1 stay, as in ATen. */
+dv_status dv_aten_read_squeeze(dv_aten_at *at)
+{
+    dv_op_params params = {.axes = {.lenient = true}};
+    dv_tensor_id a;
+    size_t count = 0;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, params.axes.axes, DV_MAX_RANK, &count));
+    params.axes.count = (uint8_t)count;
+    if ((dv_aten_given(at, 1) && count == 0) || dv_aten_rank_of(at, a) == 0)
+        return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+    return dv_aten_finish(at, DV_OP_SQUEEZE, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_unsqueeze(dv_aten_at *at)
+{
+    dv_op_params params = {.axes = {.count = 1}};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_int(at, 1, &params.axes.axes[0]));
+    return dv_aten_finish(at, DV_OP_UNSQUEEZE, &params, a, DV_NONE, DV_NONE);
+}
+
+/* ---- copies ---- */
+
+dv_status dv_aten_read_expand(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    int64_t dims[DV_MAX_RANK];
+    size_t count;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, dims, DV_MAX_RANK, &count));
+    params.view.shape = dv_shape_make(dims, count);
+    return dv_aten_finish(at, DV_OP_EXPAND, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_expand_as(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a, b;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_input(at, 1, &b));
+    DV_TRY(known_shape(at, b, &params.view.shape));
+    if (at->reason)
+        return DV_OK;
+    return dv_aten_finish(at, DV_OP_EXPAND, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_repeat(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    int64_t dims[DV_MAX_RANK];
+    size_t count;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, dims, DV_MAX_RANK, &count));
+    params.view.shape = dv_shape_make(dims, count);
+    return dv_aten_finish(at, DV_OP_REPEAT, &params, a, DV_NONE, DV_NONE);
+}
+
+/* ---- joining and cutting ---- */
+
+static dv_status read_list(dv_aten_at *at, const dv_tensor_id **tensors, uint32_t *count)
+{
+    const dv_aten_value *list = &at->args[0];
+    *tensors = list->tensors;
+    *count = list->count;
+    bool ok = list->type == DV_ATEN_TENSORS && list->count > 0;
+    for (uint32_t i = 0; ok && i < *count; i++)
+        ok = list->tensors[i] != DV_NONE;
+    return ok ? DV_OK : dv_fail(DV_BAD_INPUT, "argument 'tensors' is not a list of tensors");
+}
+
+dv_status dv_aten_read_cat(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    const dv_tensor_id *tensors;
+    uint32_t count;
+    DV_TRY(read_list(at, &tensors, &count));
+    DV_TRY(dv_aten_axis(at, 1, tensors[0], &params.axis.axis));
+    return dv_aten_finish_all(at, DV_OP_CAT, &params, tensors, count);
+}
+
+dv_status dv_aten_read_stack(dv_aten_at *at)
+{
+    dv_op_params open = {.axes = {.count = 1}}, params = {0};
+    const dv_tensor_id *tensors;
+    uint32_t count;
+    DV_TRY(read_list(at, &tensors, &count));
+    DV_TRY(dv_aten_int(at, 1, &open.axes.axes[0]));
+    params.axis.axis = open.axes.axes[0];
+    dv_tensor_id *rows = dv_arena_array(dv_graph_arena(at->graph), count, sizeof *rows);
+    if (!rows)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < count; i++)
+        DV_TRY(dv_aten_emit(at, DV_OP_UNSQUEEZE, &open, tensors[i], DV_NONE, &rows[i]));
+    return dv_aten_finish_all(at, DV_OP_CAT, &params, rows, count);
+}
+
+static dv_status finish_split(dv_aten_at *at, dv_tensor_id a, int64_t axis, int64_t *sizes,
+                              uint32_t count)
+{
+    dv_op_params params = {.split = {.axis = axis, .count = count, .sizes = sizes}};
+    if (count != at->call->output_count)
+        return dv_fail(DV_BAD_INPUT, "it makes %u parts and has %u outputs", count,
+                       at->call->output_count);
+    return dv_aten_finish_all(at, DV_OP_SPLIT, &params, &a, 1);
+}
+
+/* Parts of that size, the last with the rest; or so many parts, if by_count. */
+static dv_status split_evenly(dv_aten_at *at, bool by_count)
+{
+    dv_tensor_id a;
+    int64_t axis, size;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_int(at, 1, &size));
+    DV_TRY(dv_aten_axis(at, 2, a, &axis));
+    DV_TRY(known_shape(at, a, &x));
+    if (at->reason)
+        return DV_OK;
+    int64_t all = axis < x.rank ? x.dim[axis] : 0;
+    if (size < 1 || all < 1)
+        return dv_fail(DV_BAD_INPUT, "it cuts %lld by %lld", (long long)all, (long long)size);
+    if (by_count)
+        size = (all + size - 1) / size;
+    int64_t count = (all + size - 1) / size;
+    if (count != at->call->output_count)
+        return dv_fail(DV_BAD_INPUT, "it makes %lld parts and has %u outputs", (long long)count,
+                       at->call->output_count);
+    int64_t *sizes = dv_arena_array(dv_graph_arena(at->graph), (size_t)count, sizeof *sizes);
+    if (!sizes)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (int64_t i = 0; i < count; i++)
+        sizes[i] = i + 1 < count ? size : all - size * i;
+    return finish_split(at, a, axis, sizes, (uint32_t)count);
+}
+
+dv_status dv_aten_read_split(dv_aten_at *at)
+{
+    return split_evenly(at, false);
+}
+
+dv_status dv_aten_read_chunk(dv_aten_at *at)
+{
+    return split_evenly(at, true);
+}
+
+dv_status dv_aten_read_split_with_sizes(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t axis;
+    size_t count, most = at->args[1].count;
+    int64_t *sizes = dv_arena_array(dv_graph_arena(at->graph), most ? most : 1, sizeof *sizes);
+    if (!sizes)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, sizes, most ? most : 1, &count));
+    DV_TRY(dv_aten_axis(at, 2, a, &axis));
+    return finish_split(at, a, axis, sizes, (uint32_t)count);
+}
+
+dv_status dv_aten_read_unbind(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &params.select.axis));
+    for (uint32_t i = 0; i < at->call->output_count; i++) {
+        params.select.index = i;
+        DV_TRY(dv_aten_finish_one(at, i, DV_OP_SELECT, &params, a, DV_NONE));
+    }
+    return DV_OK;
+}
+
+static dv_op_params one_slice(int64_t axis, int64_t begin, int64_t end, int64_t step)
+{
+    return (dv_op_params){
+        .slice = {.count = 1, .axes = {axis}, .begin = {begin}, .end = {end}, .step = {step}}};
+}
+
+dv_status dv_aten_read_slice(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t axis, begin = 0, end = INT64_MAX, step;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &axis));
+    if (dv_aten_given(at, 2))
+        DV_TRY(dv_aten_int(at, 2, &begin));
+    if (dv_aten_given(at, 3))
+        DV_TRY(dv_aten_int(at, 3, &end));
+    DV_TRY(dv_aten_int(at, 4, &step));
+    dv_op_params params = one_slice(axis, begin, end, step);
+    return dv_aten_finish(at, DV_OP_SLICE, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_narrow(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t axis, begin, length;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &axis));
+    DV_TRY(dv_aten_int(at, 2, &begin));
+    DV_TRY(dv_aten_int(at, 3, &length));
+    if (length < 0 || begin > INT32_MAX || length > INT32_MAX)
+        return dv_fail(DV_BAD_INPUT, "it takes %lld elements from %lld on", (long long)length,
+                       (long long)begin);
+    int64_t end = begin < 0 && begin + length == 0 ? INT64_MAX : begin + length;
+    dv_op_params params = one_slice(axis, begin, end, 1);
+    return dv_aten_finish(at, DV_OP_SLICE, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_select(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &params.select.axis));
+    DV_TRY(dv_aten_int(at, 2, &params.select.index));
+    return dv_aten_finish(at, DV_OP_SELECT, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_flip(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    size_t count;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, params.slice.axes, DV_MAX_RANK, &count));
+    params.slice.count = (uint8_t)count;
+    for (size_t i = 0; i < count; i++) {
+        params.slice.begin[i] = -1;
+        params.slice.end[i] = INT64_MIN;
+        params.slice.step[i] = -1;
+    }
+    return dv_aten_finish(at, DV_OP_SLICE, &params, a, DV_NONE, DV_NONE);
+}
+
+/* What is behind the end comes to the front. */
+static dv_status roll_axis(dv_aten_at *at, int64_t axis, int64_t shift, int64_t size,
+                           dv_tensor_id *a, bool last)
+{
+    dv_op_params front, back, join = {.axis = {.axis = axis}};
+    dv_tensor_id parts[2];
+    shift = size > 0 ? (shift % size + size) % size : 0;
+    front = one_slice(axis, size - shift, INT64_MAX, 1);
+    back = one_slice(axis, 0, size - shift, 1);
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &front, *a, DV_NONE, &parts[0]));
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &back, *a, DV_NONE, &parts[1]));
+    if (last)
+        return dv_aten_finish(at, DV_OP_CAT, &join, parts[0], parts[1], DV_NONE);
+    return dv_aten_emit(at, DV_OP_CAT, &join, parts[0], parts[1], a);
+}
+
+dv_status dv_aten_read_roll(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t shifts[DV_MAX_RANK], axes[DV_MAX_RANK];
+    size_t count, axis_count;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, shifts, DV_MAX_RANK, &count));
+    DV_TRY(dv_aten_ints(at, 2, axes, DV_MAX_RANK, &axis_count));
+    DV_TRY(known_shape(at, a, &x));
+    if (count == 0 || count != axis_count)
+        return dv_aten_opaque(at, "a roll over the flattened tensor is not supported");
+    if (at->reason)
+        return DV_OK;
+    for (size_t i = 0; i < count; i++) {
+        int64_t axis = axes[i] < 0 ? axes[i] + x.rank : axes[i];
+        if (axis < 0 || axis >= x.rank)
+            return dv_fail(DV_BAD_INPUT, "axis %lld is out of range", (long long)axes[i]);
+        DV_TRY(roll_axis(at, axis, shifts[i], x.dim[axis], &a, i + 1 == count));
+    }
+    return DV_OK;
+}
+
+/* ---- padding ---- */
+
+/* Pairs from the last dimension on. */
+static dv_status finish_pad(dv_aten_at *at, dv_pad_mode mode, double value)
+{
+    dv_op_params params = {.pad = {.mode = mode, .value = value}};
+    dv_tensor_id a;
+    int64_t pads[2 * DV_MAX_RANK];
+    size_t count;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, pads, 2 * DV_MAX_RANK, &count));
+    uint8_t rank = dv_aten_rank_of(at, a);
+    if (rank == DV_RANK_UNKNOWN)
+        return dv_aten_opaque(at, "the rank of its input is not known");
+    if (count % 2 != 0 || count / 2 > rank)
+        return dv_fail(DV_BAD_INPUT, "it has %zu pads for %u dimensions", count, (unsigned)rank);
+    params.pad.rank = rank;
+    for (size_t i = 0; i < count / 2; i++) {
+        params.pad.begin[rank - 1 - i] = pads[2 * i];
+        params.pad.end[rank - 1 - i] = pads[2 * i + 1];
+    }
+    return dv_aten_finish(at, DV_OP_PAD, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_constant_pad(dv_aten_at *at)
+{
+    double value;
+    DV_TRY(dv_aten_real(at, 2, &value));
+    return finish_pad(at, DV_PAD_CONSTANT, value);
+}
+
+dv_status dv_aten_read_pad_reflect(dv_aten_at *at)
+{
+    return finish_pad(at, DV_PAD_REFLECT, 0);
+}
+
+dv_status dv_aten_read_pad_edge(dv_aten_at *at)
+{
+    return finish_pad(at, DV_PAD_EDGE, 0);
+}
+
+dv_status dv_aten_read_pad(dv_aten_at *at)
+{
+    const char *mode = at->args[2].type == DV_ATEN_TEXT ? at->args[2].text : "constant";
+    double value = 0;
+    if (dv_aten_given(at, 3))
+        DV_TRY(dv_aten_real(at, 3, &value));
+    if (strcmp(mode, "constant") == 0)
+        return finish_pad(at, DV_PAD_CONSTANT, value);
+    if (strcmp(mode, "reflect") == 0)
+        return finish_pad(at, DV_PAD_REFLECT, 0);
+    if (strcmp(mode, "replicate") == 0)
+        return finish_pad(at, DV_PAD_EDGE, 0);
+    return dv_aten_opaque(at, "padding mode '%.40s' is not supported", mode);
+}
+
+dv_status dv_aten_read_tril(dv_aten_at *at)
+{
+    bool upper = strstr(at->call->source_type, "triu") != NULL;
+    dv_op_params params = {.tri = {.upper = upper}};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_int(at, 1, &params.tri.diagonal));
+    return dv_aten_finish(at, DV_OP_TRIL, &params, a, DV_NONE, DV_NONE);
+}
+
+/* ---- pixels and channels ---- */
+
+dv_status dv_aten_read_pixel_shuffle(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_int(at, 1, &params.shuffle.block));
+    if (params.shuffle.block < 1 || params.shuffle.block > INT_MAX)
+        return dv_fail(DV_BAD_INPUT, "a factor of %lld", (long long)params.shuffle.block);
+    return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_channel_shuffle(dv_aten_at *at)
+{
+    dv_op_params wide = {0}, swapped = {.permute = {.rank = 5, .perm = {0, 2, 1, 3, 4}}};
+    dv_tensor_id a;
+    int64_t groups;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_int(at, 1, &groups));
+    DV_TRY(known_shape(at, a, &x));
+    if (at->reason)
+        return DV_OK;
+    if (x.rank != 4 || groups < 1 || x.dim[1] % groups != 0)
+        return dv_aten_opaque(at, "its channels are not an image's, or not in such groups");
+    wide.view.shape =
+        dv_shape_make((int64_t[]){x.dim[0], groups, x.dim[1] / groups, x.dim[2], x.dim[3]}, 5);
+    DV_TRY(dv_aten_emit(at, DV_OP_VIEW, &wide, a, DV_NONE, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_PERMUTE, &swapped, a, DV_NONE, &a));
+    return finish_view(at, a, x.dim, x.rank);
+}
