@@ -81,6 +81,15 @@ dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps)
     return dv_network_op(net, op, inputs, 3, DV_DTYPE_F32, *dv_network_shape(net, x));
 }
 
+dv_tensor_id dv_group_norm(dv_network *net, dv_tensor_id x, int64_t groups, double eps)
+{
+    int64_t channels = dv_dim(net, x, 1);
+    dv_op op = {.kind = DV_OP_GROUP_NORM, .params.norm = {.eps = eps, .groups = groups}};
+    dv_tensor_id inputs[] = {x, dv_weight(net, "weight", &channels, 1, 0.2, 1),
+                             dv_weight(net, "bias", &channels, 1, 0.1, 0)};
+    return dv_network_op(net, op, inputs, 3, DV_DTYPE_F32, *dv_network_shape(net, x));
+}
+
 dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool bias)
 {
     int64_t weight[] = {features, dv_dim(net, x, -1)};

@@ -57,6 +57,10 @@ dv_tensor_id dv_conv_norm(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
 dv_tensor_id dv_conv_norm_valid(dv_network *net, dv_tensor_id x, dv_conv_layer layer,
                                 dv_op_kind activation);
 dv_tensor_id dv_layer_norm(dv_network *net, dv_tensor_id x, double eps); /* over the last dim */
+
+/* Over each of `groups` groups of channels (Wu and He 2018). */
+dv_tensor_id dv_group_norm(dv_network *net, dv_tensor_id x, int64_t groups, double eps);
+
 dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool bias);
 
 /* Element-wise operators without parameters: DV_OP_RELU, DV_OP_GELU, DV_OP_TANH, ... */

@@ -49,6 +49,9 @@ static void test_unknown_names_and_options_are_named(void)
         {"resnet50:side", "'side' is no option"},
         {"resnet50:side=abc", "side takes a whole number from 32 to 4096, not 'abc'"},
         {"bert_base:seq=513", "seq takes a whole number from 1 to 512, not '513'"},
+        {"unet:side=100", "side must be a multiple of 16"},
+        {"mobilevit_s:side=224", "side must be a multiple of 64"},
+        {"sd_unet:side=12", "side must be a multiple of 8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         dv_graph *graph = NULL;
