@@ -1,10 +1,11 @@
-/* cmd_convert.c - a model as graph/1 for divvy, or as DOT for Graphviz. */
+/* cmd_convert.c - a model as ONNX, as graph/1 for divvy, or as DOT for Graphviz. */
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/pipeline.h"
 #include "core/file.h"
 #include "load/graphjson.h"
+#include "load/onnx_write.h"
 
 /* ---- DOT ---- */
 
@@ -109,8 +110,23 @@ static bool ends_with(const char *path, const char *ending)
     return length > tail && strcmp(path + length - tail, ending) == 0;
 }
 
-static dv_status write_as(const char *path, const dv_graph *graph)
+static dv_onnx_weights weights_of(const dv_cli *cli)
 {
+    static const char *const names[] = {"auto", "inside", "beside", "none"};
+    const char *given = dv_cli_value(cli, DV_OPTION_WEIGHTS);
+    for (size_t i = 0; given && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(given, names[i]) == 0)
+            return (dv_onnx_weights)i;
+    return DV_WEIGHTS_AUTO;
+}
+
+static dv_status write_as(const dv_cli *cli, const char *path, const dv_graph *graph)
+{
+    if (ends_with(path, ".onnx")) {
+        dv_status status = dv_onnx_write(graph, path, weights_of(cli));
+        return status == DV_IO ? status : dv_within(status, "%s", cli->arguments[0]);
+    }
+
     dv_text text = {0};
     dv_status status = DV_OK;
     if (ends_with(path, ".dot"))
@@ -130,19 +146,23 @@ dv_status dv_cmd_convert(dv_cli *cli)
     const char *path = dv_cli_value(cli, DV_OPTION_OUTPUT);
     if (!path)
         return dv_fail(DV_BAD_PARAMETER, "convert: --output FILE is missing");
-    if (!ends_with(path, ".json") && !ends_with(path, ".dot"))
+    bool onnx = ends_with(path, ".onnx");
+    if (!onnx && !ends_with(path, ".json") && !ends_with(path, ".dot"))
         return dv_fail(DV_BAD_PARAMETER,
-                       "convert: '%s' is none of the formats that can be written: .json (graph/1) "
-                       "or .dot (Graphviz)",
+                       "convert: '%s' is none of the formats that can be written: .onnx, .json "
+                       "(graph/1) or .dot (Graphviz)",
                        path);
+    if (!onnx && dv_cli_has(cli, DV_OPTION_WEIGHTS))
+        return dv_fail(DV_BAD_PARAMETER, "convert: --weights is of .onnx files only");
     dv_session session = {0};
-    bool lowered = dv_cli_has(cli, DV_OPTION_LOWERED);
+    /* the source form of one format has no meaning in another */
+    bool lowered = onnx || dv_cli_has(cli, DV_OPTION_LOWERED);
     dv_status status = dv_session_load(cli, cli->arguments[0], !lowered, &session);
     if (status == DV_OK && !session.source)
         status =
             dv_fail(DV_BAD_INPUT, "%s: a problem has no network to convert", cli->arguments[0]);
     if (status == DV_OK)
-        status = write_as(path, lowered ? session.graph : session.source);
+        status = write_as(cli, path, lowered ? session.graph : session.source);
     if (status == DV_OK) {
         const dv_graph *graph = lowered ? session.graph : session.source;
         dv_cli_note(cli, "%s: %u operators, %u tensors", path, graph->op_count,

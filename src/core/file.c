@@ -194,60 +194,94 @@ static bool is_special(const char *path)
     return stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode);
 }
 
-static dv_status write_through(int descriptor, const char *name, const void *bytes, size_t size)
+/* A file on its way: a temporary one beside it, or the device, pipe or stream itself. */
+struct dv_file_out {
+    int descriptor;
+    bool replaces; /* of a temporary file by a rename */
+    const char *name;
+    char path[PATH_MAX];
+};
+
+static dv_status fault_of(const dv_file_out *file)
 {
-    if (!write_all(descriptor, bytes, size))
-        return dv_fail(DV_IO, "%s: %s", name, strerror(errno));
+    return dv_fail(DV_IO, "%s: %s", file->name, strerror(errno));
+}
+
+static dv_status open_temporary(dv_file_out *file)
+{
+    int length = snprintf(temporary, sizeof temporary, "%s.XXXXXX", file->path);
+    if (length < 0 || (size_t)length >= sizeof temporary)
+        return dv_fail(DV_IO, "%.64s...: the path is too long", file->path);
+    file->descriptor = mkostemp(temporary, O_CLOEXEC);
+    if (file->descriptor < 0)
+        return fault_of(file);
+    temporary_exists = 1;
+    file->replaces = true;
     return DV_OK;
 }
 
-static dv_status write_special(const char *path, const void *bytes, size_t size)
+dv_status dv_file_out_open(const char *path, dv_file_out **out)
 {
-    int descriptor = open(path, O_WRONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return dv_fail(DV_IO, "%s: %s", path, strerror(errno));
-    dv_status status = write_through(descriptor, path, bytes, size);
-    close(descriptor);
+    dv_file_out *file = calloc(1, sizeof *file);
+    if (!file)
+        return dv_fail(DV_NO_MEMORY, "%s: out of memory", path);
+    dv_status status = DV_OK;
+    file->name = file->path;
+    if (strlen(path) >= sizeof file->path) {
+        status = dv_fail(DV_IO, "%.64s...: the path is too long", path);
+    } else if (strcmp(path, "-") == 0) {
+        file->name = "standard output";
+        file->descriptor = STDOUT_FILENO;
+    } else {
+        strcpy(file->path, path);
+        if (!is_special(path))
+            status = open_temporary(file);
+        else if ((file->descriptor = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+            status = fault_of(file);
+    }
+    if (status != DV_OK)
+        free(file);
+    else
+        *out = file;
     return status;
 }
 
-static dv_status write_replacing(const char *path, const void *bytes, size_t size)
+dv_status dv_file_out_put(dv_file_out *file, const void *bytes, size_t size)
 {
-    int descriptor = mkostemp(temporary, O_CLOEXEC);
-    if (descriptor < 0)
-        return dv_fail(DV_IO, "%s: %s", path, strerror(errno));
-    temporary_exists = 1;
+    return write_all(file->descriptor, bytes, size) ? DV_OK : fault_of(file);
+}
 
+static dv_status replace(dv_file_out *file)
+{
     mode_t mask = umask(0);
     umask(mask);
-    bool good = fchmod(descriptor, 0666 & ~mask) == 0 && write_all(descriptor, bytes, size) &&
-                fsync(descriptor) == 0;
-    int fault = errno;
-    if (close(descriptor) != 0 && good) {
-        fault = errno;
-        good = false;
-    }
-    if (good && rename(temporary, path) != 0) {
-        fault = errno;
-        good = false;
-    }
-    if (!good)
-        unlink(temporary);
+    if (fchmod(file->descriptor, 0666 & ~mask) != 0 || fsync(file->descriptor) != 0 ||
+        rename(temporary, file->path) != 0)
+        return fault_of(file);
     temporary_exists = 0;
-    if (!good)
-        return dv_fail(DV_IO, "%s: %s", path, strerror(fault));
-    sync_folder(path);
+    sync_folder(file->path);
     return DV_OK;
+}
+
+dv_status dv_file_out_close(dv_file_out *file, dv_status status)
+{
+    if (!file)
+        return status;
+    if (file->replaces && status == DV_OK)
+        status = replace(file);
+    if (file->replaces && temporary_exists) {
+        unlink(temporary);
+        temporary_exists = 0;
+    }
+    if (file->descriptor != STDOUT_FILENO)
+        close(file->descriptor);
+    free(file);
+    return status;
 }
 
 dv_status dv_file_write(const char *path, const void *bytes, size_t size)
 {
-    if (strcmp(path, "-") == 0)
-        return write_through(STDOUT_FILENO, "standard output", bytes, size);
-    if (is_special(path))
-        return write_special(path, bytes, size);
-    int length = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return dv_fail(DV_IO, "%.64s...: the path is too long", path);
-    return write_replacing(path, bytes, size);
+    dv_file_out *file = NULL;
+    DV_TRY(dv_file_out_open(path, &file));
+    return dv_file_out_close(file, dv_file_out_put(file, bytes, size));
 }

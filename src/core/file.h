@@ -24,6 +24,16 @@ size_t dv_buffer_size(const dv_buffer *buffer);
    standard output. DV_IO with "path: reason". */
 DV_MUST_USE dv_status dv_file_write(const char *path, const void *bytes, size_t size);
 
+/* The same piece by piece, for what is too large to be put together in memory first: open, put as
+   often as needed, close. Only one file is written at a time in a process. */
+typedef struct dv_file_out dv_file_out;
+DV_MUST_USE dv_status dv_file_out_open(const char *path, dv_file_out **out);
+DV_MUST_USE dv_status dv_file_out_put(dv_file_out *file, const void *bytes, size_t size);
+
+/* Makes the file what it was opened as if status is DV_OK, else leaves what was there before;
+   returns the first failure. Frees file; NULL is allowed. */
+DV_MUST_USE dv_status dv_file_out_close(dv_file_out *file, dv_status status);
+
 /* Removes temporary files of writes under way; async-signal-safe, for a signal handler. */
 void dv_file_abandon(void);
 

@@ -43,6 +43,14 @@ dv_dtype dv_onnx_dtype(uint32_t type)
     return type < TYPE_COUNT ? types[type].dtype : DV_DTYPE_NONE;
 }
 
+uint32_t dv_onnx_type_of(dv_dtype dtype)
+{
+    for (uint32_t type = 1; type < TYPE_COUNT && dtype != DV_DTYPE_NONE; type++)
+        if (types[type].dtype == dtype)
+            return type;
+    return 0;
+}
+
 const char *dv_onnx_type_name(uint32_t type)
 {
     return type < TYPE_COUNT ? types[type].name : "of an unknown number";

@@ -23,6 +23,9 @@ void dv_onnx_files_close(dv_onnx_files *files);
 /* The element type of a TensorProto.DataType; DV_DTYPE_NONE where there is none of ours. */
 dv_dtype dv_onnx_dtype(uint32_t type);
 
+/* The TensorProto.DataType of an element type; 0 (UNDEFINED) for NONE. */
+uint32_t dv_onnx_type_of(dv_dtype dtype);
+
 /* "INT4", "COMPLEX64": what the standard calls a type, also those without one of ours. */
 const char *dv_onnx_type_name(uint32_t type);
 
