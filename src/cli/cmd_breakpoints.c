@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/picture.h"
 #include "cli/pipeline.h"
 #include "cli/table.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "solver/breakpoints.h"
+#include "viz/breakpoints_plot.h"
 
 static const struct {
     const char *name;
@@ -193,6 +195,32 @@ static void print_json(const dv_session *session, const question *q, const dv_br
     dv_json_end(&json, '}');
 }
 
+static dv_status draw(const dv_cli *cli, const dv_session *session, const question *q,
+                      const dv_breakpoints *b)
+{
+    const char *png = dv_cli_value(cli, DV_OPTION_SHOT), *svg = dv_cli_value(cli, DV_OPTION_SVG);
+    char title[256], cost[128];
+    int width, height;
+    DV_TRY(dv_picture_size(cli, &width, &height));
+    if (!png && !svg)
+        return DV_OK;
+    snprintf(title, sizeof title, "%s on %s", session->model, dv_session_platform_name(session));
+    snprintf(cost, sizeof cost, "%.*s", (int)strcspn(q->text, "="), q->text);
+    dv_breakpoints_plot plot = {.problem = session->problem,
+                                .breakpoints = b,
+                                .title = title,
+                                .cost = cost,
+                                .is_time = q->of_device};
+    dv_scene *scene = dv_scene_create(width, height, 0xffffff);
+    if (!scene)
+        return dv_fail(DV_NO_MEMORY, "no memory for a picture");
+    dv_status status = dv_breakpoints_draw(&plot, scene);
+    if (status == DV_OK)
+        status = dv_picture_write_scene(scene, png, svg);
+    dv_scene_destroy(scene);
+    return status;
+}
+
 static dv_status find(dv_cli *cli, dv_session *session, dv_breakpoints *b)
 {
     question q;
@@ -201,6 +229,7 @@ static dv_status find(dv_cli *cli, dv_session *session, dv_breakpoints *b)
     DV_TRY(read_question(cli, session->problem, &q));
     DV_TRY(dv_within(dv_breakpoints_find(session->problem, &q.parameter, cli->progress, b), "%s",
                      session->model));
+    DV_TRY(draw(cli, session, &q, b));
     dv_text report = {0};
     if (cli->json)
         print_json(session, &q, b, &report);

@@ -7,22 +7,6 @@
 #include "cli/picture.h"
 #include "cli/run_report.h"
 
-/* "1280x800" */
-static dv_status parse_size(const dv_cli *cli, int *width, int *height)
-{
-    *width = 1280;
-    *height = 800;
-    const char *text = dv_cli_value(cli, DV_OPTION_SIZE);
-    if (!text)
-        return DV_OK;
-    char rest;
-    if (strlen(text) > 11 || sscanf(text, "%dx%d%c", width, height, &rest) != 2 || *width < 320 ||
-        *height < 200 || *width > 16384 || *height > 16384)
-        return dv_fail(DV_BAD_PARAMETER,
-                       "view: --size '%s': must be WxH, from 320x200 to 16384x16384", text);
-    return DV_OK;
-}
-
 static dv_status apply_options(const dv_cli *cli, const dv_session *session, dv_view *view)
 {
     dv_view_dark(view, dv_cli_has(cli, DV_OPTION_DARK));
@@ -43,20 +27,6 @@ static dv_status apply_options(const dv_cli *cli, const dv_session *session, dv_
     return dv_fail(DV_BAD_PARAMETER,
                    "view: --select '%s': no operator or unit is called that%s%s%s", name,
                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-}
-
-dv_status dv_picture_write(dv_view *view, int width, int height, const char *png, const char *svg)
-{
-    dv_scene *scene = dv_scene_create(width, height, 0xffffff);
-    if (!scene)
-        return dv_fail(DV_NO_MEMORY, "no memory for a picture");
-    dv_status status = dv_view_draw(view, scene);
-    if (status == DV_OK && png)
-        status = dv_scene_write_png(scene, png);
-    if (status == DV_OK && svg)
-        status = dv_scene_write_svg(scene, svg);
-    dv_scene_destroy(scene);
-    return status;
 }
 
 static dv_status show(const dv_cli *cli, const dv_session *session, dv_view *view, int width,
@@ -88,7 +58,7 @@ static dv_status measure(const dv_cli *cli, const dv_session *session, dv_run *r
 dv_status dv_cmd_view(dv_cli *cli)
 {
     int width, height;
-    DV_TRY(parse_size(cli, &width, &height));
+    DV_TRY(dv_picture_size(cli, &width, &height));
     dv_session session = {0};
     dv_run run = {0};
     dv_view *view = NULL;
