@@ -82,12 +82,22 @@ static dv_status refuse_repeats(const dv_json_at *at)
     return DV_OK;
 }
 
+static dv_status check_text(const char *file, const char *text, size_t size)
+{
+    for (size_t at = 0, length; at < size; at += length) {
+        length = dv_utf8_length(text + at, size - at);
+        if (text[at] == '\0')
+            return fail_at(file, text, at, "a zero byte; this is not JSON text");
+        if (length == 0)
+            return fail_at(file, text, at, "a byte that is not UTF-8; this is not JSON text");
+    }
+    return DV_OK;
+}
+
 dv_status dv_json_parse(const char *file, const char *text, size_t size, dv_json **out)
 {
     *out = NULL;
-    if (size && memchr(text, '\0', size))
-        return fail_at(file, text, (size_t)((const char *)memchr(text, '\0', size) - text),
-                       "a zero byte; this is not JSON text");
+    DV_TRY(check_text(file, text, size));
     /* a line break more, so that the library tells "ends too early" from a fault at the last byte
      */
     char *padded = malloc(size + 1);

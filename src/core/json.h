@@ -10,8 +10,13 @@
 
 typedef struct cJSON dv_json;
 
+/* Bytes of the UTF-8 sequence that text of size > 0 bytes starts with, 0 if it is none (RFC 3629).
+ */
+size_t dv_utf8_length(const char *text, size_t size);
+
 /* Parses size bytes. DV_BAD_INPUT with "file: line L, column C: ...", also for nesting deeper than
-   the library's limit, trailing characters, and repeated keys within one object. */
+   the library's limit, trailing characters, bytes that are not UTF-8, and repeated keys within one
+   object. */
 DV_MUST_USE dv_status dv_json_parse(const char *file, const char *text, size_t size, dv_json **out);
 void dv_json_destroy(dv_json *json);
 
@@ -80,6 +85,8 @@ void dv_json_begin_line(dv_json_writer *writer, const char *key, char bracket); 
 void dv_json_end(dv_json_writer *writer, char bracket);                         /* '}' or ']' */
 void dv_json_put_string(dv_json_writer *writer, const char *key,
                         const char *value); /* NULL: null */
+/* Is text what a reader gets of value once it was written? */
+bool dv_json_is_spelt(const char *value, const char *text);
 void dv_json_put_number(dv_json_writer *writer, const char *key, double value);
 void dv_json_put_integer(dv_json_writer *writer, const char *key, int64_t value);
 void dv_json_put_bool(dv_json_writer *writer, const char *key, bool value);

@@ -13,15 +13,17 @@ dv_json_writer dv_json_writer_on(dv_text *out)
     return (dv_json_writer){.out = out};
 }
 
-/* Bytes of the UTF-8 sequence at s, 0 if it is not one (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
+size_t dv_utf8_length(const char *text, size_t size)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80)
         return 1;
     size_t length = s[0] >= 0xC2 && s[0] < 0xE0   ? 2
                     : s[0] >= 0xE0 && s[0] < 0xF0 ? 3
                     : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
                                                   : 0;
+    if (length == 0 || length > size)
+        return 0;
     for (size_t i = 1; i < length; i++)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
@@ -34,22 +36,40 @@ static size_t utf8_length(const unsigned char *s)
 static void put_quoted(dv_text *out, const char *value)
 {
     dv_text_append_n(out, "\"", 1);
-    const unsigned char *s = (const unsigned char *)value;
-    while (*s) {
-        size_t length = utf8_length(s);
+    size_t left = strlen(value);
+    for (const char *s = value; left > 0;) {
+        size_t length = dv_utf8_length(s, left);
         if (length == 0)
             dv_text_append(out, "\\ufffd");
         else if (*s == '"' || *s == '\\')
             dv_text_append(out, "\\%c", *s);
         else if (*s == '\n')
             dv_text_append(out, "\\n");
-        else if (*s < 0x20 || *s == 0x7F)
-            dv_text_append(out, "\\u%04x", *s);
+        else if ((unsigned char)*s < 0x20 || *s == 0x7F)
+            dv_text_append(out, "\\u%04x", (unsigned)*s);
         else
-            dv_text_append_n(out, (const char *)s, length);
+            dv_text_append_n(out, s, length);
         s += length ? length : 1;
+        left -= length ? length : 1;
     }
     dv_text_append_n(out, "\"", 1);
+}
+
+bool dv_json_is_spelt(const char *value, const char *text)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    size_t left = strlen(value);
+    for (const char *s = value; left > 0;) {
+        size_t length = dv_utf8_length(s, left);
+        const char *part = length ? s : replacement;
+        size_t size = length ? length : sizeof replacement - 1;
+        if (strncmp(text, part, size) != 0)
+            return false;
+        text += size;
+        s += length ? length : 1;
+        left -= length ? length : 1;
+    }
+    return *text == '\0';
 }
 
 static bool bit(uint64_t bits, int depth)

@@ -172,7 +172,7 @@ static dv_status read_unit(reader *to, const dv_json_at *at)
     DV_TRY(dv_json_string(&name, &unit_name));
     DV_TRY(dv_json_string(&target, &target_name));
     dv_unit_id u = (dv_unit_id)id;
-    if (strcmp(problem->unit_name[u], unit_name) != 0)
+    if (!dv_json_is_spelt(problem->unit_name[u], unit_name))
         return dv_json_fail(&name,
                             "unit %u of this model is '%s', not '%.100s'; the plan was made "
                             "for another one",

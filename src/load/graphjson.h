@@ -7,7 +7,8 @@
 
 /* Appends the graph to out; what is written loads back equal, except that units are left out and
    that bounds beyond 2^53 become 2^53 ("to the end" either way). Constants of up to 64 elements
-   are written as numbers, larger ones as base64. DV_NO_MEMORY. */
+   are written as numbers, larger ones as base64. DV_NO_MEMORY; DV_BAD_INPUT for
+   what JSON or the reader cannot take: names that are not UTF-8, a graph without outputs. */
 DV_MUST_USE dv_status dv_graph_write_json(const dv_graph *graph, dv_text *out);
 
 #endif

@@ -259,8 +259,21 @@ static void put_operator(dv_json_writer *w, const dv_graph *graph, const dv_op *
     dv_json_end(w, '}');
 }
 
+/* What the reader would refuse. */
+static dv_status check_writable(const dv_graph *graph)
+{
+    if (graph->output_count == 0)
+        return dv_fail(DV_BAD_INPUT, "graph/1 holds no graph without outputs");
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
+        if (!dv_json_is_spelt(graph->tensors[t].name, graph->tensors[t].name))
+            return dv_fail(DV_BAD_INPUT,
+                           "the name of tensor %u is not UTF-8, as all text in graph/1 is", t);
+    return DV_OK;
+}
+
 dv_status dv_graph_write_json(const dv_graph *graph, dv_text *out)
 {
+    DV_TRY(check_writable(graph));
     dv_json_writer w = dv_json_writer_on(out);
     dv_status status = DV_OK;
     dv_json_begin_object(&w, NULL);

@@ -42,6 +42,23 @@ static void test_repeated_keys_are_refused_with_their_path(void)
     check_refused("{\"a\": [{\"k\": 1, \"z\": 2, \"k\": 3}]}", "a[0]", "\"k\" appears twice");
 }
 
+static void test_text_that_is_not_utf8_is_refused(void)
+{
+    check_refused("{\n \"a\xE9\": 1}", "line 2, column 4", "UTF-8");  /* Latin-1 */
+    check_refused("[\"\xED\xA0\x80\"]", "line 1, column 3", "UTF-8"); /* a surrogate */
+    check_refused("[\"\xE2\x82", "line 1, column 3", "UTF-8");        /* cut off */
+    dv_json_destroy(parsed("[\"\xE2\x82\xAC\"]"));
+}
+
+static void test_a_name_of_any_bytes_is_known_again(void)
+{
+    CU_ASSERT_TRUE(dv_json_is_spelt("conv", "conv"));
+    CU_ASSERT_TRUE(dv_json_is_spelt("a\xE9", "a\xEF\xBF\xBD"));
+    CU_ASSERT_FALSE(dv_json_is_spelt("conv", "conv2"));
+    CU_ASSERT_FALSE(dv_json_is_spelt("conv2", "conv"));
+    CU_ASSERT_FALSE(dv_json_is_spelt("a\xE9", "a"));
+}
+
 static void test_deep_nesting_is_refused(void)
 {
     enum { DEPTH = 100000 };
@@ -202,8 +219,9 @@ static void test_damaged_text_never_crashes(void)
 
 DV_SUITE(core_json, DV_TEST(test_syntax_errors_have_line_and_column),
          DV_TEST(test_repeated_keys_are_refused_with_their_path),
-         DV_TEST(test_deep_nesting_is_refused), DV_TEST(test_a_zero_byte_is_refused),
-         DV_TEST(test_a_fault_names_its_path), DV_TEST(test_unknown_keys_suggest_the_nearest),
-         DV_TEST(test_a_wrong_noun_is_named), DV_TEST(test_infinite_and_huge_numbers),
-         DV_TEST(test_written_text_has_this_layout), DV_TEST(test_numbers_read_back_equal),
-         DV_TEST(test_damaged_text_never_crashes));
+         DV_TEST(test_text_that_is_not_utf8_is_refused),
+         DV_TEST(test_a_name_of_any_bytes_is_known_again), DV_TEST(test_deep_nesting_is_refused),
+         DV_TEST(test_a_zero_byte_is_refused), DV_TEST(test_a_fault_names_its_path),
+         DV_TEST(test_unknown_keys_suggest_the_nearest), DV_TEST(test_a_wrong_noun_is_named),
+         DV_TEST(test_infinite_and_huge_numbers), DV_TEST(test_written_text_has_this_layout),
+         DV_TEST(test_numbers_read_back_equal), DV_TEST(test_damaged_text_never_crashes));
