@@ -1,0 +1,163 @@
+/* pt2_alias.c - values that share memory, and what writing to one of them means for the others.
+
+   Before decomposition, torch.export keeps operators that write to their argument ("add_",
+   "copy_", "index_put_"), also through views. Our tensors never change; so a value that is written
+   to gets a new tensor, what it is a view of gets one with the new part put in place, and other
+   views of the same memory are taken anew when they are next read. */
+#include <string.h>
+
+#include "load/pt2_build.h"
+
+bool dv_pt2_is_view(const char *name)
+{
+    static const char *const views[] = {
+        "alias",    "chunk",      "contiguous", "detach", "expand",           "expand_as",
+        "flatten",  "lift_fresh", "movedim",    "narrow", "numpy_T",          "permute",
+        "reshape",  "select",     "slice",      "split",  "split_with_sizes", "squeeze",
+        "swapaxes", "t",          "transpose",  "unbind", "unflatten",        "unsqueeze",
+        "view",     "view_as",
+    };
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
+        if (strcmp(views[i], name) == 0)
+            return true;
+    return false;
+}
+
+bool dv_pt2_writes(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 1 && name[length - 1] == '_' && name[length - 2] != '_';
+}
+
+static uint32_t root_of(const dv_pt2 *b, uint32_t index)
+{
+    while (b->values[index].view_of != DV_NONE)
+        index = b->values[index].view_of;
+    return index;
+}
+
+bool dv_pt2_is_stale(const dv_pt2 *b, uint32_t index)
+{
+    return b->values[index].version != b->values[root_of(b, index)].version;
+}
+
+void dv_pt2_refresh(dv_pt2 *b, uint32_t index)
+{
+    b->values[index].version = b->values[root_of(b, index)].version;
+}
+
+/* ---- writing through a view ---- */
+
+static dv_status emit(dv_pt2 *b, const char *node, dv_op_kind kind, const dv_op_params *params,
+                      dv_tensor_id input, uint32_t like, dv_tensor_id *id)
+{
+    dv_op_id op_id;
+    DV_TRY(dv_pt2_add_output(b, like, id));
+    dv_op op = {.kind = kind,
+                .name = node,
+                .source_type = "a write through a view",
+                .input_count = 1,
+                .inputs = &input,
+                .output_count = 1,
+                .outputs = id,
+                .params = *params,
+                .debug_handle = b->handle};
+    return dv_graph_add_op(b->graph, &op, &op_id);
+}
+
+/* An integer among the arguments of the node that made a view. */
+static dv_status argument(dv_pt2 *b, const dv_json_at *node, const char *name, dv_aten_value *out)
+{
+    dv_json_at inputs = dv_json_member(node, "inputs");
+    *out = (dv_aten_value){0};
+    for (dv_json_at input = dv_json_first(&inputs); input.node; input = dv_json_next(&input)) {
+        dv_json_at called = dv_json_member(&input, "name"), arg = dv_json_member(&input, "arg");
+        const char *text;
+        DV_TRY(dv_json_string(&called, &text));
+        if (strcmp(text, name) == 0)
+            return dv_pt2_argument(b, &arg, out);
+    }
+    return DV_OK;
+}
+
+/* whole with part where the slice or selection was taken: a call of the operator that does so. */
+static dv_status scatter(dv_pt2 *b, const char *node, const dv_json_at *made, bool slice,
+                         uint32_t whole, dv_tensor_id part, dv_tensor_id *id)
+{
+    static const char *const of_slice[] = {"dim", "start", "end", "step"};
+    static const char *const of_select[] = {"dim", "index"};
+    const dv_aten_rule *rule = dv_aten_find(slice ? "slice_scatter" : "select_scatter", "default");
+    dv_aten_value args[6] = {{.type = DV_ATEN_TENSOR, .tensor = b->values[whole].id},
+                             {.type = DV_ATEN_TENSOR, .tensor = part}};
+    uint32_t count = slice ? 4 : 2;
+    if (!rule)
+        return dv_fail(DV_INTERNAL, "no row for writing through a view");
+    for (uint32_t i = 0; i < count; i++) {
+        DV_TRY(argument(b, made, slice ? of_slice[i] : of_select[i], &args[2 + i]));
+        if (args[2 + i].type == DV_ATEN_NONE)
+            args[2 + i] = dv_aten_default(rule, 2 + i);
+    }
+    DV_TRY(dv_pt2_add_output(b, whole, id));
+    dv_aten_call call = {.rule = rule,
+                         .name = node,
+                         .source_type =
+                             slice ? "aten.slice_scatter.default" : "aten.select_scatter.default",
+                         .debug_handle = b->handle,
+                         .arg_count = 2 + count,
+                         .args = args,
+                         .output_count = 1,
+                         .outputs = id};
+    return dv_aten_add(b->graph, &call);
+}
+
+/* What `whole` holds once its view `part` holds id. */
+static dv_status put_back(dv_pt2 *b, const char *node, uint32_t whole, uint32_t part,
+                          dv_tensor_id id, dv_tensor_id *out)
+{
+    const dv_pt2_value *view = &b->values[part];
+    dv_op_params params = {0};
+    const char *target = NULL;
+    *out = id;
+    if (!view->made)
+        return DV_OK;
+    dv_json_at made = dv_json_root(view->made, "model"), at = dv_json_member(&made, "target");
+    DV_TRY(dv_json_string(&at, &target));
+    if (strstr(target, ".aten.slice."))
+        return scatter(b, node, &made, true, whole, id, out);
+    if (strstr(target, ".aten.select."))
+        return scatter(b, node, &made, false, whole, id, out);
+    static const char *const same_order[] = {".view.",      ".reshape.",   ".flatten.", ".squeeze.",
+                                             ".unsqueeze.", ".unflatten.", ".alias.",   ".detach."};
+    for (size_t i = 0; i < sizeof same_order / sizeof same_order[0]; i++)
+        if (strstr(target, same_order[i])) {
+            params.view = (dv_view_params){b->values[whole].shape, true};
+            return emit(b, node, DV_OP_VIEW, &params, id, whole, out);
+        }
+    return dv_fail(DV_BAD_INPUT,
+                   "it writes through a view made by %.80s, which is not supported; "
+                   "export with run_decompositions()",
+                   target);
+}
+
+dv_status dv_pt2_write(dv_pt2 *b, uint32_t index, dv_tensor_id id, const char *node)
+{
+    uint32_t root = root_of(b, index);
+    if (b->values[root].weight && b->values[root].state == DV_NONE) {
+        dv_tensor_id first;
+        DV_TRY(dv_pt2_read(b, root, &first));
+        b->values[root].state = first;
+    }
+    b->values[root].version++;
+    for (uint32_t v = index;;) {
+        b->values[v].id = id;
+        b->values[v].version = b->values[root].version;
+        if (v == root)
+            return DV_OK;
+        uint32_t whole = b->values[v].view_of;
+        dv_tensor_id now;
+        if (b->values[whole].id == DV_NONE)
+            DV_TRY(dv_pt2_read(b, whole, &now));
+        DV_TRY(put_back(b, node, whole, v, id, &id));
+        v = whole;
+    }
+}

@@ -1,0 +1,326 @@
+/* pt2_symbols.c - evaluates the expressions in which torch.export writes dynamic dimensions.
+
+     sum     := product (("+" | "-") product)*
+     product := sign (("*" | "/" | "//" | "%") sign)*
+     sign    := "-" sign | power
+     power   := atom ["**" sign]
+     atom    := number | name | dotted name "(" sum or keyword or text, ... ")" | "(" sum ")" */
+#include "load/pt2_symbols.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_DEPTH = 64, MOST_ARGUMENTS = 64 };
+
+dv_pt2_symbol *dv_pt2_symbol_of(dv_pt2_symbols *symbols, dv_arena *arena, const char *name,
+                                size_t length)
+{
+    for (size_t i = 0; i < symbols->count; i++)
+        if (strncmp(symbols->items[i].name, name, length) == 0 &&
+            symbols->items[i].name[length] == '\0')
+            return &symbols->items[i];
+    void *items = symbols->items;
+    const char *copy = dv_arena_copy_n(arena, name, length);
+    if (!copy || !dv_grow(&items, &symbols->capacity, symbols->count + 1, sizeof(dv_pt2_symbol)))
+        return NULL;
+    symbols->items = items;
+    dv_pt2_symbol *symbol = &symbols->items[symbols->count++];
+    *symbol = (dv_pt2_symbol){.name = copy, .least = 0, .most = INT32_MAX};
+    return symbol;
+}
+
+void dv_pt2_symbols_free(dv_pt2_symbols *symbols)
+{
+    free(symbols->items);
+    *symbols = (dv_pt2_symbols){0};
+}
+
+/* ---- the text ---- */
+
+typedef struct parser {
+    dv_pt2_expression *e;
+    const char *at;
+    int depth;
+    bool failed;
+} parser;
+
+static void skip(parser *p)
+{
+    while (*p->at == ' ')
+        p->at++;
+}
+
+static bool accept(parser *p, const char *token)
+{
+    size_t length = strlen(token);
+    skip(p);
+    if (strncmp(p->at, token, length) != 0)
+        return false;
+    p->at += length;
+    return true;
+}
+
+static double fail(parser *p)
+{
+    p->failed = true;
+    return NAN;
+}
+
+static size_t name_length(const char *at)
+{
+    size_t length = 0;
+    if (isalpha((unsigned char)*at) || *at == '_')
+        while (isalnum((unsigned char)at[length]) || at[length] == '_')
+            length++;
+    return length;
+}
+
+bool dv_pt2_plain_symbol(const char *text, const char **name, size_t *length)
+{
+    static const char head[] = "Symbol('";
+    bool spelled = strncmp(text, head, sizeof head - 1) == 0;
+    *name = spelled ? text + sizeof head - 1 : text;
+    *length = name_length(*name);
+    if (*length == 0)
+        return false;
+    const char *end = *name + *length;
+    return spelled ? *end == '\'' && strchr(end, '(') == NULL && text[strlen(text) - 1] == ')'
+                   : *end == '\0';
+}
+
+static double symbol(parser *p, const char *name, size_t length)
+{
+    const dv_pt2_symbols *symbols = p->e->symbols;
+    for (size_t i = 0; i < symbols->count; i++) {
+        const dv_pt2_symbol *s = &symbols->items[i];
+        if (strncmp(s->name, name, length) != 0 || s->name[length] || !s->known)
+            continue;
+        p->e->bound |= s->bound;
+        return (double)s->value;
+    }
+    p->e->missing = name;
+    p->e->missing_length = length;
+    return fail(p);
+}
+
+/* ---- functions ---- */
+
+static double floor_mod(double a, double b)
+{
+    return a - b * floor(a / b);
+}
+
+/* sympy's functions and those of torch.utils._sympy.functions */
+static bool call(const char *name, size_t length, const double *a, size_t count, double *out)
+{
+    static const struct {
+        const char *name;
+        size_t count; /* of arguments; 0: one or more */
+        int code;
+    } functions[] = {
+        {"Integer", 1, 0},      {"Float", 1, 0},
+        {"ToFloat", 1, 0},      {"Add", 0, 1},
+        {"Mul", 0, 2},          {"Max", 0, 3},
+        {"Min", 0, 4},          {"FloorDiv", 2, 5},
+        {"CleanDiv", 2, 5},     {"CeilDiv", 2, 6},
+        {"Mod", 2, 7},          {"PythonMod", 2, 7},
+        {"Rational", 2, 8},     {"IntTrueDiv", 2, 8},
+        {"FloatTrueDiv", 2, 8}, {"Pow", 2, 9},
+        {"PowByNatural", 2, 9}, {"FloatPow", 2, 9},
+        {"floor", 1, 10},       {"FloorToInt", 1, 10},
+        {"ceiling", 1, 11},     {"CeilToInt", 1, 11},
+        {"TruncToInt", 1, 12},  {"RoundToInt", 1, 13},
+        {"Abs", 1, 14},         {"ModularIndexing", 3, 15},
+        {"LShift", 2, 16},      {"RShift", 2, 17},
+        {"Identity", 1, 0},     {"OpaqueUnaryFn_sqrt", 1, 18},
+        {"sqrt", 1, 18},
+    };
+    int code = -1;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+        if (strncmp(functions[i].name, name, length) == 0 && functions[i].name[length] == '\0' &&
+            (functions[i].count == count || (functions[i].count == 0 && count > 0)))
+            code = functions[i].code;
+    *out = a[0];
+    for (size_t i = 1; i < count && code >= 1 && code <= 4; i++)
+        *out = code == 1   ? *out + a[i]
+               : code == 2 ? *out * a[i]
+               : code == 3 ? fmax(*out, a[i])
+                           : fmin(*out, a[i]);
+    switch (code) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        return true;
+    case 5:
+        *out = floor(a[0] / a[1]);
+        return true;
+    case 6:
+        *out = ceil(a[0] / a[1]);
+        return true;
+    case 7:
+        *out = floor_mod(a[0], a[1]);
+        return true;
+    case 8:
+        *out = a[0] / a[1];
+        return true;
+    case 9:
+        *out = pow(a[0], a[1]);
+        return true;
+    case 10:
+        *out = floor(a[0]);
+        return true;
+    case 11:
+        *out = ceil(a[0]);
+        return true;
+    case 12:
+        *out = trunc(a[0]);
+        return true;
+    case 13:
+        *out = nearbyint(a[0]);
+        return true;
+    case 14:
+        *out = fabs(a[0]);
+        return true;
+    case 15:
+        *out = floor_mod(floor(a[0] / a[1]), a[2]);
+        return true;
+    case 16:
+        *out = ldexp(a[0], (int)fmin(a[1], 62));
+        return true;
+    case 17:
+        *out = floor(ldexp(a[0], -(int)fmin(a[1], 62)));
+        return true;
+    case 18:
+        *out = sqrt(a[0]);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static double sum(parser *p);
+
+/* "integer=True": what sympy assumes of a symbol. */
+static bool skip_keyword(parser *p)
+{
+    skip(p);
+    size_t length = name_length(p->at);
+    if (length == 0 || p->at[length] != '=' || p->at[length + 1] == '=')
+        return false;
+    p->at += length + 1;
+    p->at += name_length(p->at) ? name_length(p->at) : strspn(p->at, "0123456789");
+    return true;
+}
+
+static double arguments(parser *p, const char *name, size_t length)
+{
+    double values[MOST_ARGUMENTS] = {0}, result = NAN;
+    size_t count = 0;
+    if (accept(p, "'")) { /* Symbol('s0', ...), Float('0.5', ...) */
+        size_t quoted = strcspn(p->at, "'");
+        const char *text = p->at;
+        p->at += quoted;
+        if (!accept(p, "'"))
+            return fail(p);
+        while (accept(p, ","))
+            if (!skip_keyword(p))
+                return fail(p);
+        if (!accept(p, ")"))
+            return fail(p);
+        return length == 6 && strncmp(name, "Symbol", 6) == 0  ? symbol(p, text, quoted)
+               : length == 5 && strncmp(name, "Float", 5) == 0 ? strtod(text, NULL)
+                                                               : fail(p);
+    }
+    do {
+        if (skip_keyword(p))
+            continue;
+        if (count == MOST_ARGUMENTS)
+            return fail(p);
+        values[count++] = sum(p);
+    } while (!p->failed && accept(p, ","));
+    if (p->failed || !accept(p, ")") || !call(name, length, values, count, &result))
+        return fail(p);
+    return result;
+}
+
+static double atom(parser *p)
+{
+    skip(p);
+    if (accept(p, "(")) {
+        double value = sum(p);
+        return accept(p, ")") ? value : fail(p);
+    }
+    if (isdigit((unsigned char)*p->at)) {
+        char *end;
+        double value = strtod(p->at, &end);
+        p->at = end;
+        return value;
+    }
+    const char *name = p->at;
+    size_t length = name_length(name);
+    while (length > 0 && name[length] == '.' && name_length(name + length + 1) > 0) {
+        name += length + 1;
+        length = name_length(name);
+    }
+    if (length == 0)
+        return fail(p);
+    p->at = name + length;
+    return accept(p, "(") ? arguments(p, name, length) : symbol(p, name, length);
+}
+
+static double sign(parser *p)
+{
+    if (p->failed || ++p->depth > MOST_DEPTH)
+        return fail(p);
+    double value = accept(p, "-") ? -sign(p) : atom(p);
+    if (!p->failed && accept(p, "**"))
+        value = pow(value, sign(p));
+    p->depth--;
+    return value;
+}
+
+static double product(parser *p)
+{
+    double value = sign(p);
+    while (!p->failed) {
+        if (accept(p, "//"))
+            value = floor(value / sign(p));
+        else if (accept(p, "*"))
+            value *= sign(p);
+        else if (accept(p, "/"))
+            value /= sign(p);
+        else if (accept(p, "%"))
+            value = floor_mod(value, sign(p));
+        else
+            break;
+    }
+    return value;
+}
+
+static double sum(parser *p)
+{
+    double value = product(p);
+    while (!p->failed) {
+        if (accept(p, "+"))
+            value += product(p);
+        else if (accept(p, "-"))
+            value -= product(p);
+        else
+            break;
+    }
+    return value;
+}
+
+bool dv_pt2_evaluate(dv_pt2_expression *e, const char *text)
+{
+    parser p = {.e = e, .at = text};
+    e->bound = false;
+    e->missing = NULL;
+    e->value = sum(&p);
+    skip(&p);
+    return !p.failed && *p.at == '\0' && isfinite(e->value);
+}

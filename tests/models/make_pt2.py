@@ -1,0 +1,488 @@
+#!/usr/bin/env python3
+"""Writes torch.export archives (.pt2) of small networks, each with reference inputs and outputs.
+
+    make_pt2.py FOLDER           the small networks that tests/data/pt2 holds (each below 100 KB)
+    make_pt2.py --large FOLDER   networks of real size, built from transformers' configurations
+                                 without weights to download (some 1.5 GB)
+
+Beside NAME.pt2 there is NAME.ref: for each input of the graph and then for each of its outputs a line
+"input|output DTYPE DIM DIM ...", followed by the elements, little-endian, and a newline.
+
+Needs torch 2.8 or later (2.13 wrote the committed files); pt2e wants executorch, --large transformers.
+The older layout (torch up to 2.7) is rebuilt from the newer one as its writer had it: the records
+serialized_exported_program.json (without the fields that came later), serialized_state_dict.pt,
+serialized_constants.pt, serialized_example_inputs.pt and version, at the top level of a plain zip.
+"""
+import copy
+import io
+import json
+import pathlib
+import sys
+import zipfile
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+DTYPES = {torch.float32: "f32", torch.float64: "f64", torch.float16: "f16", torch.bfloat16: "bf16",
+          torch.int64: "i64", torch.int32: "i32", torch.int16: "i16", torch.int8: "i8",
+          torch.uint8: "u8", torch.bool: "bool"}
+
+
+def write_reference(path, inputs, outputs):
+    with open(path, "wb") as out:
+        for kind, tensors in (("input", inputs), ("output", outputs)):
+            for t in tensors:
+                t = t.detach().contiguous()
+                dims = " ".join(str(d) for d in t.shape)
+                out.write(f"{kind} {DTYPES[t.dtype]} {dims}".rstrip().encode() + b"\n")
+                out.write(t.flatten().view(torch.uint8).numpy().tobytes() if t.numel() else b"")
+                out.write(b"\n")
+
+
+def tensors_of(tree):
+    return [t for t in torch.utils._pytree.tree_leaves(tree) if isinstance(t, torch.Tensor)]
+
+
+# ---- small networks -------------------------------------------------------------------------------
+
+
+class Cnn(nn.Module):
+    """Convolutions, batch norm, pools, a classifier; the batch is free."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False),
+                                  nn.BatchNorm2d(8), nn.ReLU6())
+        self.mid = nn.Conv2d(8, 12, 3, padding="same", groups=4)
+        self.norm = nn.BatchNorm2d(12)
+        self.down = nn.Conv2d(12, 8, 2, stride=2, dilation=1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        x = F.relu(self.norm(self.mid(x)))
+        x = F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False, padding=1) + 0.5
+        x = self.down(x)
+        x = F.adaptive_avg_pool2d(x, 1).flatten(1)
+        return F.softmax(self.head(F.dropout(x, 0.2, self.training)), dim=-1)
+
+
+class Mobile(nn.Module):
+    """Depthwise blocks, hard activations in place, squeeze and excitation, a residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.expand = nn.Conv2d(6, 12, 1)
+        self.deep = nn.Conv2d(12, 12, 3, padding=1, groups=12, bias=False)
+        self.norm = nn.BatchNorm2d(12, affine=False)
+        self.squeeze = nn.Conv2d(12, 4, 1)
+        self.excite = nn.Conv2d(4, 12, 1)
+        self.project = nn.Conv2d(12, 6, 1)
+
+    def forward(self, x):
+        y = F.hardswish(self.expand(x), inplace=True)
+        y = F.relu_(self.norm(self.deep(y)))
+        gate = F.hardsigmoid(self.excite(F.silu(self.squeeze(y.mean((2, 3), keepdim=True)))))
+        y = self.project(y * gate)
+        y += x
+        return F.leaky_relu_(y, 0.1), F.elu(y, 0.7), F.mish(y), F.softplus(y, 2.0)
+
+
+class Encoder(nn.Module):
+    """Embeddings, attention with a mask, layer norm, GELU: two layers of a BERT."""
+
+    def __init__(self, width=16, heads=4, layers=2):
+        super().__init__()
+        self.word = nn.Embedding(50, width)
+        self.place = nn.Parameter(torch.randn(12, width))
+        self.heads = heads
+        self.qkv = nn.ModuleList(nn.Linear(width, 3 * width) for _ in range(layers))
+        self.out = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
+        self.up = nn.ModuleList(nn.Linear(width, 2 * width) for _ in range(layers))
+        self.down = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2 * layers + 1))
+
+    def forward(self, ids, mask):
+        batch, length = ids.shape
+        x = self.word(ids) + self.place[:length]
+        seen = (mask[:, None, None, :] > 0)
+        for i, qkv in enumerate(self.qkv):
+            q, k, v = qkv(self.norms[2 * i](x)).view(batch, length, 3, self.heads, -1).permute(
+                2, 0, 3, 1, 4).unbind(0)
+            a = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+            x = x + self.out[i](a.transpose(1, 2).reshape(batch, length, -1))
+            h = F.gelu(self.up[i](self.norms[2 * i + 1](x)), approximate="tanh" if i else "none")
+            x = x + self.down[i](h)
+        return torch.tanh(self.norms[-1](x)[:, 0]), F.log_softmax(x, -1)
+
+
+class Decoder(nn.Module):
+    """A Llama layer with its key-value cache: RMS norm, rotary positions, grouped heads, SiLU."""
+
+    def __init__(self, width=16, heads=4, groups=2, room=8):
+        super().__init__()
+        self.heads, self.groups, self.size = heads, groups, width // heads
+        self.word = nn.Embedding(40, width)
+        self.q = nn.Linear(width, width, bias=False)
+        self.kv = nn.Linear(width, 2 * groups * self.size, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.gate = nn.Linear(width, 2 * width, bias=False)
+        self.up = nn.Linear(width, 2 * width, bias=False)
+        self.down = nn.Linear(2 * width, width, bias=False)
+        self.scale = nn.Parameter(torch.rand(width) + 0.5)
+        angles = torch.outer(torch.arange(room).float(),
+                             1 / 10000 ** (torch.arange(0, self.size, 2) / self.size))
+        self.register_buffer("cos", angles.cos().repeat(1, 2), persistent=False)
+        self.register_buffer("sin", angles.sin().repeat(1, 2), persistent=False)
+        self.register_buffer("keys", torch.zeros(1, groups, room, self.size))
+        self.register_buffer("values", torch.zeros(1, groups, room, self.size))
+
+    def norm(self, x):
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * self.scale
+
+    def turn(self, x, position):
+        half = x.shape[-1] // 2
+        turned = torch.cat((-x[..., half:], x[..., :half]), -1)
+        return x * self.cos[position] + turned * self.sin[position]
+
+    def forward(self, ids, position):
+        x = self.word(ids)
+        y = self.norm(x)
+        q = self.q(y).view(1, -1, self.heads, self.size).transpose(1, 2)
+        k, v = self.kv(y).view(1, -1, 2 * self.groups, self.size).transpose(1, 2).chunk(2, 1)
+        q, k = self.turn(q, position), self.turn(k, position)
+        self.keys[:, :, position] = k
+        self.values[:, :, position] = v
+        mask = torch.arange(self.keys.shape[2])[None, :] <= position[:, None]
+        a = F.scaled_dot_product_attention(q, self.keys, self.values, attn_mask=mask,
+                                           enable_gqa=True)
+        x = x + self.out(a.transpose(1, 2).reshape(1, ids.shape[1], -1))
+        y = self.norm(x)
+        return F.linear(x + self.down(F.silu(self.gate(y)) * self.up(y)), self.word.weight)
+
+
+class Shapes(nn.Module):
+    """What moves elements: slices, selections, gathers, joins, pads, turns."""
+
+    def forward(self, x, index):
+        a = x[:, 1:, ::2]
+        b = x[:, -1] + x.select(1, 1)
+        c = torch.stack([b, b * 2], 1).flatten(0, 1)
+        d, e = torch.split(x, [1, 3], 1)
+        f = torch.cat([p.squeeze(1) for p in x.chunk(4, 1)], -1)
+        g = x.permute(2, 0, 1).reshape(6, -1).unflatten(1, (2, -1)).transpose(0, 1)
+        h = torch.gather(x, 2, index[:, :, None].expand(-1, -1, 2))
+        i = x.index_select(2, index[0])
+        j = x[:, index[1]]
+        k = F.pad(x, (1, 2, 0, 1), value=0.5)
+        m = F.pad(x, (2, 1), mode="reflect") + F.pad(x, (1, 2), mode="replicate")
+        n = x.flip([1, 2]).roll(2, 2).roll((1, 1), (0, 1))
+        o = x.unsqueeze(0).expand(3, -1, -1, -1).narrow(3, 1, 2).sum(0)
+        p = x.repeat(1, 2, 1).tril(1) + x.repeat_interleave(2, 1).triu(-1)
+        q = torch.cat(x.unbind(1), 1).view(2, 4, 6).movedim(0, 2).swapaxes(0, 1)
+        r = x[torch.arange(2)[:, None], index]
+        return a, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r
+
+
+class Numbers(nn.Module):
+    """Arithmetic with promotion of types, comparisons, reductions, orders."""
+
+    def forward(self, x, y, n):
+        small, mask = n.to(torch.int32), x > 0.2
+        a = [x + n, x - 1, 2 - x, n * 3, n / 2, n // 2, n % 3, torch.div(x, y, rounding_mode="floor"),
+             torch.add(x, y, alpha=0.5), torch.rsub(x, 2), -n, x * mask]
+        b = [x.abs().sqrt(), x.abs().pow(1.5), x ** 2, 2 ** x, (x * x + 1).rsqrt(), x.exp().log1p(),
+             x.erf(), x.sin() + x.cos(), x.floor() + x.ceil() + x.round() + x.trunc(), x.sign(),
+             1 / (x + 3), x.clamp(-0.5), x.clamp(min=y, max=y + 1), x.sigmoid().logit()]
+        c = [mask & (n > 1), ~mask, (n == 2) | (x != y), torch.where(mask, x, 0.0),
+             torch.where(mask, n, small), x.masked_fill(mask, float("-inf")).softmax(-1),
+             torch.maximum(x, y), torch.minimum(n, small), x.lt(y), n.ge(1.5)]
+        d = [x.sum(), n.sum(1), mask.sum(-1, keepdim=True), x.mean((0, 2)), x.amax(1), x.max(2)[0],
+             x.max(2)[1], x.min(), x.argmax(1), x.argmin(), n.prod(1), x.var(1), x.std(-1, False),
+             mask.any(1), mask.all(-1), x.cumsum(1), n.cumsum(0), x.norm(dim=1), x.logsumexp(1)]
+        values, places = x.topk(3, dim=-1)
+        e = [values, places, torch.full_like(x, 2.5) + torch.ones(3, 1), torch.zeros(2, dtype=torch.int64),
+             torch.arange(1, 10, 2), torch.arange(4).float() / 3, x.to(torch.float64).float(), x.double().sum(),
+             torch.addcmul(x, x, y, value=0.5), torch.lerp(x, y, 0.25), x.half().float(), x.new_zeros(2, 3)]
+        return a, b, c, d, e
+
+
+class Images(nn.Module):
+    """Resizing, transposed convolutions, one and three dimensions, norms of groups."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2)
+        self.line = nn.Conv1d(4, 5, 3, padding=1, dilation=1)
+        self.group = nn.GroupNorm(3, 6)
+        self.single = nn.InstanceNorm2d(6, affine=True)
+        self.slope = nn.PReLU(6)
+        self.cube = nn.Conv3d(4, 3, (1, 2, 2))
+
+    def forward(self, x):
+        y = self.slope(self.group(self.up(x)))
+        a = F.interpolate(y, scale_factor=2, mode="nearest")
+        b = F.interpolate(y, size=(7, 9), mode="bilinear", align_corners=False)
+        c = F.interpolate(y, scale_factor=1.5, mode="bilinear", align_corners=True)
+        d = F.interpolate(y, size=(20, 10), mode="bicubic")
+        e = F.pixel_shuffle(F.pad(y, (0, 0, 0, 0, 0, 2)), 2)
+        f = F.pixel_unshuffle(x, 2)
+        g = F.max_pool1d(self.line(x.flatten(2)), 3, 2)
+        h = F.adaptive_avg_pool2d(y, (3, 5)) + F.adaptive_max_pool2d(y, (3, 5))[:, :, :1]
+        i = self.single(y).mean(1)
+        j = self.cube(x.unsqueeze(2).expand(-1, -1, 3, -1, -1))
+        k = F.avg_pool2d(x, 3, 2, padding=1, divisor_override=4)
+        m = F.max_pool2d(x, 2, ceil_mode=True) if x.shape[-1] % 2 else F.channel_shuffle(x, 2)
+        return a, b, c, d, e, f, g, h, i, j, k, m
+
+
+class Writes(nn.Module):
+    """Writes in place, through views too; a counter that lives on."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(2))
+        self.register_buffer("log", torch.zeros(4, 3))
+
+    def forward(self, x):
+        y = x * 2
+        z = y[1:3]
+        rows = y.view(2, 2, 3)
+        z.add_(1)
+        z[:, 0] = 5
+        w = rows + 0
+        rows.mul_(0.5)
+        y[0].copy_(x[3])
+        self.count.add_(1)
+        self.log[1:3] = x[:2]
+        return y, z * 1, w, rows + 0, self.count * 1, self.log.sum(0)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 5, num_layers=2, bidirectional=True, batch_first=True)
+        self.gru = nn.GRU(10, 3)
+        self.rnn = nn.RNN(3, 2, bias=False)
+
+    def forward(self, x):
+        y, (h, c) = self.lstm(x)
+        z, last = self.gru(y.transpose(0, 1))
+        w, _ = self.rnn(z)
+        return y, h, c, z, last, w
+
+
+class Modes(nn.Module):
+    """A region without gradients, which torch.export writes as a graph inside a node."""
+
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(4, 4)
+
+    def forward(self, x):
+        with torch.no_grad():
+            angle = (x * 2).sin()
+        with torch.autocast("cpu", enabled=False):
+            y = self.line(x).exp() + angle
+        return y, torch.einsum("ij,kj->ik", x, y)
+
+
+def quantised(module, inputs):
+    """The network with int8 weights and activations, as PT2E with XNNPACK's quantizer makes it."""
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer, get_symmetric_quantization_config)
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    prepared = prepare_pt2e(torch.export.export(module, inputs).module(), quantizer)
+    for i in range(4):
+        prepared(*(x + 0.1 * i for x in inputs))
+    return convert_pt2e(prepared)
+
+
+def small():
+    batch = torch.export.Dim("batch", min=1, max=64)
+    length = torch.export.Dim("length", min=2, max=12)
+    image = (torch.randn(2, 3, 17, 20),)
+    words = (torch.randint(0, 50, (2, 7)), torch.tensor([[1] * 7, [1] * 4 + [0] * 3]))
+    token = (torch.randint(0, 40, (1, 3)), torch.tensor([0, 1, 2]))
+    shapes = (torch.randn(2, 4, 6), torch.randint(0, 4, (2, 4)))
+    numbers = (torch.randn(2, 3, 4), torch.randn(3, 1), torch.randint(1, 5, (2, 3, 4)))
+    tiny = (torch.randn(1, 4, 6, 6),)
+    yield "cnn", Cnn(), image, {"dynamic_shapes": ({0: batch},)}, None
+    yield "cnn_core", Cnn(), image, {}, {}
+    yield "mobile", Mobile(), (torch.randn(1, 6, 8, 8),), {}, None
+    yield "encoder", Encoder(), words, {"dynamic_shapes": ({1: length}, {1: length})}, None
+    yield "encoder_core", Encoder(), words, {}, {}
+    yield "decoder", Decoder(), token, {}, None
+    yield "decoder_core", Decoder(), token, {}, {}
+    yield "shapes", Shapes(), shapes, {}, None
+    yield "shapes_core", Shapes(), shapes, {}, {}
+    yield "numbers", Numbers(), numbers, {}, None
+    yield "numbers_core", Numbers(), numbers, {}, {}
+    yield "images", Images(), tiny, {}, None
+    yield "images_core", Images(), tiny, {}, {}
+    yield "writes", Writes(), (torch.randn(4, 3),), {}, None
+    yield "writes_core", Writes(), (torch.randn(4, 3),), {}, {}
+    yield "recurrent", Recurrent(), (torch.randn(2, 3, 4),), {}, None
+    yield "modes", Modes(), (torch.randn(3, 4),), {}, None
+
+
+def older_layout(path, state_dict, out):
+    """The same program as torch 2.7 would have written it."""
+    with zipfile.ZipFile(path) as archive:
+        root = archive.namelist()[0].split("/")[0]
+        program = json.loads(archive.read(f"{root}/models/model.json"))
+    program["schema_version"] = {"major": 8, "minor": 7}
+    program["torch_version"] = "2.7.0"
+    program.pop("guards_code", None)
+    for node in program["graph_module"]["graph"]["nodes"]:
+        node.pop("name", None)
+    state = io.BytesIO()
+    torch.save(state_dict, state)
+    empty = io.BytesIO()
+    torch.save({}, empty)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("serialized_exported_program.json", json.dumps(program))
+        archive.writestr("serialized_state_dict.pt", state.getvalue())
+        archive.writestr("serialized_constants.pt", empty.getvalue())
+        archive.writestr("serialized_example_inputs.pt", b"")
+        archive.writestr("version", "8.7")
+
+
+def drop_samples(path):
+    """Rewrites the archive without the sample inputs, which nothing here reads, and without the
+    stack traces; all else is kept. torch stores every record as it is; a large program is packed
+    here, which torch.export.load and divvy read as well."""
+    with zipfile.ZipFile(path) as archive:
+        entries = [(i.filename, archive.read(i)) for i in archive.infolist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in entries:
+            if "/sample_inputs/" in name:
+                continue
+            if "/models/" in name:
+                data = without_traces(data)
+            packed = zipfile.ZIP_DEFLATED if len(data) > 30000 else zipfile.ZIP_STORED
+            archive.writestr(zipfile.ZipInfo(name), data, packed)
+
+
+def without_traces(data):
+    program = json.loads(data)
+
+    def walk(graph):
+        for node in graph["nodes"]:
+            node["metadata"] = {}
+            for value in node["inputs"]:
+                inner = value["arg"].get("as_graph")
+                if inner:
+                    walk(inner["graph"])
+    walk(program["graph_module"]["graph"])
+    program["graph_module"]["module_call_graph"] = program["graph_module"]["module_call_graph"][:1]
+    return json.dumps(program, separators=(",", ":")).encode()
+
+
+def save(folder, name, module, inputs, options, decompositions, shrink=True):
+    module = module.eval() if hasattr(module, "eval") else module
+    with torch.no_grad():
+        expected = tensors_of(copy.deepcopy(module)(*copy.deepcopy(inputs)))
+    program = torch.export.export(module, inputs, **options)
+    if decompositions is not None:
+        program = program.run_decompositions(decompositions or None)
+    path = folder / f"{name}.pt2"
+    torch.export.save(program, path)
+    if shrink:
+        drop_samples(path)
+    write_reference(folder / f"{name}.ref", tensors_of(inputs), expected)
+    print(f"{name}: {path.stat().st_size} bytes, {len(program.graph.nodes)} nodes")
+
+
+def make_small(folder):
+    torch.manual_seed(7)
+    for name, module, inputs, options, decompositions in small():
+        for statistic in module.modules():
+            if isinstance(statistic, nn.modules.batchnorm._BatchNorm):
+                nn.init.uniform_(statistic.running_mean, -0.5, 0.5)
+                nn.init.uniform_(statistic.running_var, 0.5, 2.0)
+        save(folder, name, module, inputs, options, decompositions)
+        if name == "mobile":
+            older_layout(folder / "mobile.pt2", module.state_dict(), folder / "older.pt2")
+    try:
+        module, inputs = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+                                       nn.Flatten(), nn.Linear(8, 4)).eval(), (torch.randn(1, 3, 9, 9),)
+        converted = quantised(module, inputs)
+        expected = tensors_of(converted(*inputs))
+        torch.export.save(torch.export.export(converted, inputs), folder / "pt2e.pt2")
+        drop_samples(folder / "pt2e.pt2")
+        write_reference(folder / "pt2e.ref", inputs, expected)
+    except ImportError as missing:
+        print(f"pt2e: skipped, {missing}")
+
+
+# ---- networks of real size ------------------------------------------------------------------------
+
+
+def large():
+    import transformers as t
+    image = (torch.randn(1, 3, 224, 224),)
+    words = (torch.randint(0, 1000, (1, 64)),)
+    mel = (torch.randn(1, 80, 3000),)
+    yield "resnet50", t.ResNetForImageClassification(t.ResNetConfig()), image
+    yield "mobilenet_v2", t.MobileNetV2ForImageClassification(t.MobileNetV2Config()), image
+    yield "mobilevit_s", t.MobileViTForImageClassification(t.MobileViTConfig()), (torch.randn(1, 3, 256, 256),)
+    yield "vit_b_16", t.ViTForImageClassification(t.ViTConfig()), image
+    yield "convnext_tiny", t.ConvNextForImageClassification(t.ConvNextConfig()), image
+    yield "swin_t", t.SwinForImageClassification(t.SwinConfig()), image
+    yield "segformer", t.SegformerForSemanticSegmentation(t.SegformerConfig()), (torch.randn(1, 3, 256, 256),)
+    yield "bert_base", t.BertModel(t.BertConfig()), words
+    yield "distilbert", t.DistilBertModel(t.DistilBertConfig()), words
+    yield "gpt2", t.GPT2LMHeadModel(t.GPT2Config(n_layer=6)), words
+    yield "llama", t.LlamaForCausalLM(t.LlamaConfig(hidden_size=512, intermediate_size=1376, vocab_size=8000,
+                                                    num_hidden_layers=4, num_attention_heads=8,
+                                                    num_key_value_heads=4)), words
+    yield "whisper_encoder", t.WhisperModel(t.WhisperConfig(d_model=384, encoder_layers=4, decoder_layers=4,
+                                                           encoder_attention_heads=6,
+                                                           decoder_attention_heads=6)).encoder, mel
+    yield "clip_vision", t.CLIPVisionModel(t.CLIPVisionConfig()), image
+    yield "t5_encoder", t.T5EncoderModel(t.T5Config()), words
+
+
+class Plain(nn.Module):
+    """Transformers' modules give dictionaries and caches; a graph has tensors."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs):
+        extra = {"use_cache": False} if hasattr(self.module.config, "use_cache") else {}
+        result = self.module(*inputs, **extra)
+        return tuple(v for v in result.values() if isinstance(v, torch.Tensor))
+
+
+def make_large(folder, only):
+    torch.manual_seed(7)
+    for name, module, inputs in large():
+        if only and name not in only:
+            continue
+        try:
+            save(folder, name, Plain(module), inputs, {}, None, shrink=False)
+            save(folder, name + "_core", Plain(module), inputs, {}, {}, shrink=False)
+        except Exception as failure:  # a version of transformers that does not export it
+            print(f"{name}: not exported: {str(failure)[:300]}")
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if a != "--large"]
+    if not arguments:
+        sys.exit(__doc__)
+    folder = pathlib.Path(arguments[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    if "--large" in sys.argv:
+        make_large(folder, arguments[1:])
+    else:
+        make_small(folder)
+
+
+if __name__ == "__main__":
+    main()
