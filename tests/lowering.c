@@ -90,8 +90,7 @@ static void fill_input(const dv_tensor *tensor, uint64_t seed, int64_t most, voi
 
 enum { MOST_BORDERS = 32 };
 
-/* Runs the graph as one segment of the portable backend into new memory. */
-static bool run(const dv_graph *graph, uint64_t seed, int64_t most, void **outputs)
+bool run_portable(const dv_graph *graph, uint64_t seed, int64_t most, void **kept, void **outputs)
 {
     const dv_backend *portable = dv_backend_find("portable");
     void *inputs[MOST_BORDERS] = {NULL};
@@ -128,8 +127,12 @@ static bool run(const dv_graph *graph, uint64_t seed, int64_t most, void **outpu
     if (status != DV_OK)
         fprintf(stderr, "    portable: %s\n", dv_message());
     portable->destroy(executable);
-    for (uint32_t i = 0; i < graph->input_count; i++)
-        free(inputs[i]);
+    for (uint32_t i = 0; i < graph->input_count; i++) {
+        if (kept)
+            kept[i] = inputs[i];
+        else
+            free(inputs[i]);
+    }
     free(ops);
     return status == DV_OK;
 }
@@ -159,7 +162,7 @@ double difference(const dv_graph *a, const dv_graph *b, uint64_t seed, int64_t m
     void *x[MOST_BORDERS] = {NULL}, *y[MOST_BORDERS] = {NULL};
     double worst = (double)INFINITY;
     if (a->input_count == b->input_count && a->output_count == b->output_count &&
-        run(a, seed, most, x) && run(b, seed, most, y)) {
+        run_portable(a, seed, most, NULL, x) && run_portable(b, seed, most, NULL, y)) {
         worst = 0;
         for (uint32_t i = 0; i < a->output_count; i++)
             worst = fmax(worst, output_difference(&a->tensors[a->outputs[i]],

@@ -23,6 +23,12 @@ char *printed(const dv_graph *graph);
    `most`). INFINITY, and a line on stderr, if one cannot run. */
 double difference(const dv_graph *a, const dv_graph *b, uint64_t seed, int64_t most);
 
+/* Runs the graph once by the portable backend on inputs drawn from seed. outputs[i], and inputs[i]
+   unless inputs is NULL, become memory that the caller frees, also after a failure. At most 32 of
+   each. */
+bool run_portable(const dv_graph *graph, uint64_t seed, int64_t most, void **inputs,
+                  void **outputs);
+
 /* Is the constant's every element within 1e-6 of the expected one? */
 bool holds(const dv_graph *graph, dv_tensor_id id, size_t count, const double *expected);
 #define HOLDS(graph, id, ...)                                                \
