@@ -213,7 +213,8 @@ dv_status dv_fold_cast(dv_rewrite *rewrite, const dv_op *source, dv_tensor_id fr
     size_t bytes;
     *id = DV_NONE;
     if (!dv_shape_elements(&tensor.shape, &out.count) || out.count > DV_FOLD_LIMIT ||
-        !dv_mul_size(out.count, dv_dtype_bytes(to), &bytes))
+        !dv_mul_size(out.count, dv_dtype_bytes(to), &bytes) ||
+        !dv_rewrite_afford(rewrite, out.count))
         return DV_OK;
     DV_TRY(unpack(&tensor, false, &in));
     dv_data data = {.storage = DV_STORAGE_BUFFER, .buffer = dv_buffer_create(bytes)};
@@ -231,17 +232,23 @@ dv_status dv_fold_cast(dv_rewrite *rewrite, const dv_op *source, dv_tensor_id fr
 /* Few enough elements to be worth computing now? */
 static bool is_small(const dv_infer *infer)
 {
-    size_t limit = DV_FOLD_LIMIT, count;
-    if (is_copy(infer->kind) || infer->kind == DV_OP_CAST)
-        limit = dv_infer_input(infer, 0)->data.storage == DV_STORAGE_BUFFER ? DV_COPY_LIMIT
-                                                                            : DV_FOLD_LIMIT;
+    size_t limit = DV_FOLD_LIMIT, most = DV_FOLD_LIMIT, count, taken = 0;
+    const dv_tensor *first = dv_infer_input(infer, 0);
+    if ((is_copy(infer->kind) || infer->kind == DV_OP_CAST) &&
+        first->data.storage == DV_STORAGE_BUFFER) {
+        limit = DV_COPY_LIMIT;
+        if (dv_shape_elements(&first->shape, &count) && count > most)
+            most = count;
+    }
     for (uint32_t i = 0; i < infer->input_count; i++)
-        if (!dv_shape_elements(&dv_infer_input(infer, i)->shape, &count) || count > limit)
+        if (!dv_shape_elements(&dv_infer_input(infer, i)->shape, &count) || count > limit ||
+            !dv_add_size(taken, count, &taken))
             return false;
     for (uint32_t i = 0; i < infer->known_outputs; i++)
-        if (!dv_shape_elements(&infer->shapes[i], &count) || count > limit)
+        if (!dv_shape_elements(&infer->shapes[i], &count) || count > most ||
+            !dv_add_size(taken, count, &taken))
             return false;
-    return true;
+    return dv_rewrite_afford(infer->rewrite, taken);
 }
 
 static dv_status fold_by_value(dv_infer *infer, bool one, bool *folded)
@@ -273,6 +280,9 @@ static dv_status fold_plumbing(dv_infer *infer, bool *folded)
         return set_constant(infer, 0, &data);
     }
     if (infer->kind == DV_OP_ARANGE) {
+        if (!dv_rewrite_afford(infer->rewrite, (size_t)infer->shapes[0].dim[0]))
+            return dv_infer_fail(infer, "with it, the constants of this model would take more "
+                                        "memory than a file of its size should");
         infer->input_count = 3; /* the rule has dropped them, but they are there */
         dv_status status = fold_by_value(infer, false, folded);
         infer->input_count = 0;

@@ -1,16 +1,18 @@
 /* evaluate.h - constants computed from constants: a small interpreter of operators.
 
    It exists for the arithmetic on shapes that exporters leave in the graph and for constants in
-   disguise, not for running networks: beyond FOLD_LIMIT elements an operator is left alone, unless
-   its result needs no memory (the same bytes under another shape, or one value everywhere). */
+   disguise, not for running networks: beyond FOLD_LIMIT elements, or what the pass may spend
+   (dv_rewrite_afford), an operator is left alone, unless its result needs no memory (the same bytes
+   under another shape, or one value everywhere). */
 #ifndef DV_LOWER_EVALUATE_H
 #define DV_LOWER_EVALUATE_H
 
 #include "lower/infer.h"
 
 /* Arithmetic results up to FOLD_LIMIT elements are computed; copies (casts, transposes, slices) of
-   constants up to COPY_LIMIT. */
-enum { DV_FOLD_LIMIT = 1 << 20, DV_COPY_LIMIT = 1 << 25 };
+   constants up to COPY_LIMIT, beyond FOLD_LIMIT only if there are no more of them than before.
+   RANGE_LIMIT: a range has no form but its elements. */
+enum { DV_FOLD_LIMIT = 1 << 20, DV_COPY_LIMIT = 1 << 25, DV_RANGE_LIMIT = 1 << 22 };
 
 /* If the inferred operator's outputs can be computed now, adds them as constants, lets them stand
    for its outputs and sets *folded. O(elements), 0 if there is nothing to fold. */

@@ -2,7 +2,7 @@
    shapes. */
 #include <math.h>
 
-#include "lower/infer.h"
+#include "lower/evaluate.h"
 
 /* The shape in parameter input 1, if the operator is in source form. */
 static dv_status read_shape(dv_infer *infer, const char *what, dv_shape *shape)
@@ -246,8 +246,9 @@ dv_status dv_infer_arange(dv_infer *infer)
             value[i] = (double)integer;
         }
     double steps = ceil((value[1] - value[0]) / value[2]);
-    if (value[2] == 0 || !(steps <= (double)(1 << 24)))
-        return dv_infer_fail(infer, "a range from %g to %g by %g", value[0], value[1], value[2]);
+    if (value[2] == 0 || !(steps <= (double)DV_RANGE_LIMIT))
+        return dv_infer_fail(infer, "a range from %g to %g by %g is none, or too long", value[0],
+                             value[1], value[2]);
     infer->shapes[0] = (dv_shape){.rank = 1, .dim = {steps > 0 ? (int64_t)steps : 0}};
     infer->input_count = 0; /* dv_fold, which always follows, still finds them */
     return DV_OK;

@@ -95,9 +95,43 @@ static void forget(dv_rewrite *rewrite)
     rewrite->producer = NULL;
 }
 
+/* Bytes that constants are read from; a buffer that neighbours share counts once. */
+static size_t stored_bytes(const dv_graph *graph)
+{
+    const dv_buffer *last = NULL, *largest = NULL;
+    size_t total = 0;
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
+        const dv_data *data = &graph->tensors[t].data;
+        if (data->storage == DV_STORAGE_BUFFER &&
+            (!largest || dv_buffer_size(data->buffer) > dv_buffer_size(largest)))
+            largest = data->buffer;
+    }
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
+        const dv_data *data = &graph->tensors[t].data;
+        if (data->storage != DV_STORAGE_BUFFER || data->buffer == last || data->buffer == largest)
+            continue;
+        last = data->buffer;
+        if (!dv_add_size(total, dv_buffer_size(last), &total))
+            return SIZE_MAX;
+    }
+    return largest && !dv_add_size(total, dv_buffer_size(largest), &total) ? SIZE_MAX : total;
+}
+
+bool dv_rewrite_afford(dv_rewrite *rewrite, size_t elements)
+{
+    if (elements > rewrite->spare)
+        return false;
+    rewrite->spare -= elements;
+    return true;
+}
+
 dv_status dv_rewrite_begin(dv_rewrite *rewrite, const dv_graph *from)
 {
+    enum { FREE_ELEMENTS = 1 << 24, TIMES_STORED = 4 };
     *rewrite = (dv_rewrite){.from = from};
+    if (!dv_mul_size(stored_bytes(from), TIMES_STORED, &rewrite->spare) ||
+        !dv_add_size(rewrite->spare, FREE_ELEMENTS, &rewrite->spare))
+        rewrite->spare = SIZE_MAX;
     rewrite->to = dv_graph_create(from->name, from->format);
     rewrite->map = malloc(((size_t)from->tensor_count + 1) * sizeof *rewrite->map);
     dv_status status = rewrite->to && rewrite->map ? DV_OK : out_of_memory();

@@ -16,6 +16,7 @@ typedef struct dv_rewrite {
     dv_op_id *producer; /* per tensor of `to` */
     size_t producer_capacity;
     bool changed; /* set by the pass when it does more than copy */
+    size_t spare; /* elements that may still be computed; see dv_rewrite_afford */
 } dv_rewrite;
 
 /* Starts a copy: a new graph with the marks and the inputs of from. */
@@ -75,6 +76,11 @@ DV_MUST_USE dv_status dv_rewrite_floats(dv_rewrite *rewrite, const char *base, c
 DV_MUST_USE dv_status dv_rewrite_constant(dv_rewrite *rewrite, const char *base, const char *suffix,
                                           dv_dtype dtype, const dv_shape *shape,
                                           const dv_data *data, dv_tensor_id *id);
+
+/* May the pass compute so many elements more? Counts them if so. What a pass computes in all is
+   bounded by a few times what the constants hold, and some more for all that is made of nothing:
+   a short file must not cost much memory or time. */
+bool dv_rewrite_afford(dv_rewrite *rewrite, size_t elements);
 
 /* The tensor of the new graph; the operator there that makes it, or NULL. */
 const dv_tensor *dv_rewrite_at(const dv_rewrite *rewrite, dv_tensor_id id);
