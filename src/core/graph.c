@@ -34,8 +34,10 @@ void dv_graph_destroy(dv_graph *graph)
 {
     if (!graph)
         return;
-    for (uint32_t t = 0; t < graph->tensor_count; t++)
+    for (uint32_t t = 0; t < graph->tensor_count; t++) {
         dv_buffer_release(graph->tensors[t].data.buffer);
+        dv_buffer_release(graph->tensors[t].data.factors);
+    }
     free(graph->parts->ops);
     free(graph->parts->tensors);
     free(graph->parts->outputs);
@@ -62,6 +64,8 @@ dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor, dv_tenso
     copy->name = name;
     if (copy->data.buffer)
         dv_buffer_retain(copy->data.buffer);
+    if (copy->data.factors)
+        dv_buffer_retain(copy->data.factors);
     graph->tensors = parts->tensors;
     *id = graph->tensor_count++;
     return DV_OK;

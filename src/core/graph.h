@@ -28,6 +28,7 @@ typedef enum dv_storage {
     DV_STORAGE_BUFFER,    /* bytes at offset of a buffer (heap or mapped file), little-endian */
     DV_STORAGE_GENERATED, /* f32 element i is scale * uniform(-1, 1) drawn from (seed, i) + shift */
     DV_STORAGE_FILL,      /* every element is shift */
+    DV_STORAGE_SCALED,    /* f32, kept in the manner of `base`, times a factor for each channel */
 } dv_storage;
 
 /* Where a constant's elements are; contiguous, row-major. */
@@ -37,6 +38,11 @@ typedef struct dv_data {
     size_t offset;
     uint64_t seed;
     double scale, shift;
+    /* SCALED: element i is that of the base times factor (i / inner) % count, rounded once; the
+       buffer holds count doubles. So weights with a batch norm folded into them cost nothing. */
+    dv_storage base;    /* one of the others */
+    dv_buffer *factors; /* retained by the graph */
+    size_t inner;
 } dv_data;
 
 typedef struct dv_tensor {

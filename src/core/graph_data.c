@@ -134,9 +134,34 @@ static void store(dv_dtype dtype, double value, void *out)
     }
 }
 
+/* Run by run of elements that share a factor. */
+static void read_scaled(const dv_tensor *tensor, size_t first, size_t count, uint8_t *out)
+{
+    const dv_data *data = &tensor->data;
+    dv_tensor base = *tensor;
+    base.data.storage = data->base;
+    dv_tensor_read(&base, first, count, out);
+    const double *factors = (const double *)(const void *)dv_buffer_data(data->factors);
+    size_t channels = dv_buffer_size(data->factors) / sizeof *factors;
+    for (size_t i = first, end = first + count; i < end;) {
+        size_t slice = i / data->inner, run = (slice + 1) * data->inner;
+        double factor = factors[slice % channels];
+        for (run = run < end ? run : end; i < run; i++, out += sizeof(float)) {
+            float value;
+            memcpy(&value, out, sizeof value);
+            value = (float)((double)value * factor);
+            memcpy(out, &value, sizeof value);
+        }
+    }
+}
+
 void dv_tensor_read(const dv_tensor *tensor, size_t first, size_t count, void *out)
 {
     size_t size = dv_dtype_bytes(tensor->dtype);
+    if (tensor->data.storage == DV_STORAGE_SCALED) {
+        read_scaled(tensor, first, count, out);
+        return;
+    }
     if (tensor->data.storage == DV_STORAGE_BUFFER) {
         memcpy(out, dv_tensor_raw(tensor) + first * size, count * size);
         return;

@@ -86,11 +86,17 @@ static dv_status put_bytes(dv_json_writer *w, const dv_tensor *tensor)
         put_numbers(w, tensor, elements);
         return DV_OK;
     }
-    dv_text text = {0};
-    dv_base64_append(&text, dv_tensor_raw(tensor), bytes);
+    uint8_t *computed = dv_tensor_raw(tensor) ? NULL : malloc(bytes + 1);
+    if (computed)
+        dv_tensor_read(tensor, 0, elements, computed);
+    const uint8_t *raw = computed ? computed : dv_tensor_raw(tensor);
+    dv_text text = {.failed = !raw};
+    if (raw)
+        dv_base64_append(&text, raw, bytes);
     dv_json_put_string(w, "base64", dv_text_string(&text));
     bool failed = text.failed;
     dv_text_free(&text);
+    free(computed);
     return failed ? dv_fail(DV_NO_MEMORY, "out of memory") : DV_OK;
 }
 
@@ -117,6 +123,7 @@ static dv_status put_data(dv_json_writer *w, const dv_tensor *tensor)
         dv_json_end(w, '}');
         return DV_OK;
     case DV_STORAGE_BUFFER:
+    case DV_STORAGE_SCALED:
         return put_bytes(w, tensor);
     case DV_STORAGE_NONE:
         break;

@@ -2,19 +2,19 @@
 
    y = scale[c] * (W * x + b)[c] + shift[c]: batch norm (Ioffe and Szegedy 2015, section 3.1), and
    multiplication, division, addition and subtraction by constants, behind a convolution or linear
-   layer that nobody else reads. Weights of their own memory are computed anew (in double, rounded
-   once); weights that are computed from a seed or a value stay so where the scale is the same for
-   every channel. One walk; O(operators + edges + elements of the weights changed). */
+   layer that nobody else reads. Weights stay where they are and are scaled as they are read. One
+   walk; O(operators + edges + channels). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lower/canon.h"
 #include "lower/passes.h"
+#include "lower/scale.h"
 
 /* Larger weights are not computed anew: an operator of its own costs less than so much memory. A
    batch norm is worth more of it than a multiplication. */
-enum { MOST_WEIGHTS = 1 << 27, MOST_SCALED = 1 << 22 };
+enum { MOST_WEIGHTS = 1 << 27, MOST_SCALED = 1 << 22, MOST_CHANNELS = 1 << 20 };
 
 /* Per channel, in one allocation. */
 typedef struct affine {
@@ -110,72 +110,33 @@ static bool fits(const dv_graph *graph, const dv_op *op, const dv_op *before)
     return is_per_channel(&graph->tensors[op->inputs[1]].shape, y, axis);
 }
 
-/* Which channel the i-th element of a weight belongs to: (i / inner) % middle, plus the group. */
-typedef struct weight_layout {
-    size_t inner, middle, per_group; /* per_group: elements of a group; 0 without groups */
-} weight_layout;
-
-static weight_layout layout_of(const dv_op *before, const dv_shape *w)
-{
-    weight_layout layout = {.inner = 1, .middle = (size_t)w->dim[0]};
-    if (before->kind == DV_OP_LINEAR && before->params.linear.weight_kn) {
-        layout.middle = (size_t)w->dim[1];
-        return layout;
-    }
-    bool transposed = before->kind == DV_OP_CONVOLUTION && before->params.conv.transposed;
-    for (uint8_t d = transposed ? 2 : 1; d < w->rank; d++)
-        layout.inner *= (size_t)w->dim[d];
-    if (transposed) {
-        layout.middle = (size_t)w->dim[1];
-        layout.per_group =
-            (size_t)(w->dim[0] / before->params.conv.groups) * layout.middle * layout.inner;
-    }
-    return layout;
-}
-
-static size_t channel_of(const weight_layout *layout, size_t i)
-{
-    size_t channel = i / layout->inner % layout->middle;
-    return layout->per_group ? i / layout->per_group * layout->middle + channel : channel;
-}
-
-static bool is_uniform(const affine *a)
-{
-    for (size_t c = 1; c < a->channels; c++)
-        if (a->scale[c] != a->scale[0])
-            return false;
-    return a->channels > 0;
-}
-
-/* The weight times scale; *id stays where that is all ones. */
+/* The factor of every element of the weight: one a channel, channels along its first dim; behind it
+   in a transposed weight, where each group has its own, and in a linear layer's [K, N]. */
 static dv_status scale_weight(dv_rewrite *rewrite, const dv_op *before, const affine *a,
                               dv_tensor_id *id)
 {
-    dv_tensor weight = *dv_rewrite_at(rewrite, *id);
-    bool uniform = is_uniform(a);
-    if (uniform && a->scale[0] == 1)
-        return DV_OK;
-    if (uniform && weight.data.storage != DV_STORAGE_BUFFER) {
-        dv_data data = weight.data;
-        data.scale *= a->scale[0];
-        data.shift = (double)(float)(data.shift * a->scale[0]);
-        return dv_rewrite_constant(rewrite, weight.name, "folded", weight.dtype, &weight.shape,
-                                   &data, id);
-    }
-    size_t count, bytes;
-    if (!dv_shape_elements(&weight.shape, &count) || !dv_mul_size(count, sizeof(float), &bytes))
-        return dv_fail(DV_INTERNAL, "a weight of unknown shape");
-    dv_data data = {.storage = DV_STORAGE_BUFFER, .buffer = dv_buffer_create(bytes)};
-    if (!data.buffer)
-        return dv_fail(DV_NO_MEMORY, "out of memory while folding '%s'", weight.name);
-    float *values = (float *)(void *)dv_buffer_writable(data.buffer);
-    (void)dv_tensor_read_f32(&weight, 0, count, values);
-    weight_layout layout = layout_of(before, &weight.shape);
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)((double)values[i] * a->scale[channel_of(&layout, i)]);
-    dv_status status =
-        dv_rewrite_constant(rewrite, weight.name, "folded", weight.dtype, &weight.shape, &data, id);
-    dv_buffer_release(data.buffer);
+    const dv_shape *w = &dv_rewrite_at(rewrite, *id)->shape;
+    bool is_conv = before->kind == DV_OP_CONVOLUTION;
+    bool transposed = is_conv && before->params.conv.transposed;
+    dv_factors factors = {.count = a->channels, .inner = 1, .factor = a->scale};
+    if (!is_conv && before->params.linear.weight_kn)
+        return dv_scale_constant(rewrite, &factors, "folded", id);
+    for (uint8_t d = transposed ? 2 : 1; d < w->rank; d++)
+        factors.inner *= (size_t)w->dim[d];
+    if (!transposed || before->params.conv.groups == 1)
+        return dv_scale_constant(rewrite, &factors, "folded", id);
+
+    size_t rows = (size_t)w->dim[0], columns = (size_t)w->dim[1];
+    size_t rows_of_group = rows / (size_t)before->params.conv.groups;
+    double *each = calloc(rows * columns + 1, sizeof *each);
+    if (!each)
+        return dv_fail(DV_NO_MEMORY, "out of memory while folding weights");
+    for (size_t i = 0; i < rows * columns; i++)
+        each[i] = a->scale[i / columns / rows_of_group * columns + i % columns];
+    factors.count = rows * columns;
+    factors.factor = each;
+    dv_status status = dv_scale_constant(rewrite, &factors, "folded", id);
+    free(each);
     return status;
 }
 
@@ -201,7 +162,7 @@ static dv_status scale_bias(dv_rewrite *rewrite, const char *weight_name, const 
 }
 
 /* Can the weights of this operator of the new graph be changed? */
-static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before, size_t limit)
+static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before)
 {
     if (before->kind != DV_OP_CONVOLUTION &&
         (before->kind != DV_OP_LINEAR || before->params.linear.alpha != 1 ||
@@ -211,9 +172,7 @@ static bool has_foldable_weights(const dv_rewrite *rewrite, const dv_op *before,
     const dv_tensor *bias = before->input_count > 2 && before->inputs[2] != DV_NONE
                                 ? dv_rewrite_at(rewrite, before->inputs[2])
                                 : NULL;
-    size_t count;
     return weight->role == DV_ROLE_CONSTANT && weight->dtype == DV_DTYPE_F32 &&
-           dv_shape_elements(&weight->shape, &count) && count <= limit &&
            (!bias || (bias->role == DV_ROLE_CONSTANT && bias->dtype == DV_DTYPE_F32 &&
                       bias->shape.rank == 1));
 }
@@ -244,17 +203,19 @@ static dv_status fold_affine(dv_rewrite *rewrite, const dv_op *op, bool *done)
         return DV_OK;
     DV_TRY(dv_rewrite_tensor(rewrite, op->inputs[0], &input));
     const dv_op *before = dv_rewrite_producer(rewrite, input);
-    bool shifts = op->kind == DV_OP_ADD || op->kind == DV_OP_SUB; /* the bias alone changes */
-    size_t limit = shifts ? SIZE_MAX : op->kind == DV_OP_BATCH_NORM ? MOST_WEIGHTS : MOST_SCALED;
-    if (!before || !has_foldable_weights(rewrite, before, limit) || !fits(graph, op, before))
+    if (!before || !has_foldable_weights(rewrite, before) || !fits(graph, op, before))
         return DV_OK;
     dv_op copy = *before; /* the row may move while tensors and operators are added */
     const dv_shape *y = &graph->tensors[op->outputs[0]].shape;
+    int64_t channels = y->dim[channel_axis(&copy, y)];
     affine a = {0};
-    DV_TRY(affine_create((size_t)y->dim[channel_axis(&copy, y)], &a));
+    if (channels > MOST_CHANNELS)
+        return DV_OK;
+    DV_TRY(affine_create((size_t)channels, &a));
     dv_status status = DV_OK;
-    if (op->kind == DV_OP_BATCH_NORM ? read_batch_norm(graph, op, &a)
-                                     : read_arithmetic(graph, op, &a)) {
+    bool known = op->kind == DV_OP_BATCH_NORM ? read_batch_norm(graph, op, &a)
+                                              : read_arithmetic(graph, op, &a);
+    if (known) {
         *done = true;
         status = fold_into(rewrite, op, &copy, &a);
     }

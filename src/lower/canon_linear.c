@@ -3,31 +3,7 @@
 #include <stdlib.h>
 
 #include "lower/canon.h"
-
-/* Scales a constant f32 tensor: lazily where it is computed, else into new memory. */
-static dv_status scaled(dv_rewrite *rewrite, const dv_tensor *tensor, double factor,
-                        dv_tensor_id *id)
-{
-    dv_data data = tensor->data;
-    if (data.storage != DV_STORAGE_BUFFER) {
-        data.scale *= factor;
-        data.shift = (double)(float)(data.shift * factor);
-        return dv_rewrite_constant(rewrite, tensor->name, "scaled", tensor->dtype, &tensor->shape,
-                                   &data, id);
-    }
-    size_t count;
-    float *values =
-        dv_shape_elements(&tensor->shape, &count) ? malloc((count + 1) * sizeof *values) : NULL;
-    if (!values)
-        return dv_fail(DV_NO_MEMORY, "out of memory while scaling '%s'", tensor->name);
-    (void)dv_tensor_read_f32(tensor, 0, count, values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)((double)values[i] * factor);
-    dv_status status =
-        dv_rewrite_floats(rewrite, tensor->name, "scaled", &tensor->shape, values, id);
-    free(values);
-    return status;
-}
+#include "lower/scale.h"
 
 /* *id times factor: folded into a constant, or computed. */
 static dv_status times(dv_rewrite *rewrite, const dv_op *op, const char *suffix, double factor,
@@ -37,7 +13,7 @@ static dv_status times(dv_rewrite *rewrite, const dv_op *op, const char *suffix,
     if (factor == 1)
         return DV_OK;
     if (tensor.role == DV_ROLE_CONSTANT && tensor.dtype == DV_DTYPE_F32)
-        return scaled(rewrite, &tensor, factor, id);
+        return dv_scale_constant(rewrite, &(dv_factors){1, 1, &factor}, "scaled", id);
     dv_tensor_id inputs[2] = {*id};
     dv_shape scalar = {0};
     dv_data data = {.storage = DV_STORAGE_FILL, .shift = factor};

@@ -91,6 +91,65 @@ static void test_an_equal_scale_leaves_computed_weights_computed(void)
     dv_graph_destroy(graph);
 }
 
+/* The factor of batch_norm() for a channel. */
+static double norm_factor(const dv_graph *graph, size_t channel)
+{
+    const dv_op *norm = NULL;
+    for (dv_op_id o = 0; o < graph->op_count; o++)
+        if (graph->ops[o].kind == DV_OP_BATCH_NORM)
+            norm = &graph->ops[o];
+    float weight, variance;
+    (void)dv_tensor_read_f32(&graph->tensors[norm->inputs[1]], channel, 1, &weight);
+    (void)dv_tensor_read_f32(&graph->tensors[norm->inputs[4]], channel, 1, &variance);
+    return (double)weight / sqrt((double)variance + norm->params.norm.eps);
+}
+
+static void test_weights_stay_where_they_are_and_are_scaled_as_they_are_read(void)
+{
+    enum { CHANNELS = 8, FILTER = 27, PART = 40, FIRST = 20 };
+    float values[CHANNELS * FILTER], read[PART];
+    for (int i = 0; i < CHANNELS * FILTER; i++)
+        values[i] = (float)(i % 7 - 3) / 3;
+    for (int computed = 0; computed < 2; computed++) {
+        dv_graph *graph = build_graph();
+        dv_tensor_id x = build_input(graph, "x", "f32 1x3x6x6");
+        dv_tensor_id w = computed ? build_random(graph, "w", "f32 8x3x3x3", 1, 1, 0.5)
+                                  : build_floats(graph, "w", "f32 8x3x3x3", values);
+        dv_tensor_id y = BUILD_OP(graph, DV_OP_CONVOLUTION, build_conv(1, 1, 1), "conv", x, w);
+        build_finish(graph, batch_norm(graph, y, CHANNELS, false));
+        if (computed)
+            (void)dv_tensor_read_f32(&graph->tensors[w], 0, CHANNELS * FILTER, values);
+
+        dv_graph *after = NULL;
+        CU_ASSERT_EQUAL_FATAL(dv_lower(graph, NULL, &after), DV_OK);
+        const dv_tensor *weight = &after->tensors[after->ops[0].inputs[1]];
+        CU_ASSERT_EQUAL(weight->data.storage, DV_STORAGE_SCALED);
+        CU_ASSERT_PTR_EQUAL(weight->data.buffer, graph->tensors[w].data.buffer);
+        CU_ASSERT_PTR_NULL(dv_tensor_raw(weight));
+        CU_ASSERT_TRUE_FATAL(dv_tensor_read_f32(weight, FIRST, PART, read));
+        for (size_t i = 0; i < PART; i++) {
+            double factor = norm_factor(graph, (FIRST + i) / FILTER);
+            CU_ASSERT_EQUAL(read[i], (float)((double)values[FIRST + i] * factor));
+        }
+        dv_graph_destroy(after);
+        dv_graph_destroy(graph);
+    }
+}
+
+static void test_one_scale_after_the_other_multiplies_the_factors(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 1x3x6x6");
+    dv_tensor_id w = build_random(graph, "w", "f32 8x3x3x3", 1, 1, 0);
+    dv_tensor_id y = BUILD_OP(graph, DV_OP_CONVOLUTION, build_conv(1, 1, 1), "conv", x, w);
+    y = batch_norm(graph, y, 8, false);
+    dv_tensor_id each = build_random(graph, "each", "f32 8x1x1", 2, 0.5, 2);
+    y = BUILD_OP(graph, DV_OP_MUL, build_none(), "each", y, each);
+    y = BUILD_OP(graph, DV_OP_MUL, build_none(), "all", y,
+                 build_fill(graph, "three", "f32 scalar", 3));
+    dv_graph_destroy(folds_into(graph, y, DV_OP_CONVOLUTION));
+}
+
 static void test_scales_and_shifts_by_constants_follow(void)
 {
     static const char *const types[] = {"f32 scalar", "f32 1", "f32 8x1x1", "f32 1x8x1x1"};
@@ -160,6 +219,8 @@ static void test_a_batch_norm_that_divides_by_nothing_is_left(void)
 DV_SUITE(lower_affine, DV_TEST(test_batch_norm_goes_into_convolutions_of_every_kind),
          DV_TEST(test_batch_norm_goes_into_linear_layers),
          DV_TEST(test_an_equal_scale_leaves_computed_weights_computed),
+         DV_TEST(test_weights_stay_where_they_are_and_are_scaled_as_they_are_read),
+         DV_TEST(test_one_scale_after_the_other_multiplies_the_factors),
          DV_TEST(test_scales_and_shifts_by_constants_follow),
          DV_TEST(test_weights_with_other_readers_are_left),
          DV_TEST(test_a_batch_norm_that_divides_by_nothing_is_left));

@@ -181,7 +181,7 @@ static void test_constants_are_read_as_other_types(void)
     dv_tensor constant = {.dtype = DV_DTYPE_I32,
                           .role = DV_ROLE_CONSTANT,
                           .shape = dv_shape_make(&three, 1),
-                          .data = {DV_STORAGE_BUFFER, buffer, 4, 0, 0, 0}};
+                          .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer, .offset = 4}};
     int64_t whole[2];
     float real[3];
     CU_ASSERT_TRUE(dv_tensor_read_i64(&constant, 1, 2, whole) && whole[0] == 0 && whole[1] == 7);
