@@ -1,4 +1,4 @@
-/* pool.c - maximum and average over windows, in one to three spatial dims. */
+/* pool.c - maximum, average and p-norm over windows, in one to three spatial dims. */
 #include <math.h>
 
 #include "runtime/portable/kernel.h"
@@ -48,14 +48,16 @@ static int64_t window_on_image(const windows *w, int d, int64_t out, int64_t *fr
 }
 
 typedef struct pooled {
-    double most, sum;
-    int64_t inside, padded; /* positions on the image; on the image or its padding */
+    double most, sum, powers; /* sum of |x|^p, where there is a p */
+    int64_t most_at;          /* pixel of the first largest */
+    int64_t inside, padded;   /* positions on the image; on the image or its padding */
 } pooled;
 
-static pooled pool_window(const windows *w, const dv_operand *in, size_t plane, const int64_t *at)
+static pooled pool_window(const windows *w, const dv_operand *in, size_t plane, const int64_t *at,
+                          double p)
 {
     int64_t from[DV_MAX_SPATIAL], to[DV_MAX_SPATIAL], start[DV_MAX_SPATIAL];
-    pooled result = {-INFINITY, 0, 0, 1};
+    pooled result = {.most = -INFINITY, .padded = 1};
     for (int d = 0; d < DV_MAX_SPATIAL; d++) {
         result.padded *= window_on_image(w, d, at[d], &from[d], &to[d]);
         start[d] = at[d] * w->stride[d] - w->pad_begin[d];
@@ -68,15 +70,35 @@ static pooled pool_window(const windows *w, const dv_operand *in, size_t plane, 
                 int64_t pixel = row * w->in[2] + start[2] + x * w->dilation[2];
                 double v = dv_at(in, plane + (size_t)pixel);
                 result.sum += v;
-                if (isnan(v) || v > result.most)
+                if (p > 0)
+                    result.powers += pow(fabs(v), p);
+                if (isnan(v) || v > result.most || result.inside == 0) {
                     result.most = v;
+                    result.most_at = pixel;
+                }
             }
         }
     return result;
 }
 
-static dv_status pool(const dv_kernel_call *call, bool average)
+typedef enum pooling {
+    POOL_MAX,
+    POOL_AVERAGE,
+    POOL_NORM,
+} pooling;
+
+/* How a pixel counts: through its image or all of them, along rows or down columns. */
+static int64_t index_of(const dv_pool_params *p, const windows *w, size_t plane, int64_t pixel)
 {
+    int64_t x = pixel % w->in[2], y = pixel / w->in[2] % w->in[1], z = pixel / w->in[2] / w->in[1];
+    int64_t index = p->by_column ? z + w->in[0] * (y + w->in[1] * x) : pixel;
+    return p->whole ? (int64_t)plane * w->in[0] * w->in[1] * w->in[2] + index : index;
+}
+
+static dv_status pool(const dv_kernel_call *call, pooling how)
+{
+    const dv_pool_params *params = &call->op->params.pool;
+    bool indexed = how == POOL_MAX && call->output_count > 1 && dv_given(&call->outputs[1]);
     const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
     windows w = windows_of(call);
     size_t volume = (size_t)w.in[0] * (size_t)w.in[1] * (size_t)w.in[2];
@@ -88,21 +110,33 @@ static dv_status pool(const dv_kernel_call *call, bool average)
             for (int64_t y = 0; y < w.out[1]; y++)
                 for (int64_t x = 0; x < w.out[2]; x++, at++) {
                     int64_t pixel[DV_MAX_SPATIAL] = {z, y, x};
-                    pooled p = pool_window(&w, in, plane * volume, pixel);
-                    int64_t divisor = call->op->params.pool.count_include_pad ? p.padded : p.inside;
-                    dv_put(out, at, average ? p.sum / (double)divisor : p.most);
+                    double power = how == POOL_NORM ? params->p : 0;
+                    pooled p = pool_window(&w, in, plane * volume, pixel, power);
+                    int64_t divisor = params->count_include_pad ? p.padded : p.inside;
+                    dv_put(out, at,
+                           how == POOL_NORM      ? pow(p.powers, 1 / params->p)
+                           : how == POOL_AVERAGE ? p.sum / (double)divisor
+                                                 : p.most);
+                    int64_t index = index_of(params, &w, plane, p.most_at);
+                    if (indexed)
+                        dv_store_i64(&call->outputs[1], at, 1, 1, &index);
                 }
     return DV_OK;
 }
 
 dv_status dv_kernel_max_pool(const dv_kernel_call *call)
 {
-    return pool(call, false);
+    return pool(call, POOL_MAX);
 }
 
 dv_status dv_kernel_avg_pool(const dv_kernel_call *call)
 {
-    return pool(call, true);
+    return pool(call, POOL_AVERAGE);
+}
+
+dv_status dv_kernel_lp_pool(const dv_kernel_call *call)
+{
+    return pool(call, POOL_NORM);
 }
 
 /* The number of windows: with ceil_mode the last may hang over the padded image, but it must
@@ -143,10 +177,13 @@ static const char *check_windows(const dv_kernel_call *call)
 
 const char *dv_check_max_pool(const dv_kernel_call *call)
 {
-    if (call->output_count > 1 && dv_given(&call->outputs[1]))
-        return "max pool does not give the indices";
-    if (!dv_same_dtype(call) || !dv_dtype_is_number(call->inputs[0].dtype) ||
-        dv_dtype_bytes(call->inputs[0].dtype) == 8)
+    const dv_operand *indices = &call->outputs[1];
+    if (call->output_count > 1 && dv_given(indices) &&
+        (indices->dtype != DV_DTYPE_I64 ||
+         !dv_shape_equal(&indices->shape, &call->outputs[0].shape)))
+        return "the indices must be i64, as many as outputs";
+    if (call->outputs[0].dtype != call->inputs[0].dtype ||
+        !dv_dtype_is_number(call->inputs[0].dtype) || dv_dtype_bytes(call->inputs[0].dtype) == 8)
         return "max pool takes numbers of up to 32 bits";
     return check_windows(call);
 }
@@ -154,6 +191,8 @@ const char *dv_check_max_pool(const dv_kernel_call *call)
 const char *dv_check_avg_pool(const dv_kernel_call *call)
 {
     if (!dv_same_dtype(call) || !dv_dtype_is_float(call->inputs[0].dtype))
-        return "average pool computes in floats only";
+        return "average and norm pool compute in floats only";
+    if (call->op->kind == DV_OP_LP_POOL && !(call->op->params.pool.p > 0))
+        return "the norm's p is not positive";
     return check_windows(call);
 }

@@ -295,7 +295,8 @@ const char *dv_check_argmax(const dv_kernel_call *call)
     return NULL;
 }
 
-dv_status dv_kernel_cumsum(const dv_kernel_call *call)
+/* Sums or products up to each element of a line, without it if exclusive. */
+static dv_status cumulate(const dv_kernel_call *call, bool product)
 {
     const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
     const dv_axis_params *p = &call->op->params.axis;
@@ -305,16 +306,17 @@ dv_status dv_kernel_cumsum(const dv_kernel_call *call)
         inner *= (size_t)in->shape.dim[d];
     for (size_t line = 0; in->count && line < in->count / length; line++) {
         size_t first = line / inner * length * inner + line % inner;
-        double sum = 0;
-        int64_t integer_sum = 0;
+        double sum = product;
+        int64_t integer_sum = product;
         for (size_t k = 0; k < length; k++) {
             size_t at = first + (p->reverse ? length - 1 - k : k) * inner;
             int64_t integer = 0;
             double x = floats ? dv_at(in, at) : 0;
             if (!floats)
                 dv_load_i64(in, at, 1, 1, &integer);
-            double with = sum + x;
-            int64_t integer_with = add_integer(integer_sum, integer);
+            double with = product ? sum * x : sum + x;
+            int64_t integer_with = product ? multiply_integer(integer_sum, integer)
+                                           : add_integer(integer_sum, integer);
             if (floats)
                 dv_put(out, at, p->exclusive ? sum : with);
             else
@@ -324,6 +326,16 @@ dv_status dv_kernel_cumsum(const dv_kernel_call *call)
         }
     }
     return DV_OK;
+}
+
+dv_status dv_kernel_cumsum(const dv_kernel_call *call)
+{
+    return cumulate(call, false);
+}
+
+dv_status dv_kernel_cumprod(const dv_kernel_call *call)
+{
+    return cumulate(call, true);
 }
 
 const char *dv_check_cumsum(const dv_kernel_call *call)

@@ -62,6 +62,25 @@ static void work_rnn(const dv_graph *graph, const dv_op *op, dv_work *work)
                      (elements_of(graph, op->inputs[1]) + elements_of(graph, op->inputs[2]));
 }
 
+/* Every number of the spectrum is a sum over the signal's frame: a complex product with each of its
+   real numbers takes two multiply-adds. */
+static void work_spectrum(const dv_graph *graph, const dv_op *op, dv_work *work)
+{
+    const dv_spectrum_params *spectrum = &op->params.spectrum;
+    const dv_shape *x = shape_of(graph, op->inputs[0]);
+    double length = (double)spectrum->length;
+    if (x->rank >= 1 && x->rank <= DV_MAX_RANK)
+        work->macs = work->elements * length * (double)x->dim[x->rank - 1];
+}
+
+/* Elimination takes n^3 / 3 products a matrix. */
+static void work_det(const dv_graph *graph, const dv_op *op, dv_work *work)
+{
+    const dv_shape *x = shape_of(graph, op->inputs[0]);
+    if (x->rank >= 2 && x->rank <= DV_MAX_RANK)
+        work->macs = elements_of(graph, op->inputs[0]) * (double)x->dim[x->rank - 1] / 3;
+}
+
 static void work_elements(const dv_graph *graph, const dv_op *op, dv_work *work)
 {
     (void)graph;

@@ -19,6 +19,12 @@
      ARANGE    (start, limit, step)
      TRIL      (data, k)
      TOPK      (data, k)
+     AFFINE_GRID (theta, size)
+     MAX_UNPOOL (data, indices, output shape)
+     COL2IM    (data, image shape, block shape)
+     DFT       (data, length, axis)            either may be DV_NONE
+     STFT      (signal, step, window, length)  the last two may be DV_NONE
+     NONZERO takes a constant only: its result is folded
      WHERE     (condition, a, b) with its flag on is the choice that an If makes: the condition has
                one element and the result is a or b whole, which may differ in shape as long as
                lowering knows the condition */
@@ -87,11 +93,59 @@ typedef struct dv_conv_params {
 typedef struct dv_pool_params {
     uint8_t spatial;
     bool ceil_mode, count_include_pad;
-    bool global; /* source form: the window is the image */
+    bool global;    /* source form: the window is the image */
+    bool whole;     /* indices (of max pool, into max unpool) count through the whole tensor, not
+                       through their image */
+    bool by_column; /* they count down columns */
     dv_auto_pad auto_pad;
     int64_t kernel[DV_MAX_SPATIAL], stride[DV_MAX_SPATIAL], dilation[DV_MAX_SPATIAL];
     int64_t pad_begin[DV_MAX_SPATIAL], pad_end[DV_MAX_SPATIAL];
+    int64_t image[DV_MAX_SPATIAL]; /* col2im, max unpool: the image; 0 in source form: not given */
+    double p;                      /* lp pool: (sum of |x|^p)^(1/p) */
 } dv_pool_params;
+
+typedef enum dv_sample_mode {
+    DV_SAMPLE_NEAREST,
+    DV_SAMPLE_LINEAR,
+    DV_SAMPLE_CUBIC,
+} dv_sample_mode;
+
+typedef enum dv_border { /* what is outside an image */
+                         DV_BORDER_ZEROS,
+                         DV_BORDER_EDGE,
+                         DV_BORDER_REFLECT,
+} dv_border;
+
+/* Grid sample (image [N, C, spatial...], grid [N, out..., spatial], last x first, -1 to 1 across
+   the image); affine grid (theta [N, spatial, spatial + 1]) makes such a grid for images of that
+   shape. align_corners: -1 and 1 are the middles of the outer pixels, not their outer edges. */
+typedef struct dv_grid_params {
+    dv_sample_mode mode;
+    dv_border border;
+    bool align_corners;
+    dv_shape shape; /* affine grid: [N, C, spatial...]; source form: unknown */
+} dv_grid_params;
+
+/* Pooling of regions of images. ROI align: (image, boxes [n, 4], image of each [n]), averages (or
+   the largest) of samples by samples points a cell, as many as pixels if 0. Max ROI pool: (image,
+   boxes [n, 5], the image's number first). */
+typedef struct dv_region_params {
+    int64_t height, width, samples;
+    double scale; /* image pixels per unit of the boxes */
+    bool largest, half_pixel;
+} dv_region_params;
+
+/* DFT along axis of complex [..., 2] or real [..., 1] numbers, to `length` of them (0: as many as
+   there are); onesided: only the first half and one of a real signal's, or, inverse, of what gives
+   a real one. STFT: (signal [N, n, 1 or 2][, window]), frames of `length` every `step`. */
+typedef struct dv_spectrum_params {
+    int64_t axis, length, step;
+    bool inverse, onesided;
+} dv_spectrum_params;
+
+typedef struct dv_reverse_params { /* (x, lengths): along axis, as many as the length of a batch */
+    int64_t axis, batch;
+} dv_reverse_params;
 
 /* output = alpha * input . weight + beta * bias. Core form: weight is [N, K], or [K, N] if
    weight_kn; input [..., K]; bias [N]; alpha = beta = 1. Source form (ONNX Gemm) may ask for
@@ -306,6 +360,10 @@ typedef union dv_op_params {
     dv_select_params select;
     dv_pad_params pad;
     dv_resize_params resize;
+    dv_grid_params grid;
+    dv_region_params region;
+    dv_spectrum_params spectrum;
+    dv_reverse_params reverse;
     dv_shuffle_params shuffle;
     dv_tri_params tri;
     dv_cast_params cast;

@@ -54,6 +54,9 @@ static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil",
         NULL, DV_FIELD_FLAG, 0, 0, 0, 0, NULL \
     }
 
+static const char *const sample_modes[] = {"nearest", "linear", "cubic", NULL};
+static const char *const borders[] = {"zeros", "edge", "reflect", NULL};
+
 static const dv_field none_fields[] = {END};
 static const dv_field conv_fields[] = {
     FLAG(dv_conv_params, transposed),
@@ -77,6 +80,36 @@ static const dv_field pool_fields[] = {
     FLAG(dv_pool_params, ceil_mode),
     FLAG(dv_pool_params, count_include_pad),
     FLAG(dv_pool_params, global),
+    FLAG(dv_pool_params, whole),
+    FLAG(dv_pool_params, by_column),
+    LIST(dv_pool_params, image, spatial, DV_MAX_SPATIAL, 0),
+    NUMBER(dv_pool_params, p, 2),
+    END,
+};
+static const dv_field grid_fields[] = {
+    CHOICE(dv_grid_params, mode, sample_modes),
+    CHOICE(dv_grid_params, border, borders),
+    FLAG(dv_grid_params, align_corners),
+    SHAPE(dv_grid_params, shape),
+    END,
+};
+static const dv_field region_fields[] = {
+    INTEGER(dv_region_params, height, 1),
+    INTEGER(dv_region_params, width, 1),
+    INTEGER(dv_region_params, samples, 0),
+    NUMBER(dv_region_params, scale, 1),
+    FLAG(dv_region_params, largest),
+    FLAG(dv_region_params, half_pixel),
+    END,
+};
+static const dv_field spectrum_fields[] = {
+    INTEGER(dv_spectrum_params, axis, -2), INTEGER(dv_spectrum_params, length, 0),
+    INTEGER(dv_spectrum_params, step, 0),  FLAG(dv_spectrum_params, inverse),
+    FLAG(dv_spectrum_params, onesided),    END,
+};
+static const dv_field reverse_fields[] = {
+    INTEGER(dv_reverse_params, axis, 0),
+    INTEGER(dv_reverse_params, batch, 1),
     END,
 };
 static const dv_field linear_fields[] = {

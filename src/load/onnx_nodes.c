@@ -111,21 +111,29 @@ static bool is_listed(const char *list, dv_span name)
 /* How many outputs of a node are understood; the reader sees all of these. */
 static uint32_t outputs_of(const dv_onnx_rule *rule)
 {
-    switch (rule->kind) {
-    case DV_OP_SPLIT:
-        return DV_MANY;
-    case DV_OP_TOPK:
-    case DV_OP_RNN:
-    case DV_OP_GRU:
-        return 2;
-    case DV_OP_LAYER_NORM:
-    case DV_OP_LSTM:
-        return 3;
-    default:
-        return strcmp(rule->type, "Dropout") == 0                 ? 2
-               : strcmp(rule->type, "DynamicQuantizeLinear") == 0 ? 3
-                                                                  : 1;
-    }
+    static const struct {
+        const char *type;
+        uint32_t outputs;
+    } several[] = {
+        {"BatchNormalization", 3},
+        {"Dropout", 2},
+        {"DynamicQuantizeLinear", 3},
+        {"GRU", 2},
+        {"LSTM", 3},
+        {"LayerNormalization", 3},
+        {"MaxPool", 2},
+        {"RNN", 2},
+        {"SoftmaxCrossEntropyLoss", 2},
+        {"Split", DV_MANY},
+        {"TopK", 2},
+        {"ai.onnx.preview.training.Adagrad", DV_MANY},
+        {"ai.onnx.preview.training.Adam", DV_MANY},
+        {"ai.onnx.preview.training.Momentum", DV_MANY},
+    };
+    for (size_t i = 0; i < sizeof several / sizeof several[0]; i++)
+        if (strcmp(several[i].type, rule->type) == 0)
+            return several[i].outputs;
+    return 1;
 }
 
 /* Reasons to leave a node opaque that hold for any type. */
@@ -172,7 +180,8 @@ static dv_status translate(dv_onnx_at *at)
 {
     const dv_onnx_node *node = at->node;
     bool standard = is_standard(node->domain);
-    const dv_onnx_rule *rule = standard ? dv_onnx_rule_of(node->op_type) : NULL;
+    const dv_onnx_rule *rule =
+        standard ? dv_onnx_rule_of(node->op_type) : dv_onnx_rule_in(node->domain, node->op_type);
     if (!rule)
         return dv_onnx_opaque(
             at, "operator %.*s (%.*s, opset %lld) is not supported", dv_onnx_shown(node->op_type),

@@ -35,6 +35,17 @@ const dv_onnx_rule *dv_onnx_rule_of(dv_span type)
     return bsearch(&type, rules, RULE_COUNT, sizeof *rules, compare);
 }
 
+const dv_onnx_rule *dv_onnx_rule_in(dv_span domain, dv_span type)
+{
+    char name[96];
+    if (domain.size + type.size + 1 > sizeof name)
+        return NULL;
+    memcpy(name, domain.data, domain.size);
+    name[domain.size] = '.';
+    memcpy(name + domain.size + 1, type.data, type.size);
+    return dv_onnx_rule_of((dv_span){(const uint8_t *)name, domain.size + 1 + type.size});
+}
+
 /* ---- attributes ---- */
 
 static dv_onnx_attribute *find(const dv_onnx_at *at, const char *name)

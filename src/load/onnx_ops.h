@@ -39,6 +39,9 @@ typedef struct dv_onnx_rule {
 /* The row for an operator type of the default domain, or NULL. O(log rows). */
 const dv_onnx_rule *dv_onnx_rule_of(dv_span type);
 
+/* The row for an operator type of another domain, "domain.type" in the table, or NULL. */
+const dv_onnx_rule *dv_onnx_rule_in(dv_span domain, dv_span type);
+
 /* The i-th row, NULL past the last. */
 const dv_onnx_rule *dv_onnx_rule_at(size_t i);
 

@@ -186,6 +186,17 @@ dv_status dv_onnx_op_conv_transpose(dv_onnx_at *at)
 
 /* ---- pooling ---- */
 
+static void set_window(dv_pool_params *pool, const window *w)
+{
+    pool->spatial = w->spatial;
+    pool->auto_pad = w->auto_pad;
+    memcpy(pool->kernel, w->kernel, sizeof pool->kernel);
+    memcpy(pool->stride, w->stride, sizeof pool->stride);
+    memcpy(pool->dilation, w->dilation, sizeof pool->dilation);
+    memcpy(pool->pad_begin, w->pad_begin, sizeof pool->pad_begin);
+    memcpy(pool->pad_end, w->pad_end, sizeof pool->pad_end);
+}
+
 dv_status dv_onnx_op_pool(dv_onnx_at *at)
 {
     dv_pool_params *pool = &at->op.params.pool;
@@ -200,13 +211,50 @@ dv_status dv_onnx_op_pool(dv_onnx_at *at)
         return dv_fail(DV_BAD_INPUT, "attribute 'kernel_shape' is empty");
     DV_TRY(dv_onnx_flag(at, "ceil_mode", false, &pool->ceil_mode));
     DV_TRY(dv_onnx_flag(at, "count_include_pad", false, &pool->count_include_pad));
-    pool->spatial = w.spatial;
-    pool->auto_pad = w.auto_pad;
-    memcpy(pool->kernel, w.kernel, sizeof pool->kernel);
-    memcpy(pool->stride, w.stride, sizeof pool->stride);
-    memcpy(pool->dilation, w.dilation, sizeof pool->dilation);
-    memcpy(pool->pad_begin, w.pad_begin, sizeof pool->pad_begin);
-    memcpy(pool->pad_end, w.pad_end, sizeof pool->pad_end);
+    set_window(pool, &w);
+    if (at->op.output_count > 1 && at->outputs[1] != DV_NONE) { /* max pool's indices */
+        pool->whole = true;
+        DV_TRY(dv_onnx_flag(at, "storage_order", false, &pool->by_column));
+    }
+    return DV_OK;
+}
+
+/* p was a number with a fraction before opset 2. */
+dv_status dv_onnx_op_lp_pool(dv_onnx_at *at)
+{
+    const dv_onnx_attribute *given = dv_onnx_attribute_of(at, "p");
+    double power = 2;
+    int64_t p = 2;
+    if (given && (given->given & DV_ONNX_F))
+        DV_TRY(dv_onnx_float(at, "p", 2, &power));
+    else
+        DV_TRY(dv_onnx_int(at, "p", 2, &p));
+    if (!(given && (given->given & DV_ONNX_F)))
+        power = (double)p;
+    if (!(power > 0))
+        return dv_fail(DV_BAD_INPUT, "attribute 'p' must be positive");
+    DV_TRY(dv_onnx_has(at, "kernel_shape") ? dv_onnx_op_pool(at) : dv_onnx_op_global_pool(at));
+    if (at->op.kind != DV_OP_OPAQUE)
+        at->op.params.pool.p = power;
+    return DV_OK;
+}
+
+dv_status dv_onnx_op_max_unpool(dv_onnx_at *at)
+{
+    DV_TRY(dv_onnx_op_pool(at));
+    at->op.params.pool.whole = true;
+    return DV_OK;
+}
+
+/* The image and the blocks come as inputs. */
+dv_status dv_onnx_op_col2im(dv_onnx_at *at)
+{
+    window w;
+    if (too_many_dims(at))
+        return dv_onnx_opaque(at, "more than %d spatial dimensions are not supported",
+                              DV_MAX_SPATIAL);
+    DV_TRY(read_window(at, &w));
+    set_window(&at->op.params.pool, &w);
     return DV_OK;
 }
 
@@ -263,6 +311,7 @@ dv_status dv_onnx_op_lrn(dv_onnx_at *at)
 dv_status dv_onnx_op_dropout(dv_onnx_at *at)
 {
     bool testing;
+    const dv_tensor *ratio = dv_onnx_constant(at, 1);
     DV_TRY(dv_onnx_flag(at, "is_test", at->opset >= 7, &testing));
     if (dv_onnx_given_input(at, 2)) { /* training_mode */
         const dv_tensor *training = dv_onnx_constant(at, 2);
@@ -271,6 +320,7 @@ dv_status dv_onnx_op_dropout(dv_onnx_at *at)
             testing = on == 0;
         else
             testing = false;
+        testing |= ratio && dv_onnx_first_element(ratio) == 0; /* nothing is dropped */
     }
     if (!testing)
         return dv_onnx_opaque(at, "training mode is not supported; export the model for inference");

@@ -119,7 +119,8 @@ dv_status dv_onnx_op_group_norm(dv_onnx_at *at)
 
 /* ---- over axes, without parameters ---- */
 
-/* x divided by the sum of its magnitudes along the axis, or by the root of its sum of squares. */
+/* x divided by the sum of its magnitudes along the axis, or by the root of its sum of squares; a
+   line of zeros stays one. */
 dv_status dv_onnx_op_lp_normalization(dv_onnx_at *at)
 {
     int64_t axis, p;
@@ -128,7 +129,7 @@ dv_status dv_onnx_op_lp_normalization(dv_onnx_at *at)
     if (p != 1 && p != 2)
         return dv_fail(DV_BAD_INPUT, "attribute 'p' must be 1 or 2");
     dv_op_params over = {.reduce = {.count = 1, .keep_dims = true, .axes = {axis}}};
-    dv_tensor_id size, norm, x = at->inputs[0];
+    dv_tensor_id size, norm, zero, one, empty, x = at->inputs[0];
     if (p == 1)
         DV_TRY(dv_onnx_emit(at, DV_OP_ABS, NULL, x, DV_NONE, &size));
     else
@@ -136,6 +137,10 @@ dv_status dv_onnx_op_lp_normalization(dv_onnx_at *at)
     DV_TRY(dv_onnx_emit(at, DV_OP_SUM, &over, size, DV_NONE, &norm));
     if (p == 2)
         DV_TRY(dv_onnx_emit(at, DV_OP_SQRT, NULL, norm, DV_NONE, &norm));
+    DV_TRY(dv_onnx_scalar(at, dv_onnx_input_dtype(at, 0), 0.0, &zero));
+    DV_TRY(dv_onnx_scalar(at, dv_onnx_input_dtype(at, 0), 1.0, &one));
+    DV_TRY(dv_onnx_emit(at, DV_OP_EQ, NULL, norm, zero, &empty));
+    DV_TRY(dv_onnx_emit3(at, DV_OP_WHERE, NULL, (dv_tensor_id[]){empty, one, norm}, &norm));
     dv_onnx_become(at, DV_OP_DIV, x, norm, DV_NONE);
     return DV_OK;
 }

@@ -174,6 +174,21 @@ static void triangle(const dv_tri_params *p, const dv_value *x, dv_value *out)
     }
 }
 
+/* Where the elements are that are not zero, one column each. */
+static void nonzero(const dv_value *x, dv_value *out)
+{
+    int64_t index[DV_MAX_RANK] = {0};
+    size_t found = 0, columns = (size_t)out->shape.dim[1];
+    bool is_float = dv_dtype_is_float(x->dtype);
+    for (size_t e = 0; e < x->count; e++) {
+        bool is_zero = is_float ? x->cells[e].f == 0 : x->cells[e].i == 0;
+        for (uint8_t d = 0; !is_zero && d < x->shape.rank; d++)
+            out->cells[d * columns + found].i = index[d];
+        found += !is_zero;
+        dv_next_index(&x->shape, index);
+    }
+}
+
 bool dv_evaluate_move(const dv_infer *infer, const dv_value *inputs, uint32_t output, dv_value *out)
 {
     const dv_op_params *p = &infer->params;
@@ -207,6 +222,9 @@ bool dv_evaluate_move(const dv_infer *infer, const dv_value *inputs, uint32_t ou
         return gather_elements(p->axis.axis, &inputs[0], &inputs[1], out);
     case DV_OP_PAD:
         return pad(&p->pad, &inputs[0], out);
+    case DV_OP_NONZERO:
+        nonzero(&inputs[0], out);
+        return true;
     case DV_OP_TRIL:
         triangle(&p->tri, &inputs[0], out);
         return true;

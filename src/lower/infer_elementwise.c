@@ -135,6 +135,7 @@ dv_status dv_infer_same(dv_infer *infer)
     case DV_OP_CLAMP:
         return read_clamp(infer);
     case DV_OP_CUMSUM:
+    case DV_OP_CUMPROD:
         DV_TRY(read_integer(infer, "axis", &infer->params.axis.axis));
         return check_rows(infer);
     case DV_OP_TRIL:

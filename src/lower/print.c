@@ -53,8 +53,44 @@ static void print_pool(dv_text *out, const dv_op_params *p)
     print_list(out, "dilation", pool->dilation, pool->spatial);
     print_list(out, "pad_begin", pool->pad_begin, pool->spatial);
     print_list(out, "pad_end", pool->pad_end, pool->spatial);
-    dv_text_append(out, "%s%s", pool->ceil_mode ? " ceil" : "",
-                   pool->count_include_pad ? " count_pad" : "");
+    dv_text_append(out, "%s%s%s%s", pool->ceil_mode ? " ceil" : "",
+                   pool->count_include_pad ? " count_pad" : "", pool->whole ? " whole" : "",
+                   pool->by_column ? " by_column" : "");
+    if (pool->image[0] != 0)
+        print_list(out, "image", pool->image, pool->spatial);
+    if (pool->p != 0)
+        dv_text_append(out, " p=%.17g", pool->p);
+}
+
+static void print_grid(dv_text *out, const dv_op_params *p)
+{
+    static const char *const modes[] = {"nearest", "linear", "cubic"};
+    static const char *const borders[] = {"zeros", "edge", "reflect"};
+    char text[DV_SHAPE_TEXT];
+    dv_text_append(out, " %s %s%s shape=%s", modes[p->grid.mode % 3], borders[p->grid.border % 3],
+                   p->grid.align_corners ? " align_corners" : "",
+                   dv_shape_text(&p->grid.shape, text));
+}
+
+static void print_region(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " cells=%lldx%lld samples=%lld scale=%.17g%s%s",
+                   (long long)p->region.height, (long long)p->region.width,
+                   (long long)p->region.samples, p->region.scale,
+                   p->region.largest ? " largest" : "", p->region.half_pixel ? " half_pixel" : "");
+}
+
+static void print_spectrum(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " axis=%lld length=%lld step=%lld%s%s", (long long)p->spectrum.axis,
+                   (long long)p->spectrum.length, (long long)p->spectrum.step,
+                   p->spectrum.inverse ? " inverse" : "", p->spectrum.onesided ? " onesided" : "");
+}
+
+static void print_reverse(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " axis=%lld batch=%lld", (long long)p->reverse.axis,
+                   (long long)p->reverse.batch);
 }
 
 static void print_linear(dv_text *out, const dv_op_params *p)

@@ -280,6 +280,8 @@ SOUND(pool)
     p->pool.ceil_mode = draw(m, 2);
     p->pool.count_include_pad = draw(m, 2);
     p->pool.global = draw(m, 2);
+    p->pool.whole = draw(m, 2);
+    p->pool.by_column = draw(m, 2);
 }
 
 SOUND(linear)
@@ -307,6 +309,30 @@ SOUND(resize)
     p->resize.coordinate = (dv_coordinate_mode)draw(m, 4);
     p->resize.nearest = (dv_nearest_mode)draw(m, 4);
     p->resize.exclude_outside = draw(m, 2);
+}
+
+UNLIMITED(reverse)
+
+SOUND(spectrum)
+{
+    LIMITED;
+    p->spectrum.inverse = draw(m, 2);
+    p->spectrum.onesided = draw(m, 2);
+}
+
+SOUND(region)
+{
+    LIMITED;
+    p->region.largest = draw(m, 2);
+    p->region.half_pixel = draw(m, 2);
+}
+
+SOUND(grid)
+{
+    LIMITED;
+    p->grid.mode = (dv_sample_mode)draw(m, 3);
+    p->grid.border = (dv_border)draw(m, 3);
+    p->grid.align_corners = draw(m, 2);
 }
 
 SOUND(shuffle)

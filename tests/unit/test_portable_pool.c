@@ -107,7 +107,7 @@ static void test_nan_wins_the_maximum(void)
     kernel_end(&c);
 }
 
-static void test_wrong_output_size_and_wanted_indices_are_refused(void)
+static void test_wrong_output_size_and_indices_of_another_type_are_refused(void)
 {
     kernel_case c = pool_case(DV_OP_MAX_POOL, 2, 2, 2, 0);
     kernel_input(&c, DV_DTYPE_F32, "1x1x4x4", NULL);
@@ -118,7 +118,7 @@ static void test_wrong_output_size_and_wanted_indices_are_refused(void)
     c = pool_case(DV_OP_MAX_POOL, 1, 2, 2, 0);
     kernel_input(&c, DV_DTYPE_F32, "1x1x4", NULL);
     kernel_output(&c, DV_DTYPE_F32, "1x1x2");
-    kernel_output(&c, DV_DTYPE_I64, "1x1x2");
+    kernel_output(&c, DV_DTYPE_I32, "1x1x2");
     EXPECT_UNSUPPORTED(&c);
     kernel_end(&c);
 
@@ -135,4 +135,4 @@ DV_SUITE(portable_pool, DV_TEST(test_maximum_of_each_window),
          DV_TEST(test_ceil_mode_adds_the_window_that_hangs_over),
          DV_TEST(test_dilated_windows_skip_pixels), DV_TEST(test_volumes_and_several_planes),
          DV_TEST(test_integers_pool_to_the_maximum), DV_TEST(test_nan_wins_the_maximum),
-         DV_TEST(test_wrong_output_size_and_wanted_indices_are_refused));
+         DV_TEST(test_wrong_output_size_and_indices_of_another_type_are_refused));
