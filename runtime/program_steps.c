@@ -159,7 +159,8 @@ dv_status dv_program_add_view(dv_program *program, uint32_t at, bool *done)
     const dv_tensor *tensors = dv_program_graph(program)->tensors;
     size_t from = 0, to = 0;
     if (op->outputs[0] == DV_NONE || !dv_tensor_bytes(&tensors[op->inputs[0]], &from) ||
-        !dv_tensor_bytes(&tensors[op->outputs[0]], &to) || from != to)
+        !dv_tensor_bytes(&tensors[op->outputs[0]], &to) || from != to ||
+        !dv_quant_equal(&tensors[op->inputs[0]].quant, &tensors[op->outputs[0]].quant))
         return DV_OK;
     *done = true;
     return dv_program_alias(program, op->inputs[0], DV_LAYOUT_PLAIN, op->outputs[0],

@@ -61,7 +61,7 @@ dv_status dv_kernel_dequantize(const dv_kernel_call *call)
 static bool is_quantised(dv_dtype dtype)
 {
     return dtype == DV_DTYPE_U8 || dtype == DV_DTYPE_I8 || dtype == DV_DTYPE_U16 ||
-           dtype == DV_DTYPE_I16 || dtype == DV_DTYPE_I32;
+           dtype == DV_DTYPE_I16 || dtype == DV_DTYPE_I32 || dtype == DV_DTYPE_I64;
 }
 
 static const char *check_scales(const dv_kernel_call *call, dv_dtype quantised)
@@ -69,7 +69,7 @@ static const char *check_scales(const dv_kernel_call *call, dv_dtype quantised)
     const dv_operand *x = &call->inputs[0], *scale = &call->inputs[1], *zero = &call->inputs[2];
     int64_t axis = call->op->params.quant.axis;
     if (!dv_dtype_is_float(scale->dtype) || !is_quantised(quantised))
-        return "the scale must be a float, the quantised side an integer of 8 to 32 bits";
+        return "the scale must be a float, the quantised side an integer";
     if (scale->count != 1 && (scale->shape.rank != 1 || axis < 0 || axis >= x->shape.rank ||
                               scale->shape.dim[0] != x->shape.dim[axis]))
         return "the scale must be one, or one a channel";

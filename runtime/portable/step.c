@@ -5,6 +5,7 @@
 
 #include "runtime/portable/kernel.h"
 #include "runtime/portable/portable.h"
+#include "runtime/portable/quantised.h"
 
 static const dv_kernel_row rows[DV_OP_COUNT] = {
 #define KERNEL(kind, function, rule) \
@@ -29,6 +30,8 @@ struct dv_portable_op {
     dv_operand few[2][FEW];
     dv_operand *many; /* owned, if FEW is not enough */
     void *scratch;    /* owned */
+    uint32_t quantised_count;
+    dv_quantised *quantised; /* owned; operands that the kernel sees as f32 */
 };
 
 static const char *fill_operands(const dv_graph *graph, const dv_tensor_id *ids, uint32_t count,
@@ -44,6 +47,30 @@ static const char *fill_operands(const dv_graph *graph, const dv_tensor_id *ids,
             return "a tensor's size is not known";
         operands[i].dtype = tensor->dtype;
         operands[i].shape = tensor->shape;
+    }
+    return NULL;
+}
+
+/* The kernel of an operator on quantised tensors sees f32 in their place. */
+static const char *describe_quantised(const dv_graph *graph, const dv_op *source,
+                                      dv_portable_op *op)
+{
+    uint32_t count = source->input_count + source->output_count;
+    if (!dv_op_is_quantised(graph, source) || dv_quantised_moves(graph, source))
+        return NULL;
+    op->quantised = calloc(count, sizeof *op->quantised);
+    if (!op->quantised)
+        return "out of memory";
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_output = i >= source->input_count;
+        uint32_t k = is_output ? i - source->input_count : i;
+        dv_tensor_id id = is_output ? source->outputs[k] : source->inputs[k];
+        if (id == DV_NONE || graph->tensors[id].quant.count == 0)
+            continue;
+        dv_quantised *q = &op->quantised[op->quantised_count++];
+        dv_quantised_begin(q, is_output ? &op->call.outputs[k] : &op->call.inputs[k],
+                           &graph->tensors[id]);
+        q->is_output = is_output;
     }
     return NULL;
 }
@@ -77,6 +104,8 @@ static const char *describe(const dv_graph *graph, dv_op_id id, dv_portable_op *
     const char *fault = fill_operands(graph, source->inputs, source->input_count, inputs);
     if (!fault)
         fault = fill_operands(graph, source->outputs, source->output_count, outputs);
+    if (!fault)
+        fault = describe_quantised(graph, source, op);
     for (uint32_t i = 0; !fault && i < info->least_inputs; i++)
         if (!dv_given(&inputs[i]))
             fault = "an input that it needs is left out";
@@ -87,6 +116,9 @@ static const char *describe(const dv_graph *graph, dv_op_id id, dv_portable_op *
 
 static void release(dv_portable_op *op)
 {
+    for (uint32_t i = 0; i < op->quantised_count; i++)
+        free(op->quantised[i].owned);
+    free(op->quantised);
     free(op->many);
     free(op->scratch);
 }
@@ -129,6 +161,13 @@ dv_status dv_portable_op_create(const dv_graph *graph, dv_op_id id, dv_portable_
         }
         op->call.scratch = op->scratch;
     }
+    for (uint32_t i = 0; i < op->quantised_count; i++) {
+        dv_status status = dv_quantised_allocate(&op->quantised[i]);
+        if (status != DV_OK) {
+            dv_portable_op_destroy(op);
+            return status;
+        }
+    }
     *out = op;
     return DV_OK;
 }
@@ -149,11 +188,24 @@ void dv_portable_op_bind(dv_portable_op *op, const void *const *inputs, void *co
         memcpy(&op->call.inputs[i].data, &inputs[i], sizeof(void *));
     for (uint32_t i = 0; i < op->call.output_count; i++)
         op->call.outputs[i].data = outputs[i];
+    for (uint32_t i = 0; i < op->quantised_count; i++) {
+        dv_quantised *q = &op->quantised[i];
+        q->ready &= q->integers.data == q->seen->data;
+        q->integers.data = q->seen->data;
+        q->seen->data = q->owned;
+    }
 }
 
 dv_status dv_portable_op_run(dv_portable_op *op)
 {
-    return op->row->run(&op->call);
+    for (uint32_t i = 0; i < op->quantised_count; i++)
+        if (!op->quantised[i].is_output)
+            dv_quantised_load(&op->quantised[i]);
+    DV_TRY(op->row->run(&op->call));
+    for (uint32_t i = 0; i < op->quantised_count; i++)
+        if (op->quantised[i].is_output)
+            dv_quantised_store(&op->quantised[i]);
+    return DV_OK;
 }
 
 dv_status dv_portable_constant(const dv_tensor *tensor, const void **data, void **owned)

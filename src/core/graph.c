@@ -68,7 +68,7 @@ dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor, dv_tenso
         dv_buffer_retain(copy->data.factors);
     graph->tensors = parts->tensors;
     *id = graph->tensor_count++;
-    return DV_OK;
+    return copy->quant.count ? dv_graph_set_quant(graph, *id, &tensor->quant) : DV_OK;
 }
 
 static const dv_tensor_id *copy_ids(dv_graph *graph, const dv_tensor_id *ids, uint32_t count)

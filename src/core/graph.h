@@ -45,6 +45,20 @@ typedef struct dv_data {
     size_t inner;
 } dv_data;
 
+/* How the elements of an integer tensor stand for numbers: (element - zero) * scale. Set by the
+   quantise pass of lowering; before, and where an operator cannot be merged with its conversions,
+   quantisation is spelt by QUANTIZE and DEQUANTIZE.
+
+   An operator with quantised tensors among its operands computes on the numbers that they stand
+   for, and rounds its results to the nearest elements of its outputs (halves to even, held to the
+   type's range); only the kinds that dv_op_is_raw names look at the elements themselves. */
+typedef struct dv_quant {
+    uint32_t count;      /* 0: not quantised; 1: one scale for all; else one a channel */
+    uint32_t axis;       /* of the channels */
+    const float *scale;  /* count of them, finite and positive */
+    const int32_t *zero; /* count of them */
+} dv_quant;
+
 typedef struct dv_tensor {
     const char *name; /* unique in the graph; any bytes but NUL, so escape on output */
     dv_dtype dtype;
@@ -52,6 +66,7 @@ typedef struct dv_tensor {
     dv_role role;
     bool is_output; /* the host needs it after each inference */
     dv_data data;   /* constants only */
+    dv_quant quant;
 } dv_tensor;
 
 typedef struct dv_op {
@@ -134,6 +149,17 @@ DV_MUST_USE dv_status dv_graph_set_about(dv_graph *graph, const char *about);
    naming an operator on a cycle (of operators or of units), a tensor with two producers, or one
    that is read but neither made nor given. O(operators + edges). */
 DV_MUST_USE dv_status dv_graph_finish(dv_graph *graph);
+
+/* Sets a tensor's quantisation (copied; count 0 takes it away). DV_NO_MEMORY. */
+DV_MUST_USE dv_status dv_graph_set_quant(dv_graph *graph, dv_tensor_id id, const dv_quant *quant);
+
+bool dv_quant_equal(const dv_quant *a, const dv_quant *b);
+
+/* Does the kind look at the elements of quantised tensors, not at what they stand for? */
+bool dv_op_is_raw(dv_op_kind kind);
+
+/* Has the operator an operand that it takes for the numbers it stands for? */
+bool dv_op_is_quantised(const dv_graph *graph, const dv_op *op);
 
 /* Bytes of a tensor of static shape; false on overflow or an unknown shape. */
 bool dv_tensor_bytes(const dv_tensor *tensor, size_t *bytes);

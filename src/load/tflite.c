@@ -1,9 +1,8 @@
 /* tflite.c - a TFLite file (schema version 3) becomes a graph in source form.
 
-   The file stays mapped, and constants whose elements need no change point into it. A quantised
-   model is shown as the f32 network that it approximates: its inputs are scaled to f32 and its
-   outputs back, its weights are converted at load. */
-#include <math.h>
+   The file stays mapped, and constants whose elements need no change point into it. Quantised
+   tensors stay integers; operators see them through conversions (QUANTIZE, DEQUANTIZE), which
+   lowering merges with them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -41,72 +40,6 @@ static dv_status bind_dim(const dv_tfl_builder *b, const char *name, unsigned d,
     return DV_OK;
 }
 
-static dv_status quantisation_of(const dv_tfl_tensor *tensor, double *scale, double *zero)
-{
-    if (tensor->scale.count != 1)
-        return dv_fail(DV_BAD_INPUT, "its elements have %u scales; an input or output has one",
-                       tensor->scale.count);
-    *scale = (double)dv_fb_f32_at(&tensor->scale, 0);
-    *zero = tensor->zero.count ? (double)dv_fb_i64_at(&tensor->zero, 0) : 0;
-    return isfinite(*scale) && *scale > 0 ? DV_OK
-                                          : dv_fail(DV_BAD_INPUT, "its scale is %g", *scale);
-}
-
-/* The stored element type of a quantised tensor. */
-static dv_dtype integer_of(const dv_tfl_tensor *tensor)
-{
-    dv_tfl_tensor raw = *tensor;
-    raw.quantised = false;
-    return dv_tfl_dtype(&raw);
-}
-
-static dv_status step(dv_tfl_builder *b, const dv_op *like, dv_op_kind kind,
-                      const dv_op_params *params, const double *operand, dv_tensor_id *id)
-{
-    dv_tensor_id ids[2] = {*id};
-    dv_tensor constant = {.name = like->name,
-                          .dtype = DV_DTYPE_F32,
-                          .role = DV_ROLE_CONSTANT,
-                          .data = {.storage = DV_STORAGE_FILL, .shift = operand ? *operand : 0}};
-    if (operand)
-        DV_TRY(dv_graph_add_tensor(b->graph, &constant, &ids[1]));
-    return dv_tfl_add_op(b, like, kind, params, ids, operand ? 2 : 1, like->name, id);
-}
-
-/* (integer - zero) * scale */
-static dv_status scale_input(dv_tfl_builder *b, const dv_tfl_tensor *tensor, const char *name,
-                             dv_tensor_id *id)
-{
-    double scale, zero;
-    dv_op like = {.name = name, .source_type = "DEQUANTIZE", .debug_handle = -1};
-    dv_op_params cast = {.cast = {.dtype = DV_DTYPE_F32}};
-    DV_TRY(quantisation_of(tensor, &scale, &zero));
-    DV_TRY(step(b, &like, DV_OP_CAST, &cast, NULL, id));
-    if (zero != 0)
-        DV_TRY(step(b, &like, DV_OP_SUB, NULL, &zero, id));
-    return step(b, &like, DV_OP_MUL, NULL, &scale, id);
-}
-
-/* The integer nearest to x / scale + zero, inside its type. */
-static dv_status scale_output(dv_tfl_builder *b, const dv_tfl_tensor *tensor, const char *name,
-                              dv_tensor_id *id)
-{
-    double scale, zero;
-    dv_dtype dtype = integer_of(tensor);
-    bool is_unsigned = dtype == DV_DTYPE_U8;
-    double most = is_unsigned ? 255 : ldexp(1, (int)(8 * dv_dtype_bytes(dtype)) - 1) - 1;
-    dv_op like = {.name = name, .source_type = "QUANTIZE", .debug_handle = -1};
-    dv_op_params cast = {.cast = {.dtype = dtype}};
-    dv_op_params clamp = {.clamp = {is_unsigned ? 0 : -most - 1, most}};
-    DV_TRY(quantisation_of(tensor, &scale, &zero));
-    DV_TRY(step(b, &like, DV_OP_DIV, NULL, &scale, id));
-    DV_TRY(step(b, &like, DV_OP_ROUND, NULL, NULL, id));
-    if (zero != 0)
-        DV_TRY(step(b, &like, DV_OP_ADD, NULL, &zero, id));
-    DV_TRY(step(b, &like, DV_OP_CLAMP, &clamp, NULL, id));
-    return step(b, &like, DV_OP_CAST, &cast, NULL, id);
-}
-
 static dv_status add_input(dv_tfl_builder *b, int32_t index, uint64_t *used)
 {
     dv_tfl_tensor tensor;
@@ -114,12 +47,12 @@ static dv_status add_input(dv_tfl_builder *b, int32_t index, uint64_t *used)
     DV_TRY(dv_tfl_tensor_at(b, index, &tensor));
     dv_tensor input = {.name = dv_tfl_text(b, tensor.name),
                        .role = DV_ROLE_INPUT,
-                       .dtype = integer_of(&tensor),
+                       .dtype = dv_tfl_stored_dtype(&tensor),
                        .shape = tensor.shape};
     if (!input.name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     dv_tfl_slot *slot = &b->scope->slots[index];
-    if (slot->plain != DV_NONE || slot->constant != DV_NONE)
+    if (slot->plain != DV_NONE || slot->integers[0] != DV_NONE || slot->constant != DV_NONE)
         return dv_fail(DV_BAD_INPUT, "input '%.120s' is listed twice or is a constant", input.name);
     for (uint8_t d = 0; d < input.shape.rank; d++)
         DV_TRY(bind_dim(b, input.name, d, tensor.open, &input.shape.dim[d], used));
@@ -131,9 +64,7 @@ static dv_status add_input(dv_tfl_builder *b, int32_t index, uint64_t *used)
                        "can hold",
                        dv_shape_text(&input.shape, text), input.name);
     DV_TRY(dv_graph_add_tensor(b->graph, &input, &id));
-    if (tensor.quantised)
-        DV_TRY(dv_within(scale_input(b, &tensor, input.name, &id), "input '%.120s'", input.name));
-    slot->plain = id;
+    *(tensor.quantised ? &slot->integers[0] : &slot->plain) = id;
     return DV_OK;
 }
 
@@ -163,6 +94,8 @@ static dv_status name_output(dv_tfl_builder *b, const dv_tfl_slot *slot, dv_tens
         return dv_fail(DV_NO_MEMORY, "out of memory");
     if (slot->planar != DV_NONE && slot->planar != id)
         dv_graph_tensor_mutable(b->graph, slot->planar)->name = other;
+    if (slot->integers[1] != DV_NONE)
+        dv_graph_tensor_mutable(b->graph, slot->integers[1])->name = other;
     dv_graph_tensor_mutable(b->graph, id)->name = own;
     return DV_OK;
 }
@@ -175,12 +108,10 @@ static dv_status add_output(dv_tfl_builder *b, int32_t index)
     const char *name = dv_tfl_text(b, tensor.name);
     if (!name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
-    DV_TRY(dv_tfl_plain(b, (uint32_t)index, &id));
+    DV_TRY(dv_within(dv_tfl_memory(b, (uint32_t)index, &id), "output '%.120s'", name));
     const dv_tensor *made = &b->graph->tensors[id];
-    bool own = made->role == DV_ROLE_ACTIVATION && !made->is_output && !tensor.quantised;
-    if (tensor.quantised) {
-        DV_TRY(dv_within(scale_output(b, &tensor, name, &id), "output '%.120s'", name));
-    } else if (!own) { /* an input, a constant, or an output already */
+    bool own = made->role == DV_ROLE_ACTIVATION && !made->is_output;
+    if (!own) { /* an input, a constant, or an output already */
         dv_op like = {.name = name, .source_type = "OUTPUT", .debug_handle = -1};
         DV_TRY(dv_tfl_add_op(b, &like, DV_OP_IDENTITY, NULL, &id, 1, name, &id));
     } else {
@@ -206,8 +137,7 @@ static dv_status describe(dv_tfl_builder *b)
     dv_span by = dv_fb_string(&b->model, 3);
     const char *about = dv_arena_printf(
         b->arena, "schema 3%s%.*s%s", by.size ? ", " : "", by.size > 120 ? 120 : (int)by.size,
-        by.size ? (const char *)by.data : "",
-        b->quantised ? ", quantised; shown as f32, without the rounding between operators" : "");
+        by.size ? (const char *)by.data : "", b->quantised ? ", quantised" : "");
     return about ? dv_graph_set_about(b->graph, about) : dv_fail(DV_NO_MEMORY, "out of memory");
 }
 

@@ -23,12 +23,13 @@ typedef struct dv_tfl_tensor {
     unsigned open;            /* bit d: dim d is -1 in its signature */
     dv_fb_vector scale, zero; /* f32, i64; quantised if scale has elements */
     uint32_t quantised_axis;
-    bool quantised; /* shown as f32 */
+    bool quantised; /* operators see f32 behind a conversion */
     bool is_variable;
 } dv_tfl_tensor;
 
 typedef struct dv_tfl_slot {
-    dv_tensor_id plain, planar; /* DV_NONE: not there yet */
+    dv_tensor_id plain, planar; /* as operators read it; DV_NONE: not there yet */
+    dv_tensor_id integers[2];   /* of a quantised tensor: plain, planar; likewise */
     dv_tensor_id weight;        /* a constant in the order of weight_perm */
     const uint8_t *weight_perm;
     uint32_t constant; /* the slot whose bytes it is made of; DV_NONE if it is computed */
@@ -60,8 +61,9 @@ typedef struct dv_tfl_builder {
 
 const char *dv_tfl_type_name(uint8_t type);
 
-/* The element type in our graph, NONE if it has none. */
+/* The element type that operators see in our graph, and the one in memory; NONE if it has none. */
 dv_dtype dv_tfl_dtype(const dv_tfl_tensor *tensor);
+dv_dtype dv_tfl_stored_dtype(const dv_tfl_tensor *tensor);
 
 /* What the file says of the tensor of that index of the innermost subgraph. */
 DV_MUST_USE dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out);
@@ -69,8 +71,8 @@ DV_MUST_USE dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_
 /* Marks the tensors whose elements are in the file. */
 DV_MUST_USE dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *scope);
 
-/* The constant of a slot, its dims in the order perm (NULL: as they are), as f32 where it is f16 or
-   quantised. The caller releases out->data.buffer. */
+/* The constant of a slot, its dims in the order perm (NULL: as they are), as f32 where it is f16
+   and that is asked for. The caller releases out->data.buffer. */
 DV_MUST_USE dv_status dv_tfl_constant(dv_tfl_builder *b, uint32_t slot, bool as_f32,
                                       const uint8_t *perm, dv_tensor *out);
 
@@ -92,6 +94,28 @@ DV_MUST_USE dv_status dv_tfl_planar(dv_tfl_builder *b, uint32_t slot, dv_tensor_
 /* A constant slot as an operator's weight, its dims in the order perm. */
 DV_MUST_USE dv_status dv_tfl_weight(dv_tfl_builder *b, uint32_t slot, const uint8_t *perm,
                                     dv_tensor_id *id);
+
+/* The slot as it is in memory, plain: a quantised one's integers. */
+DV_MUST_USE dv_status dv_tfl_memory(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id);
+
+/* Lets id, made by an operator, stand for the slot, in planar order or not; if the slot is
+   quantised, id becomes integers first. The tensor in memory gets the name. */
+DV_MUST_USE dv_status dv_tfl_set(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor_id id,
+                                 const char *name);
+
+/* ---- conversions: tflite_quant.c ---- */
+
+/* f32 of the integers id, which are quantised as tensor says, a channel's dim being axis. */
+DV_MUST_USE dv_status dv_tfl_dequantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor,
+                                        uint32_t axis, const char *name, dv_tensor_id integers,
+                                        dv_tensor_id *id);
+
+/* And back, called name. */
+DV_MUST_USE dv_status dv_tfl_quantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
+                                      const char *name, dv_tensor_id numbers, dv_tensor_id *id);
+
+/* One number that tensor's element stands for. */
+DV_MUST_USE dv_status dv_tfl_meaning(const dv_tfl_tensor *tensor, double element, double *out);
 
 /* Adds a tensor that an operator makes; adds an operator with one output of that name. */
 DV_MUST_USE dv_status dv_tfl_add_activation(dv_tfl_builder *b, const char *name, dv_tensor_id *id);
@@ -158,6 +182,9 @@ bool dv_tfl_prefers_planar(const dv_tfl_at *at, uint32_t i);
 DV_MUST_USE dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out,
                                   int *count);
 
+/* The number in constant input i of one element; *known false if it is no such constant. */
+DV_MUST_USE dv_status dv_tfl_number(const dv_tfl_at *at, uint32_t i, double *out, bool *known);
+
 /* Constants: one element, a list of i64. */
 DV_MUST_USE dv_status dv_tfl_scalar(dv_tfl_at *at, dv_dtype dtype, double value, dv_tensor_id *id);
 DV_MUST_USE dv_status dv_tfl_longs(dv_tfl_at *at, const int64_t *values, size_t count,
@@ -173,6 +200,9 @@ DV_MUST_USE dv_status dv_tfl_emit2(dv_tfl_at *at, dv_op_kind kind, const dv_op_p
 
 /* id is output i, planar or plain. */
 DV_MUST_USE dv_status dv_tfl_result(dv_tfl_at *at, uint32_t i, dv_tensor_id id, bool planar);
+
+/* id is output i as it lies in memory, plain: integers if it is quantised. */
+DV_MUST_USE dv_status dv_tfl_result_in_memory(dv_tfl_at *at, uint32_t i, dv_tensor_id id);
 
 /* The same for output 0 behind the activation that is fused into the operator (an option's field);
    an activation that is not known is a fault. */

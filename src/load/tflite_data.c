@@ -1,6 +1,6 @@
 /* tflite_data.c - the elements of constants: where they are in the file, and what is made of them
-   at load: dense from sparse, f32 from f16 and from quantised integers, dims in another order. */
-#include <math.h>
+   at load: dense from sparse, f32 from f16, bytes from half and quarter bytes, dims in another
+   order. */
 #include <string.h>
 
 #include "load/tflite_build.h"
@@ -34,10 +34,10 @@ static dv_status wrong_size(const dv_tfl_tensor *tensor, size_t have, size_t wan
 static dv_dtype stored_dtype(uint8_t type)
 {
     static const dv_dtype types[] = {
-        DV_DTYPE_F32,    DV_DTYPE_F16,  DV_DTYPE_I32,  DV_DTYPE_U8,   DV_DTYPE_I64,
-        DV_DTYPE_STRING, DV_DTYPE_BOOL, DV_DTYPE_I16,  DV_DTYPE_NONE, DV_DTYPE_I8,
-        DV_DTYPE_F64,    DV_DTYPE_NONE, DV_DTYPE_U64,  DV_DTYPE_NONE, DV_DTYPE_NONE,
-        DV_DTYPE_U32,    DV_DTYPE_U16,  DV_DTYPE_NONE, DV_DTYPE_BF16,
+        DV_DTYPE_F32,  DV_DTYPE_F16,  DV_DTYPE_I32,  DV_DTYPE_U8,  DV_DTYPE_I64, DV_DTYPE_STRING,
+        DV_DTYPE_BOOL, DV_DTYPE_I16,  DV_DTYPE_NONE, DV_DTYPE_I8,  DV_DTYPE_F64, DV_DTYPE_NONE,
+        DV_DTYPE_U64,  DV_DTYPE_NONE, DV_DTYPE_NONE, DV_DTYPE_U32, DV_DTYPE_U16, DV_DTYPE_I8,
+        DV_DTYPE_BF16, DV_DTYPE_I8,   DV_DTYPE_U8,
     };
     return type < sizeof types / sizeof types[0] ? types[type] : DV_DTYPE_NONE;
 }
@@ -45,6 +45,40 @@ static dv_dtype stored_dtype(uint8_t type)
 dv_dtype dv_tfl_dtype(const dv_tfl_tensor *tensor)
 {
     return tensor->quantised ? DV_DTYPE_F32 : stored_dtype(tensor->type);
+}
+
+dv_dtype dv_tfl_stored_dtype(const dv_tfl_tensor *tensor)
+{
+    return stored_dtype(tensor->type);
+}
+
+/* Bits of an element that is less than a byte, else 0. */
+static unsigned packed_bits(uint8_t type)
+{
+    return type == 17 || type == 20 ? 4 : type == 19 ? 2 : 0;
+}
+
+/* INT4, INT2, UINT4: the first element in the lowest bits of the first byte. */
+static void unpack(uint8_t type, dv_span stored, size_t count, uint8_t *out)
+{
+    unsigned bits = packed_bits(type), each = 8 / bits, mask = (1u << bits) - 1;
+    unsigned sign = type == 20 ? 0 : 1u << (bits - 1);
+    for (size_t i = 0; i < count; i++) {
+        unsigned value = (unsigned)stored.data[i / each] >> (bits * (i % each)) & mask;
+        out[i] = (uint8_t)((value ^ sign) - sign); /* extends the sign */
+    }
+}
+
+static dv_status unpacked(dv_tfl_builder *b, const dv_tfl_tensor *tensor, dv_span stored,
+                          size_t count, dv_buffer **out)
+{
+    unsigned each = 8 / packed_bits(tensor->type);
+    size_t need = count / each + (count % each != 0);
+    if (stored.size != need)
+        return wrong_size(tensor, stored.size, need);
+    DV_TRY(dv_tfl_new_buffer(b, count, out));
+    unpack(tensor->type, stored, count, dv_buffer_writable(*out));
+    return b->fb.status;
 }
 
 /* The bytes of a buffer: inside the flatbuffer, or behind it in the file. */
@@ -80,6 +114,8 @@ dv_status dv_tfl_stored(dv_tfl_builder *b, uint32_t slot, dv_tfl_tensor *tensor,
     dv_fb_table sparsity = dv_fb_child(&tensor->table, 6);
     if (sparsity.at)
         return dv_tfl_densify(b, tensor, bytes, &out->data.buffer);
+    if (packed_bits(tensor->type))
+        return unpacked(b, tensor, bytes, want, &out->data.buffer);
     if (bytes.size != want)
         return wrong_size(tensor, bytes.size, want);
     DV_TRY(b->fb.status);
@@ -91,26 +127,10 @@ dv_status dv_tfl_stored(dv_tfl_builder *b, uint32_t slot, dv_tfl_tensor *tensor,
 /* ---- conversion ---- */
 
 typedef struct conversion {
-    const dv_tfl_tensor *tensor;
     const dv_tensor *from;
     dv_dtype to;
     size_t stride[DV_MAX_RANK]; /* of the source, for each dim of the result */
-    size_t quantised_stride, quantised_size;
 } conversion;
-
-static float dequantised(const conversion *c, size_t at)
-{
-    int64_t value = 0;
-    uint32_t channel = 0;
-    if (c->tensor->scale.count > 1)
-        channel = (uint32_t)(at / c->quantised_stride % c->quantised_size);
-    (void)dv_tensor_read_i64(c->from, at, 1, &value);
-    int64_t zero = c->tensor->zero.count == 0   ? 0
-                   : c->tensor->zero.count == 1 ? dv_fb_i64_at(&c->tensor->zero, 0)
-                                                : dv_fb_i64_at(&c->tensor->zero, channel);
-    double scale = (double)dv_fb_f32_at(&c->tensor->scale, channel);
-    return (float)(((double)value - (double)zero) * scale);
-}
 
 static void convert_element(const conversion *c, size_t from, size_t to, uint8_t *out)
 {
@@ -120,10 +140,7 @@ static void convert_element(const conversion *c, size_t from, size_t to, uint8_t
         memcpy(out + to * width, dv_tensor_raw(c->from) + from * width, width);
         return;
     }
-    if (c->tensor->quantised)
-        value = dequantised(c, from);
-    else
-        (void)dv_tensor_read_f32(c->from, from, 1, &value);
+    (void)dv_tensor_read_f32(c->from, from, 1, &value);
     memcpy(out + to * width, &value, width);
 }
 
@@ -144,20 +161,6 @@ static void convert_all(const conversion *c, const dv_shape *shape, uint8_t *out
     }
 }
 
-static dv_status check_quantisation(const dv_tfl_tensor *tensor)
-{
-    uint32_t count = tensor->scale.count;
-    bool fits = tensor->zero.count <= 1 || tensor->zero.count == count;
-    if (count > 1)
-        fits &= tensor->quantised_axis < tensor->shape.rank &&
-                (int64_t)count == tensor->shape.dim[tensor->quantised_axis];
-    return fits ? DV_OK
-                : dv_fail(DV_BAD_INPUT,
-                          "it has %u scales and %u zero points, which do not fit its "
-                          "shape",
-                          count, tensor->zero.count);
-}
-
 /* Do the dims that are not 1 keep their order? */
 static bool keeps_order(const dv_shape *shape, const uint8_t *perm)
 {
@@ -172,21 +175,14 @@ static bool keeps_order(const dv_shape *shape, const uint8_t *perm)
     return true;
 }
 
-static dv_status convert(dv_tfl_builder *b, const dv_tfl_tensor *tensor, const uint8_t *perm,
-                         dv_dtype to, dv_tensor *constant)
+static dv_status convert(dv_tfl_builder *b, const uint8_t *perm, dv_dtype to, dv_tensor *constant)
 {
     dv_tensor from = *constant;
-    conversion c = {.tensor = tensor, .from = &from, .to = to};
-    if (tensor->quantised)
-        DV_TRY(check_quantisation(tensor));
+    conversion c = {.from = &from, .to = to};
     size_t strides[DV_MAX_RANK], stride = 1, bytes;
     for (int d = from.shape.rank - 1; d >= 0; d--) {
         strides[d] = stride;
         stride *= (size_t)from.shape.dim[d]; /* the elements were counted before */
-    }
-    if (tensor->scale.count > 1) {
-        c.quantised_stride = strides[tensor->quantised_axis];
-        c.quantised_size = (size_t)from.shape.dim[tensor->quantised_axis];
     }
     dv_tensor made = {.dtype = to,
                       .role = DV_ROLE_CONSTANT,
@@ -214,13 +210,12 @@ dv_status dv_tfl_constant(dv_tfl_builder *b, uint32_t slot, bool as_f32, const u
     DV_TRY(dv_tfl_stored(b, slot, &tensor, out));
     if (out->data.storage == DV_STORAGE_NONE)
         return DV_OK;
-    dv_dtype to =
-        tensor.quantised || (as_f32 && out->dtype == DV_DTYPE_F16) ? DV_DTYPE_F32 : out->dtype;
+    dv_dtype to = as_f32 && out->dtype == DV_DTYPE_F16 ? DV_DTYPE_F32 : out->dtype;
     bool moves = perm && !keeps_order(&out->shape, perm);
     dv_shape shape = out->shape;
     dv_status status = DV_OK;
     if (moves || to != out->dtype)
-        status = convert(b, &tensor, moves ? perm : NULL, to, out);
+        status = convert(b, moves ? perm : NULL, to, out);
     if (status == DV_OK && perm && !moves)
         for (uint8_t d = 0; d < shape.rank; d++)
             out->shape.dim[d] = shape.dim[perm[d]];

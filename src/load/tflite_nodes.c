@@ -113,11 +113,11 @@ static dv_status add_opaque(dv_tfl_at *at)
     for (uint32_t i = 0; i < at->inputs.count; i++) {
         inputs[i] = DV_NONE;
         if (dv_tfl_given(at, i))
-            DV_TRY(dv_tfl_plain_input(at, i, &inputs[i]));
+            DV_TRY(dv_tfl_memory(b, dv_tfl_slot_of(at, i), &inputs[i]));
     }
     for (uint32_t i = 0; i < at->outputs.count; i++) {
         DV_TRY(dv_tfl_add_activation(b, at->part, &outputs[i]));
-        DV_TRY(dv_tfl_result(at, i, outputs[i], false));
+        DV_TRY(dv_tfl_result_in_memory(at, i, outputs[i]));
     }
     dv_op op = at->like;
     op.kind = DV_OP_OPAQUE;

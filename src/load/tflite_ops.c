@@ -53,7 +53,9 @@ dv_status dv_tfl_planar_input(const dv_tfl_at *at, uint32_t i, dv_tensor_id *id)
 bool dv_tfl_prefers_planar(const dv_tfl_at *at, uint32_t i)
 {
     const dv_tfl_slot *slot = &at->b->scope->slots[dv_tfl_slot_of(at, i)];
-    return slot->constant == DV_NONE && slot->planar != DV_NONE && slot->plain == DV_NONE;
+    bool planar = slot->planar != DV_NONE || slot->integers[1] != DV_NONE;
+    bool plain = slot->plain != DV_NONE || slot->integers[0] != DV_NONE;
+    return slot->constant == DV_NONE && planar && !plain;
 }
 
 dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out, int *count)
@@ -74,6 +76,25 @@ dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out
     if (status == DV_OK)
         dv_buffer_release(stored.data.buffer);
     return status;
+}
+
+dv_status dv_tfl_number(const dv_tfl_at *at, uint32_t i, double *out, bool *known)
+{
+    dv_tfl_tensor tensor;
+    dv_tensor stored;
+    size_t count;
+    float value = 0;
+    uint32_t source =
+        dv_tfl_given(at, i) ? at->b->scope->slots[dv_tfl_slot_of(at, i)].constant : DV_NONE;
+    *known = false;
+    if (source == DV_NONE)
+        return DV_OK;
+    DV_TRY(dv_tfl_stored(at->b, source, &tensor, &stored));
+    *known = stored.data.storage != DV_STORAGE_NONE && dv_shape_elements(&stored.shape, &count) &&
+             count == 1 && dv_tensor_read_f32(&stored, 0, 1, &value);
+    dv_buffer_release(stored.data.buffer);
+    *out = (double)value;
+    return *known && tensor.quantised ? dv_tfl_meaning(&tensor, *out, out) : DV_OK;
 }
 
 int64_t dv_tfl_planar_axis(int64_t axis)
@@ -133,19 +154,38 @@ dv_status dv_tfl_emit2(dv_tfl_at *at, dv_op_kind kind, const dv_op_params *param
     return dv_tfl_emit(at, kind, params, (const dv_tensor_id[]){a, b}, 2, id);
 }
 
+/* A slot that nothing has filled yet. */
+static bool is_free(const dv_tfl_slot *slot)
+{
+    return slot->plain == DV_NONE && slot->planar == DV_NONE && slot->constant == DV_NONE &&
+           slot->integers[0] == DV_NONE && slot->integers[1] == DV_NONE;
+}
+
 dv_status dv_tfl_result(dv_tfl_at *at, uint32_t i, dv_tensor_id id, bool planar)
 {
     dv_tfl_tensor tensor;
     DV_TRY(dv_tfl_output(at, i, &tensor));
-    dv_tfl_slot *slot = &at->b->scope->slots[dv_fb_i32_at(&at->outputs, i)];
-    if (slot->plain != DV_NONE || slot->planar != DV_NONE || slot->constant != DV_NONE)
+    uint32_t slot = (uint32_t)dv_fb_i32_at(&at->outputs, i);
+    if (!is_free(&at->b->scope->slots[slot]))
         return dv_fail(DV_BAD_INPUT, "its output %u is made elsewhere, too", i);
-    *(planar ? &slot->planar : &slot->plain) = id;
+    const char *name = dv_tfl_text(at->b, tensor.name);
+    return name ? dv_tfl_set(at->b, slot, planar, id, name)
+                : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+dv_status dv_tfl_result_in_memory(dv_tfl_at *at, uint32_t i, dv_tensor_id id)
+{
+    dv_tfl_tensor tensor;
+    DV_TRY(dv_tfl_output(at, i, &tensor));
+    dv_tfl_slot *slot = &at->b->scope->slots[dv_fb_i32_at(&at->outputs, i)];
+    if (!is_free(slot))
+        return dv_fail(DV_BAD_INPUT, "its output %u is made elsewhere, too", i);
     const char *name = dv_tfl_text(at->b, tensor.name);
     name = name ? dv_arena_copy(dv_graph_arena(at->b->graph), name) : NULL;
     if (!name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     dv_graph_tensor_mutable(at->b->graph, id)->name = name;
+    *(tensor.quantised ? &slot->integers[0] : &slot->plain) = id;
     return DV_OK;
 }
 

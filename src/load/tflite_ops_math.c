@@ -106,8 +106,9 @@ dv_status dv_tfl_op_convert(dv_tfl_at *at)
     if (!converts)
         return dv_tfl_opaque(at, "it converts %s to %s, which is not supported",
                              dv_tfl_type_name(in.type), dv_tfl_type_name(out.type));
-    bool free_slot =
-        slots[to].plain == DV_NONE && slots[to].planar == DV_NONE && slots[to].constant == DV_NONE;
+    bool free_slot = slots[to].plain == DV_NONE && slots[to].planar == DV_NONE &&
+                     slots[to].constant == DV_NONE && slots[to].integers[0] == DV_NONE &&
+                     slots[to].integers[1] == DV_NONE && !out.quantised;
     if (slots[from].constant != DV_NONE && free_slot &&
         (have == want || (have == DV_DTYPE_F16 && want == DV_DTYPE_F32)) &&
         dv_shape_equal(&in.shape, &out.shape)) {

@@ -173,17 +173,10 @@ dv_status dv_tfl_op_pad(dv_tfl_at *at)
             return dv_tfl_opaque(at, "symmetric padding is not supported");
     }
     if (at->rule->least == 3) {
-        uint32_t slot = at->b->scope->slots[dv_tfl_slot_of(at, 2)].constant;
-        dv_tensor value;
-        float one = 0;
-        if (slot == DV_NONE)
+        bool known;
+        DV_TRY(dv_tfl_number(at, 2, &pad->value, &known));
+        if (!known)
             return computed(at, "value is");
-        DV_TRY(dv_tfl_constant(at->b, slot, true, NULL, &value));
-        size_t elements;
-        if (dv_shape_elements(&value.shape, &elements) && elements == 1)
-            (void)dv_tensor_read_f32(&value, 0, 1, &one);
-        dv_buffer_release(value.data.buffer);
-        pad->value = (double)one;
     }
     DV_TRY(dv_tfl_input(at, 0, &tensor));
     if (count != 2 * tensor.shape.rank)
@@ -456,22 +449,15 @@ dv_status dv_tfl_op_shape(dv_tfl_at *at)
 
 dv_status dv_tfl_op_fill(dv_tfl_at *at)
 {
-    uint32_t slot = at->b->scope->slots[dv_tfl_slot_of(at, 1)].constant;
     dv_op_params params = {.full = {.shape = {.rank = DV_RANK_UNKNOWN}}};
-    dv_tensor value;
+    dv_tfl_tensor value;
     dv_tensor_id x;
-    size_t count;
-    float one = 0;
-    if (slot == DV_NONE)
+    bool known;
+    DV_TRY(dv_tfl_input(at, 1, &value));
+    DV_TRY(dv_tfl_number(at, 1, &params.full.value, &known));
+    if (!known)
         return computed(at, "value is");
-    DV_TRY(dv_tfl_constant(at->b, slot, false, NULL, &value));
-    bool single = dv_shape_elements(&value.shape, &count) && count == 1 &&
-                  value.data.storage != DV_STORAGE_NONE && dv_tensor_read_f32(&value, 0, 1, &one);
-    dv_buffer_release(value.data.buffer);
-    if (!single)
-        return dv_fail(DV_BAD_INPUT, "its value is not one number");
-    params.full.dtype = value.dtype;
-    params.full.value = (double)one;
+    params.full.dtype = dv_tfl_dtype(&value);
     DV_TRY(dv_tfl_plain_input(at, 0, &x));
     DV_TRY(dv_tfl_emit1(at, DV_OP_FULL, &params, x, &x));
     return dv_tfl_result(at, 0, x, false);

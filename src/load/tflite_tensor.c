@@ -8,9 +8,10 @@ static const uint8_t to_planar[] = {0, 3, 1, 2}, to_plain[] = {0, 2, 3, 1};
 const char *dv_tfl_type_name(uint8_t type)
 {
     static const char *const names[] = {
-        "FLOAT32", "FLOAT16",   "INT32",  "UINT8",   "INT64",      "STRING", "BOOL",
-        "INT16",   "COMPLEX64", "INT8",   "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE",
-        "VARIANT", "UINT32",    "UINT16", "INT4",    "BFLOAT16",
+        "FLOAT32",  "FLOAT16",  "INT32",     "UINT8",         "INT64",       "STRING",
+        "BOOL",     "INT16",    "COMPLEX64", "INT8",          "FLOAT64",     "COMPLEX128",
+        "UINT64",   "RESOURCE", "VARIANT",   "UINT32",        "UINT16",      "INT4",
+        "BFLOAT16", "INT2",     "UINT4",     "FLOAT8_E4M3FN", "FLOAT8_E5M2",
     };
     return type < sizeof names / sizeof names[0] ? names[type] : "of an unknown number";
 }
@@ -63,8 +64,10 @@ dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out)
     out->zero = dv_fb_list(&quantisation, 3, 8);
     out->quantised_axis = (uint32_t)dv_fb_i32(&quantisation, 6, 0);
     out->is_variable = dv_fb_flag(&out->table, 5, false);
-    bool integer = out->type == 2 || out->type == 3 || out->type == 7 || out->type == 9;
-    out->quantised = integer && out->scale.count > 0;
+    dv_dtype stored = dv_tfl_stored_dtype(out);
+    out->quantised = out->scale.count > 0 &&
+                     (stored == DV_DTYPE_I8 || stored == DV_DTYPE_U8 || stored == DV_DTYPE_I16 ||
+                      stored == DV_DTYPE_U16 || stored == DV_DTYPE_I32 || stored == DV_DTYPE_I64);
     b->quantised |= out->quantised;
     if (b->fb.status == DV_OK)
         DV_TRY(
@@ -95,6 +98,7 @@ dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *
         bool variable = dv_fb_flag(&tensor, 5, false);
         scope->slots[i] = (dv_tfl_slot){.plain = DV_NONE,
                                         .planar = DV_NONE,
+                                        .integers = {DV_NONE, DV_NONE},
                                         .weight = DV_NONE,
                                         .constant = stored && !variable ? i : DV_NONE};
         DV_TRY(b->fb.status);
@@ -141,18 +145,18 @@ static dv_status add_constant(dv_tfl_builder *b, uint32_t slot, dv_tensor *const
     return status;
 }
 
-/* A slot may stand for the elements of another that a DEQUANTIZE or DENSIFY folded into it. */
-static dv_status constant_of(dv_tfl_builder *b, uint32_t slot, const uint8_t *perm, dv_tensor *out)
+/* A slot may stand for the elements of another that a DEQUANTIZE or DENSIFY folded into it: those
+   are quantised as the other one says. */
+static dv_status constant_of(dv_tfl_builder *b, uint32_t slot, const uint8_t *perm,
+                             dv_tfl_tensor *source, dv_tensor *out)
 {
-    uint32_t source = b->scope->slots[slot].constant;
+    uint32_t from = b->scope->slots[slot].constant;
     dv_tfl_tensor tensor;
     DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
-    dv_status status = dv_tfl_constant(b, source, dv_tfl_dtype(&tensor) == DV_DTYPE_F32, perm, out);
-    if (status != DV_OK) {
-        DV_TRY(dv_tfl_tensor_at(b, source, &tensor));
-        return dv_within(status, "tensor '%.*s'", shown(tensor.name), letters(tensor.name));
-    }
-    return DV_OK;
+    DV_TRY(dv_tfl_tensor_at(b, from, source));
+    bool as_f32 = dv_tfl_dtype(&tensor) == DV_DTYPE_F32;
+    return dv_within(dv_tfl_constant(b, from, as_f32, perm, out), "tensor '%.*s'",
+                     shown(source->name), letters(source->name));
 }
 
 static dv_status not_there(dv_tfl_builder *b, uint32_t slot)
@@ -169,91 +173,155 @@ static dv_status add_state(dv_tfl_builder *b, uint32_t slot, const dv_tfl_tensor
 {
     dv_tensor state = {.name = dv_tfl_text(b, tensor->name),
                        .role = DV_ROLE_STATE,
-                       .dtype = dv_tfl_dtype(tensor),
+                       .dtype = dv_tfl_stored_dtype(tensor),
                        .shape = tensor->shape};
     if (!state.name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     DV_TRY(dv_graph_add_tensor(b->graph, &state, id));
-    b->scope->slots[slot].plain = *id;
+    *(tensor->quantised ? &b->scope->slots[slot].integers[0] : &b->scope->slots[slot].plain) = *id;
     return DV_OK;
 }
 
-/* The other form, by a permutation behind the one that is there. */
-static dv_status permuted(dv_tfl_builder *b, uint32_t slot, const uint8_t *perm, dv_tensor_id from,
-                          const char *suffix, dv_tensor_id *id)
+/* ---- one form from the other ---- */
+
+dv_status dv_tfl_set(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor_id id,
+                     const char *name)
 {
+    dv_tfl_slot *s = &b->scope->slots[slot];
     dv_tfl_tensor tensor;
     DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
+    if (tensor.quantised)
+        return dv_tfl_quantise(b, &tensor, tensor.quantised_axis, name, id, &s->integers[planar]);
+    *(planar ? &s->planar : &s->plain) = id;
+    name = dv_arena_copy(dv_graph_arena(b->graph), name);
+    if (!name)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    dv_graph_tensor_mutable(b->graph, id)->name = name;
+    return DV_OK;
+}
+
+static bool has_form(const dv_tfl_slot *s, bool planar)
+{
+    return (planar ? s->planar : s->plain) != DV_NONE || s->integers[planar] != DV_NONE;
+}
+
+/* Makes a form by a permutation of the other one, `from`. */
+static dv_status permuted(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor_id from)
+{
+    dv_tfl_tensor tensor;
+    dv_tensor_id id;
+    DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
     char *name = dv_tfl_text(b, tensor.name);
-    char *full = name ? dv_arena_printf(b->arena, "%s%s", name, suffix) : NULL;
+    char *full = name ? dv_arena_printf(b->arena, planar ? "%s.nchw" : "%s.nhwc", name) : NULL;
     if (!full)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     dv_op_params params = {.permute = {.rank = 4}};
-    memcpy(params.permute.perm, perm, 4);
+    memcpy(params.permute.perm, planar ? to_planar : to_plain, 4);
     dv_op like = {.name = full, .source_type = "TRANSPOSE", .debug_handle = b->handle};
-    return dv_tfl_add_op(b, &like, DV_OP_PERMUTE, &params, &from, 1, full, id);
+    DV_TRY(dv_tfl_add_op(b, &like, DV_OP_PERMUTE, &params, &from, 1, full, &id));
+    return dv_tfl_set(b, slot, planar, id, full);
 }
 
-dv_status dv_tfl_plain(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id)
+/* A constant of fewer dims broadcasts along the last ones: in planar order it gets leading dims of
+   1 first. *axis: where a channel's scales go. */
+static dv_status constant_form(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor *constant,
+                               dv_tfl_tensor *source, uint32_t *axis)
 {
-    dv_tfl_slot *s = &b->scope->slots[slot];
-    *id = s->plain;
-    if (*id != DV_NONE)
-        return DV_OK;
-    if (s->planar != DV_NONE && s->constant == DV_NONE) {
-        DV_TRY(permuted(b, slot, to_plain, s->planar, ".nhwc", id));
-    } else if (s->constant != DV_NONE) {
-        dv_tensor constant;
-        DV_TRY(constant_of(b, slot, NULL, &constant));
-        DV_TRY(add_constant(b, slot, &constant, id));
-    } else {
-        dv_tfl_tensor tensor;
-        DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
-        return tensor.is_variable ? add_state(b, slot, &tensor, id) : not_there(b, slot);
-    }
-    s->plain = *id;
-    return DV_OK;
-}
-
-/* A constant of fewer dims broadcasts along the last ones: it gets leading dims of 1 first. */
-static dv_status planar_constant(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id)
-{
-    dv_tensor constant;
     dv_tfl_tensor tensor;
     DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
+    if (!planar) {
+        DV_TRY(constant_of(b, slot, NULL, source, constant));
+        *axis = source->quantised_axis;
+        return DV_OK;
+    }
     uint8_t perm[4], rank = tensor.shape.rank, lead = (uint8_t)(4 - rank), used = 0;
     dv_shape shape = {.rank = 4, .dim = {1, 1, 1, 1}};
+    DV_TRY(dv_tfl_tensor_at(b, b->scope->slots[slot].constant, source));
+    *axis = 0;
     for (uint8_t d = 0; d < 4; d++)
         if (to_planar[d] >= lead) {
             perm[used++] = (uint8_t)(to_planar[d] - lead);
             shape.dim[d] = tensor.shape.dim[to_planar[d] - lead];
+            if (to_planar[d] == source->quantised_axis + lead)
+                *axis = d;
         }
-    dv_tfl_tensor source;
-    DV_TRY(dv_tfl_tensor_at(b, b->scope->slots[slot].constant, &source));
-    if (!dv_shape_equal(&source.shape, &tensor.shape))
+    if (!dv_shape_equal(&source->shape, &tensor.shape))
         return dv_fail(DV_BAD_INPUT, "tensor '%.*s' changes its shape when it is converted",
                        shown(tensor.name), letters(tensor.name));
-    DV_TRY(constant_of(b, slot, perm, &constant));
-    constant.shape = shape;
-    return add_constant(b, slot, &constant, id);
+    DV_TRY(constant_of(b, slot, perm, source, constant));
+    constant->shape = shape;
+    return DV_OK;
+}
+
+/* A constant as operators read it. Where the source is quantised and this slot is, too, its
+   integers are kept, for an operator that takes them as they are. */
+static dv_status make_constant(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor_id *id)
+{
+    dv_tensor constant;
+    dv_tfl_tensor source;
+    uint32_t axis;
+    dv_tfl_slot *s = &b->scope->slots[slot];
+    DV_TRY(constant_form(b, slot, planar, &constant, &source, &axis));
+    DV_TRY(add_constant(b, slot, &constant, id));
+    if (!source.quantised)
+        return DV_OK;
+    s->integers[planar] = *id;
+    return dv_within(dv_tfl_dequantise(b, &source, axis, b->graph->tensors[*id].name, *id, id),
+                     "tensor '%.*s'", shown(source.name), letters(source.name));
+}
+
+static dv_status form(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor_id *id)
+{
+    dv_tfl_slot *s = &b->scope->slots[slot];
+    dv_tensor_id *kept = planar ? &s->planar : &s->plain;
+    dv_tfl_tensor tensor;
+    *id = *kept;
+    if (*id != DV_NONE)
+        return DV_OK;
+    DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
+    if (s->constant != DV_NONE && (!planar || tensor.shape.rank <= 4)) {
+        DV_TRY(make_constant(b, slot, planar, id));
+        *kept = *id;
+        return DV_OK;
+    }
+    if (!has_form(s, planar)) {
+        dv_tensor_id other;
+        if (!has_form(s, !planar) && !planar)
+            return tensor.is_variable ? add_state(b, slot, &tensor, id) : not_there(b, slot);
+        DV_TRY(form(b, slot, !planar, &other));
+        DV_TRY(permuted(b, slot, planar, other));
+    }
+    if (*kept == DV_NONE)
+        DV_TRY(dv_tfl_dequantise(b, &tensor, tensor.quantised_axis,
+                                 b->graph->tensors[s->integers[planar]].name, s->integers[planar],
+                                 kept));
+    *id = *kept;
+    return DV_OK;
+}
+
+dv_status dv_tfl_plain(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id)
+{
+    return form(b, slot, false, id);
 }
 
 dv_status dv_tfl_planar(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id)
 {
-    dv_tfl_slot *s = &b->scope->slots[slot];
+    return form(b, slot, true, id);
+}
+
+dv_status dv_tfl_memory(dv_tfl_builder *b, uint32_t slot, dv_tensor_id *id)
+{
     dv_tfl_tensor tensor;
-    dv_tensor_id plain;
-    *id = s->planar;
-    if (*id != DV_NONE)
-        return DV_OK;
+    dv_tfl_slot *s = &b->scope->slots[slot];
     DV_TRY(dv_tfl_tensor_at(b, slot, &tensor));
-    if (s->constant != DV_NONE && tensor.shape.rank <= 4) {
-        DV_TRY(planar_constant(b, slot, id));
-    } else {
-        DV_TRY(dv_tfl_plain(b, slot, &plain));
-        DV_TRY(permuted(b, slot, to_planar, plain, ".nchw", id));
-    }
-    b->scope->slots[slot].planar = *id;
+    if (!tensor.quantised || s->integers[0] == DV_NONE)
+        DV_TRY(dv_tfl_plain(b, slot, id));
+    if (!tensor.quantised)
+        return DV_OK;
+    if (s->integers[0] == DV_NONE)
+        DV_TRY(dv_tfl_quantise(b, &tensor, tensor.quantised_axis, b->graph->tensors[*id].name, *id,
+                               &s->integers[0]));
+    *id = s->integers[0];
     return DV_OK;
 }
 
@@ -261,17 +329,20 @@ dv_status dv_tfl_weight(dv_tfl_builder *b, uint32_t slot, const uint8_t *perm, d
 {
     dv_tfl_slot *s = &b->scope->slots[slot];
     dv_tensor constant;
+    dv_tfl_tensor source;
     if (s->weight != DV_NONE && s->weight_perm == perm) {
         *id = s->weight;
         return DV_OK;
     }
-    dv_tfl_tensor source;
     DV_TRY(dv_tfl_tensor_at(b, s->constant, &source));
-    if (source.shape.rank != 4)
-        return dv_fail(DV_BAD_INPUT, "its weight has %u dimensions, not 4",
-                       (unsigned)source.shape.rank);
-    DV_TRY(constant_of(b, slot, perm, &constant));
+    DV_TRY(constant_of(b, slot, perm, &source, &constant));
+    uint32_t axis = 0;
+    for (uint8_t d = 0; d < source.shape.rank; d++)
+        axis = perm[d] == source.quantised_axis ? d : axis;
     DV_TRY(add_constant(b, slot, &constant, id));
+    if (source.quantised)
+        DV_TRY(dv_within(dv_tfl_dequantise(b, &source, axis, b->graph->tensors[*id].name, *id, id),
+                         "tensor '%.*s'", shown(source.name), letters(source.name)));
     s->weight = *id;
     s->weight_perm = perm;
     return DV_OK;

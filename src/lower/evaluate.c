@@ -45,7 +45,7 @@ static bool all_constant(const dv_infer *infer)
     for (uint32_t i = 0; i < infer->input_count; i++) {
         const dv_tensor *tensor = dv_infer_input(infer, i);
         if (!tensor || tensor->role != DV_ROLE_CONSTANT || tensor->dtype == DV_DTYPE_STRING ||
-            tensor->dtype == DV_DTYPE_NONE)
+            tensor->dtype == DV_DTYPE_NONE || tensor->quant.count > 0)
             return false;
     }
     return infer->input_count > 0;

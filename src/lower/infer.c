@@ -193,9 +193,29 @@ static dv_status check_inputs(dv_infer *infer)
     return DV_OK;
 }
 
+/* Rules see the numbers that quantised inputs stand for, not the integers. */
+static void show_numbers(dv_infer *infer, bool on)
+{
+    const dv_graph *from = infer->rewrite->from;
+    for (uint32_t i = 0; i < infer->source->input_count; i++) {
+        dv_tensor_id old = infer->source->inputs[i], id;
+        if (old == DV_NONE || from->tensors[old].quant.count == 0 || dv_op_is_raw(infer->kind))
+            continue;
+        id = infer->rewrite->map[old];
+        dv_graph_tensor_mutable(infer->rewrite->to, id)->dtype =
+            on ? DV_DTYPE_F32 : from->tensors[old].dtype;
+    }
+    for (uint32_t i = 0; !on && i < infer->output_count; i++) {
+        dv_tensor_id old = infer->source->outputs[i];
+        if (old != DV_NONE && from->tensors[old].quant.count > 0)
+            infer->dtypes[i] = from->tensors[old].dtype;
+    }
+}
+
 static dv_status infer_known(dv_infer *infer)
 {
     DV_TRY(check_inputs(infer));
+    show_numbers(infer, true);
     infer->known_outputs = 1;
     const dv_tensor *first = dv_infer_input(infer, 0);
     for (uint32_t i = 0; i < infer->output_count; i++) {
@@ -203,6 +223,7 @@ static dv_status infer_known(dv_infer *infer)
         infer->dtypes[i] = first ? first->dtype : DV_DTYPE_F32;
     }
     DV_TRY(rules[infer->kind](infer));
+    show_numbers(infer, false);
     const dv_op_info *info = dv_op_info_of(infer->kind);
     if (infer->input_count > info->most_inputs)
         return dv_infer_fail(infer, "it has %u inputs, at most %u are expected", infer->input_count,

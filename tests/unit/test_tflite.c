@@ -192,7 +192,7 @@ static void operators_that_are_not_understood_stay_by_name(void)
 }
 
 /* int8 in and out, one scale a row of the weight. */
-static void a_quantised_network_is_shown_as_the_f32_one_it_stands_for(void)
+static void a_quantised_network_stays_one_of_integers(void)
 {
     static const float xs = 0.5f, ys = 0.25f, ws[] = {0.5f, 2};
     static const int64_t xz = 3, yz = -1, wz[] = {0, 0};
@@ -208,12 +208,39 @@ static void a_quantised_network_is_shown_as_the_f32_one_it_stands_for(void)
     tfl_borders(&w, "0", "2");
     dv_graph *graph = tfl_loaded(&w);
     CU_ASSERT_PTR_NOT_NULL(strstr(graph->about, "quantised"));
-    CU_ASSERT_TRUE(HOLDS(graph, tensor_named(graph, "w"), 0.5, 1, 6, -8));
+    CU_ASSERT_TRUE(HOLDS(graph, tensor_named(graph, "w"), 1, 2, 3, -4));
     graph = lowered(graph);
-    CU_ASSERT_EQUAL(graph->tensors[graph->inputs[0]].dtype, DV_DTYPE_I8);
-    CU_ASSERT_EQUAL(graph->tensors[graph->outputs[0]].dtype, DV_DTYPE_I8);
-    CU_ASSERT_EQUAL(count_of(graph, DV_OP_LINEAR), 1);
+    CU_ASSERT_EQUAL_FATAL(graph->op_count, 1);
+    const dv_op *op = &graph->ops[0];
+    CU_ASSERT_EQUAL(op->kind, DV_OP_LINEAR);
+    const dv_tensor *x = &graph->tensors[op->inputs[0]], *wt = &graph->tensors[op->inputs[1]];
+    const dv_tensor *y = &graph->tensors[op->outputs[0]];
+    CU_ASSERT_EQUAL(x->dtype, DV_DTYPE_I8);
+    CU_ASSERT_TRUE(x->quant.count == 1 && x->quant.scale[0] == xs && x->quant.zero[0] == xz);
+    CU_ASSERT_EQUAL(wt->dtype, DV_DTYPE_I8);
+    CU_ASSERT_TRUE(wt->quant.count == 2 && wt->quant.axis == 0 && wt->quant.scale[1] == ws[1]);
+    CU_ASSERT_EQUAL(y->dtype, DV_DTYPE_I8);
+    CU_ASSERT_TRUE(y->quant.count == 1 && y->quant.scale[0] == ys && y->quant.zero[0] == yz);
     dv_graph_destroy(graph);
+}
+
+static void quantisation_that_makes_no_sense_is_refused(void)
+{
+    static const float ones[] = {1, 1, 1}, none = -1;
+    static const int64_t far = 128, zeros[] = {0, 0, 0};
+    tfl_writer w = tfl_begin();
+    tfl_tensor(&w, "x", TFL_I8, "1,2");
+    tfl_quantise(&w, 1, ones, &far, 0);
+    tfl_tensor(&w, "y", TFL_F32, "1,2");
+    tfl_op(&w, DEQUANTIZE, "0", "1");
+    tfl_borders(&w, "0", "1");
+    tfl_refused(&w, DV_BAD_INPUT, "its zero point 128 lies outside its type");
+    w.graphs[0].tensors[0].scale_count = 3;
+    w.graphs[0].tensors[0].zeros = zeros;
+    tfl_refused(&w, DV_BAD_INPUT, "it has 3 scales and 3 zero points, which do not fit its shape");
+    w.graphs[0].tensors[0].scale_count = 1;
+    w.graphs[0].tensors[0].scales = &none;
+    tfl_refused(&w, DV_BAD_INPUT, "its scale is -1");
 }
 
 static void an_open_dimension_is_bound_by_its_input_and_index(void)
@@ -266,6 +293,7 @@ DV_SUITE(load_tflite, DV_TEST(weights_are_brought_to_oihw),
          DV_TEST(both_branches_of_an_if_are_built),
          DV_TEST(a_branch_that_contains_itself_is_refused),
          DV_TEST(operators_that_are_not_understood_stay_by_name),
-         DV_TEST(a_quantised_network_is_shown_as_the_f32_one_it_stands_for),
+         DV_TEST(a_quantised_network_stays_one_of_integers),
+         DV_TEST(quantisation_that_makes_no_sense_is_refused),
          DV_TEST(an_open_dimension_is_bound_by_its_input_and_index),
          DV_TEST(faults_name_the_operator_and_the_tensor));

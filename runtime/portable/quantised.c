@@ -1,0 +1,116 @@
+/* quantised.c - any kernel on quantised tensors: it computes on the numbers that they stand for, in
+   its own precision, and the result is rounded once. */
+#include "runtime/portable/quantised.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Kinds that put each element somewhere and change none. */
+static bool only_moves(dv_op_kind kind)
+{
+    switch (kind) {
+    case DV_OP_VIEW:
+    case DV_OP_SQUEEZE:
+    case DV_OP_UNSQUEEZE:
+    case DV_OP_FLATTEN:
+    case DV_OP_IDENTITY:
+    case DV_OP_PERMUTE:
+    case DV_OP_EXPAND:
+    case DV_OP_REPEAT:
+    case DV_OP_CAT:
+    case DV_OP_SPLIT:
+    case DV_OP_SLICE:
+    case DV_OP_SELECT:
+    case DV_OP_PIXEL_SHUFFLE:
+    case DV_OP_PIXEL_UNSHUFFLE:
+    case DV_OP_INDEX_SELECT:
+    case DV_OP_EMBEDDING:
+    case DV_OP_GATHER:
+    case DV_OP_GATHER_ND:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool dv_quantised_moves(const dv_graph *graph, const dv_op *op)
+{
+    const dv_tensor *first = NULL;
+    bool alike = only_moves(op->kind);
+    for (uint32_t i = 0; i < op->input_count + op->output_count && alike; i++) {
+        dv_tensor_id id = i < op->input_count ? op->inputs[i] : op->outputs[i - op->input_count];
+        if (id == DV_NONE || graph->tensors[id].quant.count == 0)
+            continue;
+        const dv_tensor *tensor = &graph->tensors[id];
+        first = first ? first : tensor;
+        alike = tensor->quant.count == 1 && tensor->dtype == first->dtype &&
+                dv_quant_equal(&tensor->quant, &first->quant);
+    }
+    return alike && op->output_count > 0 && op->outputs[0] != DV_NONE &&
+           graph->tensors[op->outputs[0]].quant.count > 0;
+}
+
+void dv_quantised_begin(dv_quantised *q, dv_operand *operand, const dv_tensor *tensor)
+{
+    *q = (dv_quantised){.seen = operand,
+                        .integers = *operand,
+                        .quant = &tensor->quant,
+                        .stays = tensor->role == DV_ROLE_CONSTANT};
+    operand->dtype = DV_DTYPE_F32;
+}
+
+dv_status dv_quantised_allocate(dv_quantised *q)
+{
+    size_t bytes;
+    if (!dv_mul_size(q->seen->count + 1, sizeof(float), &bytes) || !(q->owned = malloc(bytes)))
+        return dv_fail(DV_NO_MEMORY, "no memory for %zu quantised elements", q->seen->count);
+    return DV_OK;
+}
+
+/* Elements that share a scale lie `inner` together; then comes the next channel. */
+static size_t inner_of(const dv_quantised *q)
+{
+    size_t inner = 1;
+    if (q->quant->count == 1)
+        return q->seen->count;
+    for (uint32_t d = q->quant->axis + 1; d < q->seen->shape.rank; d++)
+        inner *= (size_t)q->seen->shape.dim[d];
+    return inner;
+}
+
+void dv_quantised_load(dv_quantised *q)
+{
+    size_t inner = inner_of(q), count = q->seen->count;
+    float *out = q->owned;
+    if (q->ready || inner == 0)
+        return;
+    for (size_t at = 0, channel = 0; at < count; at += inner, channel++) {
+        uint32_t c = (uint32_t)(channel % q->quant->count);
+        double scale = (double)q->quant->scale[c], zero = q->quant->zero[c], block[DV_BLOCK];
+        for (size_t i = 0; i < inner; i += DV_BLOCK) {
+            size_t part = inner - i < DV_BLOCK ? inner - i : DV_BLOCK;
+            dv_load_f64(&q->integers, at + i, 1, part, block);
+            for (size_t k = 0; k < part; k++)
+                out[at + i + k] = (float)((block[k] - zero) * scale);
+        }
+    }
+    q->ready = q->stays;
+}
+
+/* Storing holds to the type's range. */
+void dv_quantised_store(const dv_quantised *q)
+{
+    size_t inner = inner_of(q), count = q->seen->count;
+    const float *in = q->owned;
+    for (size_t at = 0, channel = 0; inner > 0 && at < count; at += inner, channel++) {
+        uint32_t c = (uint32_t)(channel % q->quant->count);
+        float scale = q->quant->scale[c];
+        double zero = q->quant->zero[c], block[DV_BLOCK];
+        for (size_t i = 0; i < inner; i += DV_BLOCK) {
+            size_t part = inner - i < DV_BLOCK ? inner - i : DV_BLOCK;
+            for (size_t k = 0; k < part; k++)
+                block[k] = nearbyint((double)(in[at + i + k] / scale)) + zero;
+            dv_store_f64(&q->integers, at + i, 1, part, block);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/* quantised.h - operands that are integers in memory and numbers to the kernel. */
+#ifndef DV_RUNTIME_PORTABLE_QUANTISED_H
+#define DV_RUNTIME_PORTABLE_QUANTISED_H
+
+#include "runtime/portable/kernel.h"
+
+/* An operand of an operator whose kernel sees f32 in its place. */
+typedef struct dv_quantised {
+    dv_operand *seen;      /* by the kernel: f32 */
+    dv_operand integers;   /* in memory */
+    const dv_quant *quant; /* of the graph's tensor */
+    bool is_output;
+    bool stays;  /* a constant: converted once */
+    bool ready;  /* a constant that has been */
+    void *owned; /* the kernel's copy */
+} dv_quantised;
+
+/* Can the kernel move the integers themselves, because all of them mean the same? */
+bool dv_quantised_moves(const dv_graph *graph, const dv_op *op);
+
+/* Lets the kernel see f32 instead of the operand; its memory is taken by dv_quantised_allocate. */
+void dv_quantised_begin(dv_quantised *q, dv_operand *operand, const dv_tensor *tensor);
+DV_MUST_USE dv_status dv_quantised_allocate(dv_quantised *q);
+
+/* What the kernel reads is made of the integers; the integers of what it has written. */
+void dv_quantised_load(dv_quantised *q);
+void dv_quantised_store(const dv_quantised *q);
+
+#endif

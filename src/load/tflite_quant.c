@@ -1,0 +1,110 @@
+/* tflite_quant.c - what a file says of quantisation, as conversions of ours. */
+#include <math.h>
+#include <string.h>
+
+#include "load/tflite_build.h"
+
+static int64_t zero_of(const dv_tfl_tensor *tensor, uint32_t channel)
+{
+    if (tensor->zero.count == 0)
+        return 0;
+    return dv_fb_i64_at(&tensor->zero, tensor->zero.count == 1 ? 0 : channel);
+}
+
+/* Zero points lie in the range of the type; scales are numbers. */
+static dv_status check(const dv_tfl_tensor *tensor)
+{
+    uint32_t count = tensor->scale.count;
+    dv_dtype dtype = dv_tfl_stored_dtype(tensor);
+    bool is_unsigned = dtype == DV_DTYPE_U8 || dtype == DV_DTYPE_U16;
+    int bits = (int)(8 * dv_dtype_bytes(dtype));
+    double least = is_unsigned ? 0 : -ldexp(1, bits - 1);
+    double most = ldexp(1, is_unsigned ? bits : bits - 1) - 1;
+    bool fits = tensor->zero.count <= 1 || tensor->zero.count == count;
+    if (count > 1)
+        fits &= tensor->quantised_axis < tensor->shape.rank &&
+                (int64_t)count == tensor->shape.dim[tensor->quantised_axis];
+    if (!fits)
+        return dv_fail(DV_BAD_INPUT,
+                       "it has %u scales and %u zero points, which do not fit its shape", count,
+                       tensor->zero.count);
+    for (uint32_t i = 0; i < count; i++) {
+        double scale = (double)dv_fb_f32_at(&tensor->scale, i);
+        double zero = (double)zero_of(tensor, i);
+        if (!isfinite(scale) || scale < 0)
+            return dv_fail(DV_BAD_INPUT, "its scale is %g", scale);
+        if (zero < least || zero > most)
+            return dv_fail(DV_BAD_INPUT, "its zero point %g lies outside its type", zero);
+    }
+    return DV_OK;
+}
+
+dv_status dv_tfl_meaning(const dv_tfl_tensor *tensor, double element, double *out)
+{
+    DV_TRY(check(tensor));
+    *out = (element - (double)zero_of(tensor, 0)) * (double)dv_fb_f32_at(&tensor->scale, 0);
+    return DV_OK;
+}
+
+static void put(uint8_t *out, size_t width, uint64_t bits)
+{
+    for (size_t i = 0; i < width; i++)
+        out[i] = (uint8_t)(bits >> (8 * i));
+}
+
+/* Adds a constant vector (of one element: a scalar) made of the file's scales or zero points. */
+static dv_status add_list(dv_tfl_builder *b, const dv_tfl_tensor *tensor, const char *name,
+                          dv_dtype dtype, dv_tensor_id *id)
+{
+    uint32_t count = tensor->scale.count;
+    size_t width = dv_dtype_bytes(dtype);
+    dv_buffer *buffer;
+    DV_TRY(dv_tfl_new_buffer(b, count * width, &buffer));
+    for (uint32_t i = 0; i < count; i++) {
+        float scale = dv_fb_f32_at(&tensor->scale, i);
+        uint32_t bits;
+        memcpy(&bits, &scale, sizeof bits);
+        put(dv_buffer_writable(buffer) + i * width, width,
+            dtype == DV_DTYPE_F32 ? bits : (uint64_t)zero_of(tensor, i));
+    }
+    dv_tensor list = {
+        .name = dv_arena_printf(b->arena, "%s.%s", name, dtype == DV_DTYPE_F32 ? "scale" : "zero"),
+        .role = DV_ROLE_CONSTANT,
+        .dtype = dtype,
+        .shape = {.rank = count > 1, .dim = {count}},
+        .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer}};
+    dv_status status = list.name ? dv_graph_add_tensor(b->graph, &list, id)
+                                 : dv_fail(DV_NO_MEMORY, "out of memory");
+    dv_buffer_release(buffer);
+    return status;
+}
+
+static dv_status convert(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
+                         dv_op_kind kind, const char *name, const char *made, dv_tensor_id from,
+                         dv_tensor_id *id)
+{
+    dv_tensor_id ids[3] = {from};
+    dv_dtype dtype = dv_tfl_stored_dtype(tensor);
+    dv_op like = {.name = name,
+                  .source_type = kind == DV_OP_QUANTIZE ? "QUANTIZE" : "DEQUANTIZE",
+                  .debug_handle = b->handle};
+    dv_op_params params = {.quant = {.axis = axis, .dtype = dtype}};
+    DV_TRY(check(tensor));
+    DV_TRY(add_list(b, tensor, name, DV_DTYPE_F32, &ids[1]));
+    DV_TRY(add_list(b, tensor, name, dtype, &ids[2]));
+    return made ? dv_tfl_add_op(b, &like, kind, &params, ids, 3, made, id)
+                : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+dv_status dv_tfl_dequantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
+                            const char *name, dv_tensor_id integers, dv_tensor_id *id)
+{
+    return convert(b, tensor, axis, DV_OP_DEQUANTIZE, name,
+                   dv_arena_printf(b->arena, "%s.f32", name), integers, id);
+}
+
+dv_status dv_tfl_quantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
+                          const char *name, dv_tensor_id numbers, dv_tensor_id *id)
+{
+    return convert(b, tensor, axis, DV_OP_QUANTIZE, name, name, numbers, id);
+}
