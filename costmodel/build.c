@@ -369,7 +369,7 @@ static dv_status build_all(builder *b)
     b->p->name = dv_arena_copy(b->arena, b->graph->name);
     if (!b->p->name)
         return no_memory();
-    memcpy(b->p->model_sha256, b->graph->sha256, sizeof b->p->model_sha256);
+    strcpy(b->p->model_sha256, dv_graph_sha256(b->graph));
     memcpy(b->p->platform_sha256, b->platform->sha256, sizeof b->p->platform_sha256);
     return dv_problem_finish(b->p);
 }

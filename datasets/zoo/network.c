@@ -19,11 +19,14 @@ dv_network dv_network_begin(const dv_zoo_entry *entry, const char *options)
         return net;
     }
     char identity[256];
-    int length = snprintf(identity, sizeof identity, "zoo:%s%s%s", entry->name, options ? ":" : "",
-                          options ? options : "");
-    dv_sha256_hex(identity, (size_t)length < sizeof identity ? (size_t)length : sizeof identity - 1,
-                  net.graph->sha256);
-    net.status = dv_graph_set_about(net.graph, entry->citation);
+    snprintf(identity, sizeof identity, "zoo:%s%s%s", entry->name, options ? ":" : "",
+             options ? options : "");
+    net.graph->source = dv_buffer_create(strlen(identity));
+    if (net.graph->source)
+        memcpy(dv_buffer_writable(net.graph->source), identity, strlen(identity));
+    net.status = net.graph->source
+                     ? dv_graph_set_about(net.graph, entry->citation)
+                     : dv_fail(DV_NO_MEMORY, "out of memory while building %s", entry->name);
     return net;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +22,18 @@ struct dv_buffer {
     bool mapped;
     size_t size;
     uint8_t *data;
+    pthread_mutex_t hashing;
+    char sha256[65]; /* "" until it is asked for */
 };
 
 static dv_buffer *buffer_around(uint8_t *data, size_t size, bool mapped)
 {
     dv_buffer *buffer = malloc(sizeof *buffer);
     if (buffer)
-        *buffer = (dv_buffer){.mapped = mapped, .size = size, .data = data};
+        *buffer = (dv_buffer){.mapped = mapped,
+                              .size = size,
+                              .data = data,
+                              .hashing = PTHREAD_MUTEX_INITIALIZER};
     if (buffer)
         atomic_init(&buffer->references, 1);
     return buffer;
@@ -146,6 +152,15 @@ uint8_t *dv_buffer_writable(dv_buffer *buffer)
 size_t dv_buffer_size(const dv_buffer *buffer)
 {
     return buffer->size;
+}
+
+const char *dv_buffer_sha256(dv_buffer *buffer)
+{
+    pthread_mutex_lock(&buffer->hashing);
+    if (!buffer->sha256[0])
+        dv_sha256_hex(buffer->data, buffer->size, buffer->sha256);
+    pthread_mutex_unlock(&buffer->hashing);
+    return buffer->sha256;
 }
 
 /* The temporary file of the write under way; only one write runs at a time in a process. */

@@ -20,6 +20,10 @@ const uint8_t *dv_buffer_data(const dv_buffer *buffer);
 uint8_t *dv_buffer_writable(dv_buffer *buffer); /* only of dv_buffer_create, before sharing */
 size_t dv_buffer_size(const dv_buffer *buffer);
 
+/* SHA-256 of all its bytes, which must not change any more. O(size) at the first call, then kept;
+   thread-safe. */
+const char *dv_buffer_sha256(dv_buffer *buffer);
+
 /* Writes the whole file or nothing: a temporary file beside it, fsync, rename. path "-" writes to
    standard output. DV_IO with "path: reason". */
 DV_MUST_USE dv_status dv_file_write(const char *path, const void *bytes, size_t size);

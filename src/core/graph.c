@@ -38,6 +38,7 @@ void dv_graph_destroy(dv_graph *graph)
         dv_buffer_release(graph->tensors[t].data.buffer);
         dv_buffer_release(graph->tensors[t].data.factors);
     }
+    dv_buffer_release(graph->source);
     free(graph->parts->ops);
     free(graph->parts->tensors);
     free(graph->parts->outputs);
@@ -162,9 +163,22 @@ dv_status dv_graph_set_about(dv_graph *graph, const char *about)
     return about && !graph->about ? out_of_memory() : DV_OK;
 }
 
+void dv_graph_set_source(dv_graph *graph, dv_buffer *source)
+{
+    if (source)
+        dv_buffer_retain(source);
+    dv_buffer_release(graph->source);
+    graph->source = source;
+}
+
+const char *dv_graph_sha256(const dv_graph *graph)
+{
+    return graph->source ? dv_buffer_sha256(graph->source) : "";
+}
+
 dv_status dv_graph_copy_source(dv_graph *to, const dv_graph *from)
 {
-    memcpy(to->sha256, from->sha256, sizeof to->sha256);
+    dv_graph_set_source(to, from->source);
     return dv_graph_set_about(to, from->about);
 }
 

@@ -92,7 +92,7 @@ typedef struct dv_graph {
     const char *name;   /* of the model, for people */
     const char *format; /* "onnx", "zoo", "graph" */
     const char *about;  /* producer, opset and the like; may be NULL */
-    char sha256[65];    /* of the source file, or of the zoo network's name */
+    dv_buffer *source;  /* the file it was read from, or the zoo network's name; may be NULL */
 
     uint32_t op_count, tensor_count, unit_count; /* unit_count 0 before fusion */
     const dv_op *ops;
@@ -139,7 +139,13 @@ DV_MUST_USE dv_status dv_graph_add_output(dv_graph *graph, dv_tensor_id id);
 DV_MUST_USE dv_status dv_graph_set_units(dv_graph *graph, const dv_unit_id *unit_of,
                                          uint32_t unit_count);
 
-/* Copies the marks that describe the source (about, sha256). */
+/* What the graph was read from; retained. Plans and traces name it by its hash. */
+void dv_graph_set_source(dv_graph *graph, dv_buffer *source);
+
+/* SHA-256 of the source, "" if there is none. O(bytes) at the first call, then kept. */
+const char *dv_graph_sha256(const dv_graph *graph);
+
+/* Copies the marks that describe the source (about, source). */
 DV_MUST_USE dv_status dv_graph_copy_source(dv_graph *to, const dv_graph *from);
 DV_MUST_USE dv_status dv_graph_set_about(dv_graph *graph, const char *about);
 

@@ -58,7 +58,7 @@ static dv_status load_with(const dv_loader *loader, const char *path, dv_buffer 
                            const dv_load_options *options, dv_graph **out)
 {
     DV_TRY(loader->load(path, buffer, options, out));
-    dv_sha256_hex(dv_buffer_data(buffer), dv_buffer_size(buffer), (*out)->sha256);
+    dv_graph_set_source(*out, buffer);
     return DV_OK;
 }
 

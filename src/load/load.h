@@ -29,7 +29,7 @@ typedef struct dv_loader {
 } dv_loader;
 
 /* Loads a model file; "-" is standard input. options may be NULL. DV_BAD_INPUT with
-   "file: where: what"; the graph's sha256 is that of the file. */
+   "file: where: what"; the graph's source is the file. */
 DV_MUST_USE dv_status dv_load(const char *path, const dv_load_options *options, dv_graph **out);
 
 /* The same for bytes that were read already; path is for the extension, files beside the model, and
