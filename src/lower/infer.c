@@ -274,6 +274,17 @@ static dv_status infer_op(dv_rewrite *rewrite, const dv_op *op, bool keep_opaque
     return status;
 }
 
+/* For `info`: an operator whose output's shape only values tell, while its input is computed. */
+static dv_status keep_dependent(dv_rewrite *rewrite, const dv_op *op)
+{
+    dv_op kept = *op;
+    kept.kind = DV_OP_OPAQUE;
+    kept.params = (dv_op_params){0};
+    kept.reason = "the shape of its output depends on values that are only known when the "
+                  "network runs";
+    return keep_unknown(rewrite, &kept);
+}
+
 static dv_status check_given(const dv_graph *graph, bool keep_opaque)
 {
     char name[DV_NAME_TEXT];
@@ -295,17 +306,6 @@ static dv_status check_given(const dv_graph *graph, bool keep_opaque)
                                what, dv_name_text(tensor->name, name), (unsigned)d);
             else if (tensor->shape.dim[d] > DV_DIM_LIMIT)
                 return dv_fail(DV_BAD_INPUT, "%s '%s': dimension %u is too large (%lld)", what,
-/* For `info`: an operator whose output's shape only values tell, while its input is computed. */
-static dv_status keep_dependent(dv_rewrite *rewrite, const dv_op *op)
-{
-    dv_op kept = *op;
-    kept.kind = DV_OP_OPAQUE;
-    kept.params = (dv_op_params){0};
-    kept.reason = "the shape of its output depends on values that are only known when the "
-                  "network runs";
-    return keep_unknown(rewrite, &kept);
-}
-
                                dv_name_text(tensor->name, name), (unsigned)d,
                                (long long)tensor->shape.dim[d]);
         if (!dv_tensor_bytes(tensor, &bytes) || bytes > (size_t)INT64_MAX)
@@ -344,12 +344,12 @@ dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, 
         status = infer_op(&rewrite, op, keep_opaque);
         if (status == DV_BAD_INPUT && keep_opaque && taints)
             status = keep_unknown(&rewrite, op);
-    }
-    free(tainted);
-    return dv_rewrite_end(&rewrite, status, out);
-}
         else if (status == DV_BAD_INPUT && keep_opaque && op->kind == DV_OP_NONZERO) {
             status = keep_dependent(&rewrite, op);
             if (op->outputs[0] != DV_NONE)
                 tainted[op->outputs[0]] = true;
         }
+    }
+    free(tainted);
+    return dv_rewrite_end(&rewrite, status, out);
+}
