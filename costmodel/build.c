@@ -313,8 +313,18 @@ static uint32_t find_root(uint32_t *parent, uint32_t u)
     return u;
 }
 
+static void join(const dv_graph *graph, uint32_t *parent, dv_tensor_id state, uint32_t *first)
+{
+    for (uint32_t c = graph->consumer_start[state]; c < graph->consumer_start[state + 1]; c++) {
+        uint32_t u = graph->unit_of[graph->consumers[c]];
+        if (*first == DV_NONE)
+            *first = u;
+        parent[find_root(parent, u)] = find_root(parent, *first);
+    }
+}
+
 /* Units that touch the same state stay on one device: a delegate may own a mutable buffer only if
-   all its users are inside. */
+   all its users, and the maker of its next value, are inside. */
 static dv_status build_groups(builder *b)
 {
     const dv_graph *graph = b->graph;
@@ -330,14 +340,11 @@ static dv_status build_groups(builder *b)
             for (uint32_t u = 0; u < units; u++)
                 parent[u] = u;
         }
-        dv_op_id maker = graph->producer[t];
-        uint32_t first = maker != DV_NONE ? graph->unit_of[maker] : DV_NONE;
-        for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++) {
-            uint32_t u = graph->unit_of[graph->consumers[c]];
-            if (first == DV_NONE)
-                first = u;
-            parent[find_root(parent, u)] = find_root(parent, first);
-        }
+        uint32_t first = DV_NONE;
+        for (uint32_t i = 0; i < graph->state_count; i++)
+            if (graph->states[i].tensor == t)
+                first = graph->unit_of[graph->producer[graph->states[i].next]];
+        join(graph, parent, t, &first);
     }
     if (!parent)
         return DV_OK;

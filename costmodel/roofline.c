@@ -114,7 +114,7 @@ static bool seen_before(const dv_graph *graph, const dv_op_id *ops, uint32_t op,
 
 static bool read_outside(const dv_graph *graph, const dv_op_id *ops, uint32_t count, dv_tensor_id t)
 {
-    if (graph->tensors[t].is_output)
+    if (graph->tensors[t].is_output || graph->tensors[t].is_kept)
         return true;
     for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++) {
         bool inside = false;
@@ -126,6 +126,13 @@ static bool read_outside(const dv_graph *graph, const dv_op_id *ops, uint32_t co
     return false;
 }
 
+/* A write into a state: the updates are read and written, and the indices read. */
+static double traffic_in_place(const dv_graph *graph, const dv_op *op, dv_dtype precision)
+{
+    return 2 * dv_bytes_in(&graph->tensors[op->inputs[2]], precision) +
+           dv_bytes_in(&graph->tensors[op->inputs[1]], precision);
+}
+
 /* Adds what the k-th operator of the group reads and writes. */
 static void add_traffic(const dv_graph *graph, const dv_op_id *ops, uint32_t count, uint32_t k,
                         dv_dtype precision, dv_demand *demand)
@@ -133,6 +140,10 @@ static void add_traffic(const dv_graph *graph, const dv_op_id *ops, uint32_t cou
     const dv_op *op = &graph->ops[ops[k]];
     bool gathers = dv_op_info_of(op->kind)->family == DV_FAMILY_GATHER;
     double written = 0.0;
+    if (dv_op_in_place(graph, ops[k])) {
+        demand->activation_bytes += traffic_in_place(graph, op, precision);
+        return;
+    }
     for (uint32_t i = 0; i < op->output_count; i++) {
         dv_tensor_id t = op->outputs[i];
         if (t == DV_NONE)

@@ -76,11 +76,12 @@ static dv_status place_borders(dv_executor *executor, executor_segment *segment)
         return no_memory();
     for (uint32_t i = 0; i < spec->input_count; i++) {
         segment->input_layout[i] = executor->layout[segment->inputs[i]];
-        segment->input_memory[i] = dv_executor_copy(lane, segment->inputs[i]);
+        segment->input_memory[i] = dv_executor_memory(executor, segment->lane, segment->inputs[i]);
     }
     for (uint32_t i = 0; i < spec->output_count; i++) {
         segment->output_layout[i] = executor->layout[segment->outputs[i]];
-        segment->output_memory[i] = dv_executor_copy(lane, segment->outputs[i]);
+        segment->output_memory[i] =
+            dv_executor_memory(executor, segment->lane, segment->outputs[i]);
     }
     spec->graph = executor->graph;
     spec->ops = segment->ops;
@@ -101,7 +102,7 @@ static dv_status place_all(dv_executor *executor)
         DV_TRY(place_borders(executor, &executor->segments[s]));
     for (uint32_t i = 0; i < executor->move_count; i++) {
         executor_move *move = &executor->moves[i];
-        move->source = dv_executor_copy(&executor->lanes[move->from_lane], move->tensor);
+        move->source = dv_executor_memory(executor, move->from_lane, move->tensor);
         move->destination = dv_executor_copy(&executor->lanes[move->to_lane], move->tensor);
     }
     for (uint32_t i = 0; i < executor->graph->output_count; i++) { /* constants as outputs */
@@ -111,7 +112,7 @@ static dv_status place_all(dv_executor *executor)
         if (tensor->role == DV_ROLE_CONSTANT && dv_shape_elements(&tensor->shape, &elements))
             dv_tensor_read(tensor, 0, elements, dv_executor_copy(&executor->lanes[0], t));
     }
-    return DV_OK;
+    return dv_executor_place_states(executor);
 }
 
 /* ---- workers ---- */
@@ -249,24 +250,29 @@ const void *dv_executor_output(dv_executor *executor, uint32_t i)
 
 /* ---- inputs ---- */
 
-/* Integers below this are valid for every reader of the tensor: the rows of a table that it
-   indexes, else 0 and 1 (masks, token types). */
-static uint64_t integer_bound(const dv_graph *graph, dv_tensor_id tensor)
+/* Integers below this are valid for every reader of the tensor, views of it included: the rows of
+   a table that it indexes, else 0 (masks, token types: 2 do). */
+static int64_t index_bound(const dv_graph *graph, dv_tensor_id tensor)
 {
     int64_t bound = 0;
     for (uint32_t c = graph->consumer_start[tensor]; c < graph->consumer_start[tensor + 1]; c++) {
         const dv_op *op = &graph->ops[graph->consumers[c]];
-        int64_t rows = 2;
+        int64_t rows = 0;
         if (op->input_count > 1 && op->inputs[1] == tensor && op->inputs[0] != DV_NONE) {
             const dv_shape *table = &graph->tensors[op->inputs[0]].shape;
             if (op->kind == DV_OP_EMBEDDING)
                 rows = table->dim[0];
             else if (op->kind == DV_OP_INDEX_SELECT || op->kind == DV_OP_GATHER)
                 rows = table->dim[op->params.axis.axis];
+            for (uint8_t d = 0; op->kind == DV_OP_SCATTER_ND && d < table->rank; d++)
+                rows = rows == 0 || table->dim[d] < rows ? table->dim[d] : rows;
         }
-        bound = bound == 0 || rows < bound ? rows : bound;
+        if (dv_op_info_of(op->kind)->family == DV_FAMILY_VIEW && op->outputs[0] != DV_NONE)
+            rows = index_bound(graph, op->outputs[0]);
+        if (rows > 0 && (bound == 0 || rows < bound))
+            bound = rows;
     }
-    return bound > 0 ? (uint64_t)bound : 2;
+    return bound;
 }
 
 static void fill(const dv_tensor *tensor, uint64_t bound, uint64_t seed, void *memory)
@@ -296,9 +302,11 @@ static void fill(const dv_tensor *tensor, uint64_t bound, uint64_t seed, void *m
 void dv_executor_fill_inputs(dv_executor *executor, uint64_t seed)
 {
     const dv_graph *graph = executor->graph;
-    for (uint32_t i = 0; i < graph->input_count; i++)
-        fill(&graph->tensors[graph->inputs[i]], integer_bound(graph, graph->inputs[i]),
-             dv_rng_at(seed, i), dv_executor_input(executor, i));
+    for (uint32_t i = 0; i < graph->input_count; i++) {
+        int64_t bound = index_bound(graph, graph->inputs[i]);
+        fill(&graph->tensors[graph->inputs[i]], bound > 0 ? (uint64_t)bound : 2, dv_rng_at(seed, i),
+             dv_executor_input(executor, i));
+    }
 }
 
 /* ---- one inference ---- */
@@ -343,6 +351,9 @@ dv_status dv_executor_run_once(dv_executor *executor, bool profile)
         DV_TRY(run_segment(executor, segment, stamps->segments[s], profile));
     }
     run_moves(executor, moved, executor->move_count - moved);
+    for (uint32_t i = 0; i < executor->change_count; i++)
+        memcpy(executor->changes[i].destination, executor->changes[i].source,
+               executor->changes[i].bytes);
     stamps->end = dv_clock_ns();
     return DV_OK;
 }

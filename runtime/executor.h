@@ -29,7 +29,15 @@ const void *dv_executor_output(dv_executor *executor, uint32_t i);
    embedding they index, booleans true. */
 void dv_executor_fill_inputs(dv_executor *executor, uint64_t seed);
 
-/* One inference. DV_UNAVAILABLE with its reason if a worker died. */
+/* Every state begins anew, as it is when the executor is made: with its given value, or zeros. */
+void dv_executor_reset(dv_executor *executor);
+
+/* Bytes and content of a tensor of role STATE, as the last inference left it; NULL if no operator
+   touches it. */
+void *dv_executor_state(dv_executor *executor, dv_tensor_id state);
+
+/* One inference: the outputs from the inputs and the states, which change. DV_UNAVAILABLE with its
+ * reason if a worker died. */
 DV_MUST_USE dv_status dv_executor_run(dv_executor *executor);
 
 /* Quartiles of repeated measurements, us. */
@@ -64,8 +72,9 @@ DV_MUST_USE dv_status dv_executor_measure(dv_executor *const *executors, size_t 
                                           dv_measurement *measurements);
 void dv_measurement_free(dv_measurement *measurement);
 
-/* Runs the graph on the portable backend with the same inputs and compares every floating output:
-   the largest relative RMS error (rms(a - b) / rms(b)) and the graph output that has it. */
+/* Runs the graph on the portable backend with the same inputs and states and compares every
+   floating output and every state's new value: the largest relative RMS error
+   (rms(a - b) / rms(b)) and the tensor that has it. */
 typedef struct dv_check {
     double max_relative_rms;
     dv_tensor_id worst_output;

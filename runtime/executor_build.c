@@ -118,7 +118,7 @@ static bool is_activation(const dv_graph *graph, dv_tensor_id tensor)
 static bool needed_outside(const dv_executor *executor, dv_tensor_id tensor, uint32_t segment)
 {
     const dv_graph *graph = executor->graph;
-    if (graph->tensors[tensor].is_output)
+    if (graph->tensors[tensor].is_output || graph->tensors[tensor].is_kept)
         return true;
     for (uint32_t c = graph->consumer_start[tensor]; c < graph->consumer_start[tensor + 1]; c++)
         if (executor->segment_of[graph->consumers[c]] != segment)
@@ -212,7 +212,7 @@ static dv_status choose_layouts(dv_executor *executor)
         return no_memory();
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
         const dv_tensor *tensor = &graph->tensors[t];
-        if (tensor->role != DV_ROLE_ACTIVATION || tensor->is_output ||
+        if (tensor->role != DV_ROLE_ACTIVATION || tensor->is_output || tensor->is_kept ||
             graph->producer[t] == DV_NONE ||
             !dv_layout_may_be_channels_last(tensor->dtype, &tensor->shape))
             continue;
@@ -265,17 +265,20 @@ static dv_status match_tensors(dv_executor *executor)
     return DV_OK;
 }
 
+uint32_t dv_executor_maker_lane(const dv_executor *executor, dv_tensor_id tensor)
+{
+    dv_op_id producer = executor->graph->producer[tensor];
+    return producer == DV_NONE ? 0 : executor->segments[executor->segment_of[producer]].lane;
+}
+
 /* The lane and target where a tensor is made. */
 static void made_at(const dv_executor *executor, dv_tensor_id tensor, uint32_t *lane,
                     dv_target_id *target)
 {
     dv_op_id producer = executor->graph->producer[tensor];
-    *lane = 0;
-    *target = executor->problem->host;
-    if (producer == DV_NONE)
-        return;
-    *lane = executor->segments[executor->segment_of[producer]].lane;
-    *target = executor->plan->target[executor->graph->unit_of[producer]];
+    *lane = dv_executor_maker_lane(executor, tensor);
+    *target = producer == DV_NONE ? executor->problem->host
+                                  : executor->plan->target[executor->graph->unit_of[producer]];
 }
 
 /* The target on which a segment first reads a tensor. */
@@ -300,6 +303,8 @@ static dv_status add_move(dv_executor *executor, move_list *list, dv_tensor_id t
                           uint32_t to_lane, dv_target_id to)
 {
     executor_move move = {.tensor = tensor, .to_lane = to_lane, .to = to};
+    if (executor->graph->tensors[tensor].role == DV_ROLE_STATE)
+        return DV_OK; /* it stays where it is touched */
     made_at(executor, tensor, &move.from_lane, &move.from);
     bool *there = &list->there[(size_t)tensor * executor->lane_count + to_lane];
     if (move.from_lane == to_lane || *there)
@@ -362,6 +367,9 @@ static dv_status make_moves(dv_executor *executor)
 
 static void hold(const dv_executor *executor, bool *held, dv_tensor_id tensor, uint32_t lane)
 {
+    if (executor->written_into[tensor] != DV_NONE &&
+        dv_executor_maker_lane(executor, tensor) == lane)
+        return; /* its state is held there */
     held[(size_t)lane * executor->graph->tensor_count + tensor] = true;
 }
 
@@ -383,6 +391,7 @@ static void mark_held(const dv_executor *executor, bool *held)
         hold(executor, held, graph->inputs[i], 0);
     for (uint32_t i = 0; i < graph->output_count; i++)
         hold(executor, held, graph->outputs[i], 0);
+    dv_executor_hold_states(executor, held);
 }
 
 static dv_status list_held(dv_executor *executor)
@@ -429,11 +438,6 @@ static dv_status check_graph(const dv_executor *executor)
                            u, executor->problem->unit_name[u], graph->name, graph->units[u].name);
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
         size_t bytes = 0;
-        if (graph->tensors[t].role == DV_ROLE_STATE)
-            return dv_fail(DV_BAD_INPUT,
-                           "tensor '%s' is kept between inferences, which the "
-                           "executor does not do",
-                           graph->tensors[t].name);
         if (!dv_tensor_bytes(&graph->tensors[t], &bytes))
             return dv_fail(DV_BAD_INPUT, "tensor '%s' has no static size", graph->tensors[t].name);
     }
@@ -445,6 +449,7 @@ dv_status dv_executor_build(dv_executor *executor)
     DV_TRY(check_graph(executor));
     DV_TRY(make_segments(executor));
     DV_TRY(choose_layouts(executor));
+    DV_TRY(dv_executor_find_states(executor));
     DV_TRY(match_tensors(executor));
     DV_TRY(make_moves(executor));
     return list_held(executor);

@@ -7,11 +7,15 @@
 #include "runtime/memplan.h"
 #include "runtime/portable/portable.h"
 
-/* The whole graph as one segment of the portable backend. */
+/* The whole graph as one segment of the portable backend. Its inputs are the executor's own, its
+   states copies. */
 typedef struct reference {
     dv_segment_spec spec;
     dv_op_id *ops;
-    dv_tensor_id *outputs; /* those that an operator makes */
+    dv_tensor_id *inputs;  /* the graph's, then the states */
+    dv_tensor_id *outputs; /* those that an operator makes, then what states become */
+    void **states;         /* memory of the states' copies */
+    uint32_t state_count;
     dv_layout *plain;
     void **input_memory, **output_memory;
     dv_executable *executable;
@@ -23,6 +27,10 @@ static void free_reference(reference *r)
         dv_backend_portable.destroy(r->executable);
     for (uint32_t i = 0; r->output_memory && i < r->spec.output_count; i++)
         free(r->output_memory[i]);
+    for (uint32_t i = 0; r->states && i < r->state_count; i++)
+        free(r->states[i]);
+    free(r->states);
+    free(r->inputs);
     free(r->ops);
     free(r->outputs);
     free(r->plain);
@@ -35,36 +43,73 @@ static dv_status no_memory(void)
     return dv_fail(DV_NO_MEMORY, "no memory for the reference run");
 }
 
+/* Adds what the executor's states hold now to the inputs. */
+static dv_status copy_states(dv_executor *executor, reference *r)
+{
+    const dv_graph *graph = executor->graph;
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
+        size_t bytes = 0;
+        const void *now =
+            graph->tensors[t].role == DV_ROLE_STATE ? dv_executor_state(executor, t) : NULL;
+        if (!now)
+            continue;
+        if (!dv_tensor_bytes(&graph->tensors[t], &bytes) ||
+            !(r->states[r->state_count] = dv_memplan_allocate(bytes)))
+            return no_memory();
+        memcpy(r->states[r->state_count], now, bytes);
+        r->input_memory[r->spec.input_count] = r->states[r->state_count++];
+        r->inputs[r->spec.input_count++] = t;
+    }
+    return DV_OK;
+}
+
+static dv_status add_output(const dv_graph *graph, reference *r, dv_tensor_id t)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < r->spec.output_count; i++)
+        if (r->outputs[i] == t)
+            return DV_OK;
+    if (graph->producer[t] == DV_NONE)
+        return DV_OK;
+    if (!dv_tensor_bytes(&graph->tensors[t], &bytes) ||
+        !(r->output_memory[r->spec.output_count] = dv_memplan_allocate(bytes)))
+        return no_memory();
+    r->outputs[r->spec.output_count++] = t;
+    return DV_OK;
+}
+
 static dv_status build(dv_executor *executor, reference *r)
 {
     const dv_graph *graph = executor->graph;
-    size_t borders = (size_t)graph->input_count + graph->output_count + 1;
+    size_t borders = 1;
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
+        borders += graph->tensors[t].role == DV_ROLE_STATE;
+    r->states = calloc(borders, sizeof *r->states);
+    borders += (size_t)graph->input_count + graph->output_count;
+    r->inputs = calloc(borders, sizeof *r->inputs);
     r->ops = calloc((size_t)graph->op_count + 1, sizeof *r->ops);
     r->outputs = calloc(borders, sizeof *r->outputs);
     r->plain = calloc(borders, sizeof *r->plain);
     r->input_memory = calloc(borders, sizeof *r->input_memory);
     r->output_memory = calloc(borders, sizeof *r->output_memory);
-    if (!r->ops || !r->outputs || !r->plain || !r->input_memory || !r->output_memory)
+    if (!r->ops || !r->states || !r->inputs || !r->outputs || !r->plain || !r->input_memory ||
+        !r->output_memory)
         return no_memory();
     for (dv_op_id op = 0; op < graph->op_count; op++)
         r->ops[op] = op;
-    for (uint32_t i = 0; i < graph->input_count; i++)
+    for (uint32_t i = 0; i < graph->input_count; i++) {
         r->input_memory[i] = dv_executor_input(executor, i);
-    for (uint32_t i = 0; i < graph->output_count; i++) {
-        dv_tensor_id t = graph->outputs[i];
-        size_t bytes = 0;
-        if (graph->producer[t] == DV_NONE)
-            continue;
-        if (!dv_tensor_bytes(&graph->tensors[t], &bytes) ||
-            !(r->output_memory[r->spec.output_count] = dv_memplan_allocate(bytes)))
-            return no_memory();
-        r->outputs[r->spec.output_count++] = t;
+        r->inputs[r->spec.input_count++] = graph->inputs[i];
     }
+    DV_TRY(copy_states(executor, r));
+    for (uint32_t i = 0; i < graph->output_count; i++)
+        DV_TRY(add_output(graph, r, graph->outputs[i]));
+    for (uint32_t i = 0; i < graph->state_count; i++)
+        DV_TRY(add_output(graph, r, graph->states[i].next));
     r->spec.graph = graph;
     r->spec.op_count = graph->op_count;
     r->spec.ops = r->ops;
-    r->spec.input_count = graph->input_count;
-    r->spec.inputs = graph->inputs;
+    r->spec.inputs = r->inputs;
     r->spec.outputs = r->outputs;
     r->spec.input_layout = r->spec.output_layout = r->plain;
     r->spec.precision = DV_DTYPE_F32;
@@ -106,6 +151,18 @@ static double relative_rms(const dv_tensor *tensor, const void *a, const void *b
     return isnan(error) ? INFINITY : error;
 }
 
+/* What the executor made of an output, or of what a state becomes. */
+static const void *result_of(dv_executor *executor, dv_tensor_id tensor)
+{
+    const dv_graph *graph = executor->graph;
+    if (graph->tensors[tensor].is_output)
+        return dv_executor_copy(&executor->lanes[0], tensor);
+    for (uint32_t i = 0; i < graph->state_count; i++)
+        if (graph->states[i].next == tensor)
+            return dv_executor_state(executor, graph->states[i].tensor);
+    return NULL;
+}
+
 static dv_status compare(dv_executor *executor, const reference *r, dv_check *check)
 {
     const dv_graph *graph = executor->graph;
@@ -114,7 +171,7 @@ static dv_status compare(dv_executor *executor, const reference *r, dv_check *ch
         if (tensor->dtype != DV_DTYPE_F32 && tensor->dtype != DV_DTYPE_F64 &&
             tensor->dtype != DV_DTYPE_F16)
             continue;
-        const void *ours = dv_executor_copy(&executor->lanes[0], r->outputs[i]);
+        const void *ours = result_of(executor, r->outputs[i]);
         double error = relative_rms(tensor, ours, r->output_memory[i]);
         if (check->worst_output == DV_NONE || error > check->max_relative_rms) {
             check->max_relative_rms = error;

@@ -54,6 +54,13 @@ typedef struct executor_move {
     void *destination;
 } executor_move;
 
+/* A state's new value, made beside it and put in its place when an inference is over. */
+typedef struct executor_change {
+    const void *source;
+    void *destination;
+    size_t bytes;
+} executor_change;
+
 /* When things happened in one run, ns. */
 typedef struct executor_stamps {
     uint64_t begin, end;
@@ -75,6 +82,10 @@ struct dv_executor {
     uint32_t move_count; /* those after the last segment bring outputs home */
     executor_move *moves;
 
+    dv_tensor_id *written_into; /* per tensor: the state in whose memory it is made, or DV_NONE */
+    uint32_t change_count;      /* of the states that are not written in place */
+    executor_change *changes;
+
     dv_layout *layout;        /* per tensor of the graph */
     uint32_t *segment_of;     /* per operator of the graph */
     uint32_t *problem_tensor; /* per tensor of the graph; DV_NONE */
@@ -86,6 +97,18 @@ dv_status dv_executor_build(dv_executor *executor);
 
 /* A lane's copy of a tensor; NULL if it has none. O(log tensors). */
 void *dv_executor_copy(const executor_lane *lane, dv_tensor_id tensor);
+
+/* The memory in which a lane sees a tensor: its copy, or that of the state it is written into. */
+void *dv_executor_memory(const dv_executor *executor, uint32_t lane, dv_tensor_id tensor);
+
+/* States (executor_state.c): which tensors are written into one; that each is on one lane, which
+   holds it; the copies to make after a run, once there is memory. */
+dv_status dv_executor_find_states(dv_executor *executor);
+void dv_executor_hold_states(const dv_executor *executor, bool *held);
+dv_status dv_executor_place_states(dv_executor *executor);
+
+/* The lane of a tensor's maker; 0 if the host gives it. */
+uint32_t dv_executor_maker_lane(const dv_executor *executor, dv_tensor_id tensor);
 
 /* One run; profile fills op_end_ns of the segments. Stamps always. */
 dv_status dv_executor_run_once(dv_executor *executor, bool profile);

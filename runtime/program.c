@@ -248,7 +248,7 @@ uint32_t dv_program_follower(const dv_program *program, uint32_t at)
     dv_tensor_id tensor = op->outputs[0];
     uint32_t first = graph->consumer_start[tensor];
     if (graph->consumer_start[tensor + 1] - first != 1 || graph->tensors[tensor].is_output ||
-        program->output_of[tensor] != DV_NONE)
+        graph->tensors[tensor].is_kept || program->output_of[tensor] != DV_NONE)
         return DV_NONE;
     uint32_t next = program->index_of[graph->consumers[first]];
     return next != DV_NONE && next > at && !program->done[next] ? next : DV_NONE;

@@ -146,6 +146,10 @@ void execution_scatter(execution *e, uint64_t seed)
             target = (dv_target_id)dv_rng_below(&rng, p->target_count);
         e->plan->target[e->plan->order[k]] = target;
     }
+    for (dv_unit_id u = 0; p->group && u < p->unit_count; u++)
+        for (dv_unit_id v = 0; v < u && p->group[u] != DV_NONE; v++)
+            if (p->group[v] == p->group[u])
+                e->plan->target[u] = e->plan->target[v];
     CU_ASSERT_TRUE(dv_evaluate(p, e->plan));
 }
 

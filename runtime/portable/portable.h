@@ -29,7 +29,7 @@ void dv_portable_op_destroy(dv_portable_op *op); /* NULL is allowed */
 
 /* Memory of every input and output in the operator's own order, constants included; NULL where the
    operator has DV_NONE. Aligned to the element's size; kept until the next bind. Outputs overlap
-   no input. */
+   no input, but that of a scatter may be the very memory of its data. */
 void dv_portable_op_bind(dv_portable_op *op, const void *const *inputs, void *const *outputs);
 
 /* Computes the outputs. Allocates nothing. DV_BAD_INPUT if a value is out of range (an index, a

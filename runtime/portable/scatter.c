@@ -77,7 +77,7 @@ static void update(const dv_kernel_call *call, size_t to, size_t from, size_t co
 static void copy_data(const dv_kernel_call *call)
 {
     const dv_operand *data = &call->inputs[0];
-    if (data->count > 0)
+    if (data->count > 0 && call->outputs[0].data != data->data) /* else written in place */
         memcpy(call->outputs[0].data, data->data, data->count * dv_dtype_bytes(data->dtype));
 }
 

@@ -33,7 +33,7 @@ static dv_status copy_tensors(const dv_graph *graph, dv_tensor_id pinned, double
 {
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
         dv_tensor tensor = graph->tensors[t];
-        tensor.is_output = false; /* dv_graph_add_output marks it again */
+        tensor.is_output = tensor.is_kept = false; /* copy_rest marks them again */
         if (t == pinned) {
             tensor.role = DV_ROLE_CONSTANT;
             tensor.data = (dv_data){.storage = DV_STORAGE_FILL, .shift = value};
@@ -52,6 +52,8 @@ static dv_status copy_rest(const dv_graph *graph, dv_graph *copy)
     }
     for (uint32_t i = 0; i < graph->output_count; i++)
         DV_TRY(dv_graph_add_output(copy, graph->outputs[i]));
+    for (uint32_t i = 0; i < graph->state_count; i++)
+        DV_TRY(dv_graph_add_state(copy, graph->states[i].tensor, graph->states[i].next));
     DV_TRY(dv_graph_copy_source(copy, graph));
     return dv_graph_finish(copy);
 }

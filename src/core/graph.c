@@ -42,6 +42,7 @@ void dv_graph_destroy(dv_graph *graph)
     free(graph->parts->ops);
     free(graph->parts->tensors);
     free(graph->parts->outputs);
+    free(graph->parts->states);
     dv_arena_destroy(graph->parts->arena);
     free(graph->parts);
     free(graph);
@@ -134,6 +135,27 @@ dv_status dv_graph_add_output(dv_graph *graph, dv_tensor_id id)
     parts->outputs[graph->output_count++] = id;
     parts->tensors[id].is_output = true;
     graph->outputs = parts->outputs;
+    return DV_OK;
+}
+
+dv_status dv_graph_add_state(dv_graph *graph, dv_tensor_id tensor, dv_tensor_id next)
+{
+    dv_graph_parts *parts = graph->parts;
+    if (tensor >= graph->tensor_count || next >= graph->tensor_count)
+        return dv_fail(DV_INTERNAL, "state %u or its next value %u is no tensor of the graph",
+                       tensor, next);
+    const char *name = parts->tensors[tensor].name;
+    if (parts->tensors[tensor].role != DV_ROLE_STATE)
+        return dv_fail(DV_BAD_INPUT, "'%s' is no state", name);
+    for (uint32_t i = 0; i < graph->state_count; i++)
+        if (parts->states[i].tensor == tensor)
+            return dv_fail(DV_BAD_INPUT, "state '%s' has two next values", name);
+    if (!dv_grow((void **)&parts->states, &parts->state_capacity, (size_t)graph->state_count + 1,
+                 sizeof *parts->states))
+        return out_of_memory();
+    parts->states[graph->state_count++] = (dv_update){tensor, next};
+    parts->tensors[next].is_kept = true;
+    graph->states = parts->states;
     return DV_OK;
 }
 
@@ -233,6 +255,24 @@ static dv_status check_reads(const dv_graph *graph)
     return DV_OK;
 }
 
+/* What states become is made by operators and fits. */
+static dv_status check_states(const dv_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->state_count; i++) {
+        const dv_tensor *state = &graph->tensors[graph->states[i].tensor];
+        const dv_tensor *next = &graph->tensors[graph->states[i].next];
+        if (graph->producer[graph->states[i].next] == DV_NONE)
+            return dv_fail(DV_BAD_INPUT, "state '%s': no operator makes its next value '%s'",
+                           state->name, next->name);
+        if (dv_shape_known(&state->shape) && dv_shape_known(&next->shape) &&
+            (!dv_shape_equal(&state->shape, &next->shape) || state->dtype != next->dtype))
+            return dv_fail(DV_BAD_INPUT,
+                           "state '%s': its next value '%s' has another shape or type", state->name,
+                           next->name);
+    }
+    return DV_OK;
+}
+
 /* Counts, then places, each tensor's distinct consumers; ascending because operators are visited in
    order, and repeats within an operator are seen by `last`. */
 static dv_status set_consumers(dv_graph *graph)
@@ -299,6 +339,7 @@ dv_status dv_graph_finish(dv_graph *graph)
 {
     DV_TRY(set_producers(graph));
     DV_TRY(check_reads(graph));
+    DV_TRY(check_states(graph));
     DV_TRY(dv_graph_sort(graph));
     DV_TRY(set_producers(graph));
     DV_TRY(set_consumers(graph));

@@ -65,9 +65,16 @@ typedef struct dv_tensor {
     dv_shape shape;
     dv_role role;
     bool is_output; /* the host needs it after each inference */
-    dv_data data;   /* constants only */
+    bool is_kept;   /* a state takes it over after each inference */
+    dv_data data;   /* constants, and what a state begins with (NONE: zeros) */
     dv_quant quant;
 } dv_tensor;
+
+/* A state that changes: when an inference is over, it takes the value of `next`, which an operator
+   makes. All states change at once. */
+typedef struct dv_update {
+    dv_tensor_id tensor, next;
+} dv_update;
 
 typedef struct dv_op {
     dv_op_kind kind;
@@ -103,6 +110,9 @@ typedef struct dv_graph {
     uint32_t input_count, output_count; /* in the source's order */
     const dv_tensor_id *inputs, *outputs;
 
+    uint32_t state_count; /* states that change, in order of addition */
+    const dv_update *states;
+
     /* by dv_graph_finish: */
     const dv_op_id *producer;       /* per tensor; DV_NONE for inputs and constants */
     const uint32_t *consumer_start; /* per tensor, tensor_count + 1 */
@@ -133,6 +143,14 @@ dv_op *dv_graph_op_mutable(dv_graph *graph, dv_op_id id);
 
 /* Appends to the list of outputs and marks the tensor. */
 DV_MUST_USE dv_status dv_graph_add_output(dv_graph *graph, dv_tensor_id id);
+
+/* Lets a tensor of role STATE take the value of next, of its own shape and type, after each
+   inference, and marks next. DV_BAD_INPUT if it is no state or changes already. O(states). */
+DV_MUST_USE dv_status dv_graph_add_state(dv_graph *graph, dv_tensor_id tensor, dv_tensor_id next);
+
+/* Does the operator write its result into the state that it reads first (a scatter whose output is
+   that state's next value, the state having no other reader)? Then only what is written moves. */
+bool dv_op_in_place(const dv_graph *graph, dv_op_id op);
 
 /* Sets units from unit_of (copied, one entry an operator, values below unit_count, each used).
    Call before dv_graph_finish; ids are renumbered by the sort. */

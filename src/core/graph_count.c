@@ -118,8 +118,39 @@ static double read_bytes(const dv_graph *graph, const dv_op *op, uint32_t input,
     return table && written < whole ? written : whole;
 }
 
+static dv_tensor_id next_of(const dv_graph *graph, dv_tensor_id state)
+{
+    for (uint32_t i = 0; i < graph->state_count; i++)
+        if (graph->states[i].tensor == state)
+            return graph->states[i].next;
+    return DV_NONE;
+}
+
+bool dv_op_in_place(const dv_graph *graph, dv_op_id id)
+{
+    const dv_op *op = &graph->ops[id];
+    if ((op->kind != DV_OP_SCATTER && op->kind != DV_OP_SCATTER_ND) || op->output_count != 1 ||
+        op->inputs[0] == DV_NONE || op->outputs[0] == DV_NONE)
+        return false;
+    dv_tensor_id state = op->inputs[0];
+    return graph->tensors[op->outputs[0]].is_kept && graph->tensors[state].role == DV_ROLE_STATE &&
+           graph->consumer_start[state + 1] - graph->consumer_start[state] == 1 &&
+           !graph->tensors[state].is_output && next_of(graph, state) == op->outputs[0];
+}
+
+/* A write in place: the updates are read and written, and the indices read. */
+static dv_work work_in_place(const dv_graph *graph, const dv_op *op)
+{
+    return (dv_work){.family = dv_op_info_of(op->kind)->family,
+                     .elements = elements_of(graph, op->inputs[2]),
+                     .activation_bytes =
+                         2 * bytes_of(graph, op->inputs[2]) + bytes_of(graph, op->inputs[1])};
+}
+
 dv_work dv_op_work(const dv_graph *graph, dv_op_id id)
 {
+    if (dv_op_in_place(graph, id))
+        return work_in_place(graph, &graph->ops[id]);
     const dv_op *op = &graph->ops[id];
     dv_work work = {.family = dv_op_info_of(op->kind)->family};
     for (uint32_t i = 0; i < op->output_count; i++) {
@@ -165,16 +196,25 @@ static bool is_activation(const dv_graph *graph, dv_tensor_id t)
     return t != DV_NONE && graph->tensors[t].role != DV_ROLE_CONSTANT;
 }
 
-/* Adds tensors as they are made and drops them after their last reader. */
+static bool stays(const dv_tensor *tensor)
+{
+    return tensor->is_output || tensor->is_kept || tensor->role == DV_ROLE_STATE;
+}
+
+/* Adds tensors as they are made and drops them after their last reader; states are always there,
+   and what is written into one in place takes no room of its own. */
 static double peak_of(const dv_graph *graph)
 {
     double live = 0, peak = 0;
     for (uint32_t i = 0; i < graph->input_count; i++)
         live += bytes_of(graph, graph->inputs[i]);
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
+        if (graph->tensors[t].role == DV_ROLE_STATE)
+            live += bytes_of(graph, t);
     for (dv_op_id o = 0; o < graph->op_count; o++) {
         const dv_op *op = &graph->ops[o];
         for (uint32_t i = 0; i < op->output_count; i++)
-            if (is_activation(graph, op->outputs[i]))
+            if (is_activation(graph, op->outputs[i]) && !dv_op_in_place(graph, o))
                 live += bytes_of(graph, op->outputs[i]);
         if (live > peak)
             peak = live;
@@ -183,14 +223,14 @@ static double peak_of(const dv_graph *graph)
             bool repeated = false;
             for (uint32_t j = 0; j < i; j++)
                 repeated |= op->inputs[j] == t;
-            if (!is_activation(graph, t) || repeated || graph->tensors[t].is_output)
+            if (!is_activation(graph, t) || repeated || stays(&graph->tensors[t]))
                 continue;
             if (graph->consumers[graph->consumer_start[t + 1] - 1] == o)
                 live -= bytes_of(graph, t);
         }
         for (uint32_t i = 0; i < op->output_count; i++) {
             dv_tensor_id t = op->outputs[i];
-            if (is_activation(graph, t) && !graph->tensors[t].is_output &&
+            if (is_activation(graph, t) && !stays(&graph->tensors[t]) &&
                 graph->consumer_start[t] == graph->consumer_start[t + 1])
                 live -= bytes_of(graph, t);
         }

@@ -9,7 +9,8 @@ typedef struct dv_graph_parts {
     dv_op *ops;
     dv_tensor *tensors;
     dv_tensor_id *outputs;
-    size_t op_capacity, tensor_capacity, output_capacity;
+    dv_update *states;
+    size_t op_capacity, tensor_capacity, output_capacity, state_capacity;
     dv_unit_id *unit_of; /* in the arena; by operator; NULL without units */
     dv_op_id *producer;  /* in the arena */
 } dv_graph_parts;

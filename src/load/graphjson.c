@@ -192,10 +192,12 @@ static dv_status read_data(const dv_json_at *at, dv_tensor *tensor)
                generated = dv_json_member(at, "generated"), packed = dv_json_member(at, "base64");
     int given = dv_json_present(&values) + dv_json_present(&fill) + dv_json_present(&generated) +
                 dv_json_present(&packed);
-    if (tensor->role != DV_ROLE_CONSTANT)
-        return given == 0 ? DV_OK : dv_json_fail(at, "only a constant has elements");
+    if (tensor->role != DV_ROLE_CONSTANT && given == 0)
+        return DV_OK;
+    if (tensor->role != DV_ROLE_CONSTANT && tensor->role != DV_ROLE_STATE)
+        return dv_json_fail(at, "only a constant or a state has elements");
     if (given != 1)
-        return dv_json_fail(at, "a constant needs one of values, fill, generated and base64");
+        return dv_json_fail(at, "its elements need one of values, fill, generated and base64");
     size_t bytes;
     if (tensor->dtype == DV_DTYPE_NONE || tensor->dtype == DV_DTYPE_STRING)
         return dv_json_fail(at, "a constant needs an element type of numbers");
@@ -216,7 +218,7 @@ static dv_status read_data(const dv_json_at *at, dv_tensor *tensor)
 static dv_status read_tensor(reader *r, const dv_json_at *at)
 {
     static const char *const keys[] = {"name", "role",      "dtype",  "shape", "values",
-                                       "fill", "generated", "base64", NULL};
+                                       "fill", "generated", "base64", "next",  NULL};
     DV_TRY(dv_json_object(at));
     DV_TRY(dv_json_only(at, keys));
     dv_json_at name = dv_json_member(at, "name"), role = dv_json_member(at, "role"),
@@ -429,6 +431,23 @@ static dv_status read_operator(reader *r, const dv_json_at *at)
     return dv_graph_add_op(r->graph, &op, &id);
 }
 
+/* What a state becomes. */
+static dv_status read_next(reader *r, const dv_json_at *tensor)
+{
+    dv_json_at name = dv_json_member(tensor, "name"), next = dv_json_member(tensor, "next");
+    const char *state, *becomes;
+    if (!dv_json_present(&next))
+        return DV_OK;
+    DV_TRY(dv_json_string(&name, &state));
+    DV_TRY(dv_json_string(&next, &becomes));
+    dv_tensor_id id = dv_names_find(&r->ids, span_of(becomes), DV_NONE);
+    if (id == DV_NONE)
+        return dv_json_fail(&next, "there is no tensor '%s'", becomes);
+    return dv_within(
+        dv_graph_add_state(r->graph, dv_names_find(&r->ids, span_of(state), DV_NONE), id), "%s",
+        next.file);
+}
+
 static dv_status read_graph(reader *r, const dv_json_at *root)
 {
     static const char *const keys[] = {"divvy",     "name",    "about", "tensors",
@@ -461,6 +480,8 @@ static dv_status read_graph(reader *r, const dv_json_at *root)
             return dv_json_fail(&outputs, "entry %u is null or listed twice", i);
         DV_TRY(dv_graph_add_output(r->graph, ids[i]));
     }
+    for (dv_json_at item = dv_json_first(&tensors); item.node; item = dv_json_next(&item))
+        DV_TRY(read_next(r, &item));
     return dv_graph_finish(r->graph);
 }
 

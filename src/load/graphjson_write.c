@@ -132,8 +132,9 @@ static dv_status put_data(dv_json_writer *w, const dv_tensor *tensor)
                    tensor->name);
 }
 
-static dv_status put_tensor(dv_json_writer *w, const dv_tensor *tensor)
+static dv_status put_tensor(dv_json_writer *w, const dv_graph *graph, dv_tensor_id id)
 {
+    const dv_tensor *tensor = &graph->tensors[id];
     static const char *const roles[] = {"activation", "input", "constant", "state"};
     dv_json_begin_line(w, NULL, '{');
     dv_json_put_string(w, "name", tensor->name);
@@ -143,7 +144,11 @@ static dv_status put_tensor(dv_json_writer *w, const dv_tensor *tensor)
         dv_json_put_string(w, "dtype", dv_dtype_name(tensor->dtype));
     if (dv_shape_known(&tensor->shape))
         put_shape(w, "shape", &tensor->shape);
-    dv_status status = tensor->role == DV_ROLE_CONSTANT ? put_data(w, tensor) : DV_OK;
+    bool begins = tensor->role == DV_ROLE_STATE && tensor->data.storage != DV_STORAGE_NONE;
+    dv_status status = tensor->role == DV_ROLE_CONSTANT || begins ? put_data(w, tensor) : DV_OK;
+    for (uint32_t i = 0; tensor->role == DV_ROLE_STATE && i < graph->state_count; i++)
+        if (graph->states[i].tensor == id)
+            dv_json_put_string(w, "next", graph->tensors[graph->states[i].next].name);
     dv_json_end(w, '}');
     return status;
 }
@@ -290,7 +295,7 @@ dv_status dv_graph_write_json(const dv_graph *graph, dv_text *out)
         dv_json_put_string(&w, "about", graph->about);
     dv_json_begin_array(&w, "tensors");
     for (dv_tensor_id t = 0; t < graph->tensor_count && status == DV_OK; t++)
-        status = put_tensor(&w, &graph->tensors[t]);
+        status = put_tensor(&w, graph, t);
     dv_json_end(&w, ']');
     dv_json_begin_array(&w, "operators");
     for (dv_op_id o = 0; o < graph->op_count; o++)

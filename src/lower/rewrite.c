@@ -47,7 +47,7 @@ const dv_op *dv_graph_maker(const dv_graph *graph, dv_tensor_id id)
 uint32_t dv_graph_readers(const dv_graph *graph, dv_tensor_id id)
 {
     return graph->consumer_start[id + 1] - graph->consumer_start[id] +
-           (graph->tensors[id].is_output ? 1 : 0);
+           (graph->tensors[id].is_output || graph->tensors[id].is_kept ? 1 : 0);
 }
 
 const dv_tensor *dv_rewrite_at(const dv_rewrite *rewrite, dv_tensor_id id)
@@ -328,7 +328,31 @@ static dv_status add_output(dv_rewrite *rewrite, dv_tensor_id old)
     return dv_graph_add_output(to, made);
 }
 
-/* Marks in live[] the operators of a finished graph that reach an output; returns how many. */
+/* States in the new graph; a next value that no operator makes any more gets a VIEW. */
+static dv_status add_states(dv_rewrite *rewrite)
+{
+    const dv_graph *from = rewrite->from;
+    for (uint32_t i = 0; i < from->state_count; i++) {
+        dv_tensor_id state, next;
+        DV_TRY(dv_rewrite_tensor(rewrite, from->states[i].tensor, &state));
+        DV_TRY(dv_rewrite_tensor(rewrite, from->states[i].next, &next));
+        if (rewrite->producer[next] == DV_NONE) {
+            const dv_tensor *now = dv_rewrite_at(rewrite, next);
+            dv_tensor made = {.dtype = now->dtype, .shape = now->shape};
+            dv_tensor_id id;
+            DV_TRY(
+                add_named(rewrite, from->tensors[from->states[i].tensor].name, "next", &made, &id));
+            dv_graph_tensor_mutable(rewrite->to, next)->is_kept = false;
+            DV_TRY(make_view(rewrite, dv_graph_maker(from, from->states[i].next), next, id));
+            next = id;
+        }
+        DV_TRY(dv_graph_add_state(rewrite->to, state, next));
+    }
+    return DV_OK;
+}
+
+/* Marks in live[] the operators of a finished graph that reach an output or a state; returns how
+   many. */
 static uint32_t mark_live(const dv_graph *graph, bool *live)
 {
     uint32_t count = 0;
@@ -338,7 +362,7 @@ static uint32_t mark_live(const dv_graph *graph, bool *live)
             dv_tensor_id t = op->outputs[i];
             if (t == DV_NONE)
                 continue;
-            live[o] = graph->tensors[t].is_output;
+            live[o] = graph->tensors[t].is_output || graph->tensors[t].is_kept;
             for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++)
                 live[o] |= live[graph->consumers[c]];
         }
@@ -350,7 +374,8 @@ static uint32_t mark_live(const dv_graph *graph, bool *live)
 static bool has_unread_tensors(const dv_graph *graph)
 {
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
-        if (graph->tensors[t].role != DV_ROLE_INPUT && dv_graph_readers(graph, t) == 0)
+        if (graph->tensors[t].role != DV_ROLE_INPUT && graph->tensors[t].role != DV_ROLE_STATE &&
+            dv_graph_readers(graph, t) == 0)
             return true;
     return false;
 }
@@ -360,7 +385,7 @@ static bool has_live_reader(const dv_graph *graph, const bool *live, dv_tensor_i
     for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++)
         if (live[graph->consumers[c]])
             return true;
-    return graph->tensors[t].is_output;
+    return graph->tensors[t].is_output || graph->tensors[t].is_kept;
 }
 
 /* An operator without the outputs that nobody reads. */
@@ -405,6 +430,8 @@ static dv_status sweep(dv_graph *graph, dv_graph **out)
         for (uint32_t i = 0; status == DV_OK && i < graph->output_count; i++)
             status = dv_graph_add_output(rewrite.to, rewrite.map[graph->outputs[i]]);
         if (status == DV_OK)
+            status = add_states(&rewrite);
+        if (status == DV_OK)
             status = dv_graph_finish(rewrite.to);
         forget(&rewrite);
         if (status == DV_OK)
@@ -422,6 +449,8 @@ dv_status dv_rewrite_end(dv_rewrite *rewrite, dv_status status, dv_graph **out)
     const dv_graph *from = rewrite->from;
     for (uint32_t i = 0; status == DV_OK && i < from->output_count; i++)
         status = add_output(rewrite, from->outputs[i]);
+    if (status == DV_OK)
+        status = add_states(rewrite);
     if (status == DV_OK)
         status = dv_graph_finish(rewrite->to);
     forget(rewrite);
@@ -443,6 +472,8 @@ dv_status dv_rewrite_end_as_is(dv_rewrite *rewrite, dv_status status, dv_graph *
         if (status == DV_OK)
             status = dv_graph_add_output(rewrite->to, id);
     }
+    if (status == DV_OK)
+        status = add_states(rewrite);
     if (status == DV_OK)
         status = dv_graph_finish(rewrite->to);
     forget(rewrite);
