@@ -353,18 +353,25 @@ static dv_dtype result_of(const dv_aten_at *at, dv_op_kind kind, const dv_op_par
     return a == DV_NONE ? DV_DTYPE_F32 : dv_aten_dtype_of(at, a);
 }
 
-dv_status dv_aten_emit(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params, dv_tensor_id a,
-                       dv_tensor_id b, dv_tensor_id *id)
+dv_status dv_aten_emit_all(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,
+                           const dv_tensor_id *inputs, uint32_t count, dv_tensor_id *id)
 {
-    dv_tensor_id inputs[2] = {a, b};
-    dv_tensor part = {.dtype = result_of(at, kind, params, a),
+    dv_tensor_id typed = count == 0 ? DV_NONE : inputs[kind == DV_OP_WHERE ? 1 : 0];
+    dv_tensor part = {.dtype = result_of(at, kind, params, typed),
                       .shape = {.rank = DV_RANK_UNKNOWN},
                       .role = DV_ROLE_ACTIVATION};
     dv_tensor_id made;
     DV_TRY(add_part(at, "part", &part, &made));
-    DV_TRY(add_op(at, kind, params, inputs, a == DV_NONE ? 0 : b == DV_NONE ? 1 : 2, &made, 1));
+    DV_TRY(add_op(at, kind, params, inputs, count, &made, 1));
     *id = made;
     return DV_OK;
+}
+
+dv_status dv_aten_emit(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params, dv_tensor_id a,
+                       dv_tensor_id b, dv_tensor_id *id)
+{
+    dv_tensor_id inputs[2] = {a, b};
+    return dv_aten_emit_all(at, kind, params, inputs, a == DV_NONE ? 0 : b == DV_NONE ? 1 : 2, id);
 }
 
 dv_status dv_aten_cast(dv_aten_at *at, dv_dtype dtype, dv_tensor_id *id)

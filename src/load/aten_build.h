@@ -65,6 +65,11 @@ DV_MUST_USE dv_status dv_aten_list(dv_aten_at *at, const int64_t *values, size_t
 DV_MUST_USE dv_status dv_aten_emit(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,
                                    dv_tensor_id a, dv_tensor_id b, dv_tensor_id *id);
 
+/* The same for any number of inputs. */
+DV_MUST_USE dv_status dv_aten_emit_all(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,
+                                       const dv_tensor_id *inputs, uint32_t count,
+                                       dv_tensor_id *id);
+
 /* *id as dtype: a cast where it is another. */
 DV_MUST_USE dv_status dv_aten_cast(dv_aten_at *at, dv_dtype dtype, dv_tensor_id *id);
 
@@ -79,5 +84,26 @@ DV_MUST_USE dv_status dv_aten_finish_all(dv_aten_at *at, dv_op_kind kind,
 DV_MUST_USE dv_status dv_aten_finish_one(dv_aten_at *at, uint32_t i, dv_op_kind kind,
                                          const dv_op_params *params, dv_tensor_id a,
                                          dv_tensor_id b);
+
+/* ---- several indices, uneven windows: aten_place.c ---- */
+
+/* Which dims several indices read, and the permutation that brings them to the front. */
+typedef struct dv_index_order {
+    uint8_t count, first; /* of the indices; the first indexed dim */
+    bool adjacent;        /* no dim between them is left out */
+    uint8_t perm[DV_MAX_RANK];
+} dv_index_order;
+
+/* DV_BAD_INPUT if there are more indices than dims. */
+DV_MUST_USE dv_status dv_aten_index_order(const dv_aten_value *list, uint8_t rank,
+                                          dv_index_order *out);
+
+/* The permutation of [index dims, dims that are not indexed] to torch's order of the result. */
+void dv_aten_index_back(const dv_index_order *order, uint8_t index_rank, uint8_t rank,
+                        uint8_t *perm);
+
+/* Pools over windows that do not tile x; the last `spatial` dims become sizes. */
+DV_MUST_USE dv_status dv_aten_uneven_pool(dv_aten_at *at, dv_tensor_id x, const int64_t *sizes,
+                                          uint8_t spatial);
 
 #endif

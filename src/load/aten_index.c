@@ -95,6 +95,47 @@ static dv_status tuples(dv_aten_at *at, const index_list *list, dv_tensor_id *ou
     return DV_OK;
 }
 
+/* dims as perm has them, unless that changes nothing */
+static dv_status turned(dv_aten_at *at, const uint8_t *perm, uint8_t rank, dv_tensor_id *id)
+{
+    dv_op_params params = {.permute = {.rank = rank}};
+    bool same = true;
+    for (uint8_t d = 0; d < rank; d++) {
+        params.permute.perm[d] = perm[d];
+        same &= perm[d] == d;
+    }
+    return same ? DV_OK : dv_aten_emit(at, DV_OP_PERMUTE, &params, *id, DV_NONE, id);
+}
+
+/* Indices with dims between or before them: those they read are brought to the front, and the
+   result's dims to where torch has them. */
+static dv_status read_scattered(dv_aten_at *at, dv_tensor_id a, dv_tensor_id *packed)
+{
+    dv_op_params params = {0};
+    const dv_shape x = *dv_aten_shape_of(at, a);
+    dv_index_order order;
+    index_list list = {.ids = packed};
+    dv_tensor_id index;
+    dv_shape shape;
+    uint8_t back[2 * DV_MAX_RANK];
+    if (!dv_shape_known(&x))
+        return dv_aten_opaque(at, "the shape of its input is not known");
+    DV_TRY(dv_aten_index_order(&at->args[1], x.rank, &order));
+    for (uint32_t i = 0; i < order.count; i++)
+        packed[i] = at->args[1].tensors[order.perm[i]];
+    list.given = order.count;
+    DV_TRY(tuples(at, &list, &index, &shape));
+    if (at->reason)
+        return DV_OK;
+    if (shape.rank + x.rank - order.count > DV_MAX_RANK)
+        return dv_fail(DV_BAD_INPUT, "its result has more than %d dimensions", DV_MAX_RANK);
+    DV_TRY(turned(at, order.perm, x.rank, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_GATHER_ND, &params, a, index, &a));
+    dv_aten_index_back(&order, shape.rank, x.rank, back);
+    DV_TRY(turned(at, back, (uint8_t)(shape.rank + x.rank - order.count), &a));
+    return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+}
+
 /* One index reads along its axis; several that lead read by tuples. */
 dv_status dv_aten_read_index(dv_aten_at *at)
 {
@@ -110,8 +151,11 @@ dv_status dv_aten_read_index(dv_aten_at *at)
         params.axis.axis = list.first;
         return dv_aten_finish(at, DV_OP_INDEX_SELECT, &params, a, list.ids[list.first], DV_NONE);
     }
-    if (!list.lead)
-        return dv_aten_opaque(at, "indices with gaps between them are not supported");
+    if (!list.lead) {
+        dv_tensor_id packed[DV_MAX_RANK];
+        return list.given > DV_MAX_RANK ? dv_fail(DV_BAD_INPUT, "it has %u indices", list.given)
+                                        : read_scattered(at, a, packed);
+    }
     DV_TRY(tuples(at, &list, &index, &shape));
     if (at->reason)
         return DV_OK;

@@ -140,10 +140,17 @@ dv_status dv_aten_read_gelu(dv_aten_at *at)
 dv_status dv_aten_read_softplus(dv_aten_at *at)
 {
     double beta;
+    dv_tensor_id a, factor;
     DV_TRY(dv_aten_real(at, 1, &beta));
-    if (beta != 1)
-        return dv_aten_opaque(at, "a softplus with beta %g is not supported", beta);
-    return with_scalars(at, 0, 0);
+    if (beta == 1)
+        return with_scalars(at, 0, 0);
+    if (!(fabs(beta) > 0))
+        return dv_fail(DV_BAD_INPUT, "a softplus with beta %g", beta);
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, a), beta, &factor));
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, factor, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_SOFTPLUS, NULL, a, DV_NONE, &a));
+    return dv_aten_finish(at, DV_OP_DIV, NULL, a, factor, DV_NONE);
 }
 
 dv_status dv_aten_read_mish(dv_aten_at *at)

@@ -19,7 +19,22 @@ static dv_status check_batch(dv_aten_at *at, dv_tensor_id x, uint8_t spatial)
 typedef struct conv_arguments {
     uint32_t stride, padding, dilation, groups, output_padding; /* their places; 0: none */
     bool transposed;
+    uint32_t least; /* of the result; behind it the most */
 } conv_arguments;
+
+static dv_status finish_clamped(dv_aten_at *at, const dv_op_params *params,
+                                const dv_tensor_id inputs[3], uint32_t least)
+{
+    dv_op_params clamp = {.clamp = {-INFINITY, INFINITY}};
+    dv_tensor_id id;
+    if (dv_aten_given(at, least))
+        DV_TRY(dv_aten_real(at, least, &clamp.clamp.min));
+    if (dv_aten_given(at, least + 1))
+        DV_TRY(dv_aten_real(at, least + 1, &clamp.clamp.max));
+    DV_TRY(
+        dv_aten_emit_all(at, DV_OP_CONVOLUTION, params, inputs, inputs[2] == DV_NONE ? 2 : 3, &id));
+    return dv_aten_finish(at, DV_OP_CLAMP, &clamp, id, DV_NONE, DV_NONE);
+}
 
 static dv_status read_conv(dv_aten_at *at, const conv_arguments *from)
 {
@@ -50,6 +65,8 @@ static dv_status read_conv(dv_aten_at *at, const conv_arguments *from)
     }
     if (at->reason)
         return DV_OK;
+    if (from->least)
+        return finish_clamped(at, &params, inputs, from->least);
     return dv_aten_finish(at, DV_OP_CONVOLUTION, &params, inputs[0], inputs[1], inputs[2]);
 }
 
@@ -57,17 +74,24 @@ dv_status dv_aten_read_convolution(dv_aten_at *at)
 {
     bool transposed;
     DV_TRY(dv_aten_flag(at, 6, &transposed));
-    return read_conv(at, &(conv_arguments){3, 4, 5, 8, 7, transposed});
+    return read_conv(at, &(conv_arguments){3, 4, 5, 8, 7, transposed, 0});
+}
+
+dv_status dv_aten_read_conv_with_clamp(dv_aten_at *at)
+{
+    bool transposed;
+    DV_TRY(dv_aten_flag(at, 6, &transposed));
+    return read_conv(at, &(conv_arguments){3, 4, 5, 8, 7, transposed, 9});
 }
 
 dv_status dv_aten_read_conv(dv_aten_at *at)
 {
-    return read_conv(at, &(conv_arguments){3, 4, 5, 6, 0, false});
+    return read_conv(at, &(conv_arguments){3, 4, 5, 6, 0, false, 0});
 }
 
 dv_status dv_aten_read_conv_transpose(dv_aten_at *at)
 {
-    return read_conv(at, &(conv_arguments){3, 4, 7, 6, 5, true});
+    return read_conv(at, &(conv_arguments){3, 4, 7, 6, 5, true, 0});
 }
 
 /* ---- matrix products ---- */
@@ -128,23 +152,8 @@ static dv_status mask_scores(dv_aten_at *at, dv_tensor_id mask, dv_tensor_id *sc
         return dv_aten_emit(at, DV_OP_ADD, NULL, *scores, mask, scores);
     DV_TRY(dv_aten_scalar(at, dtype, 0, &raised[0]));
     DV_TRY(dv_aten_scalar(at, dtype, -INFINITY, &never));
-    /* mask ? 0 : -inf, as a product would not be: made of two additions */
-    dv_tensor part = {.name = at->call->name,
-                      .dtype = dtype,
-                      .shape = {.rank = DV_RANK_UNKNOWN},
-                      .role = DV_ROLE_ACTIVATION};
     dv_tensor_id inputs[3] = {mask, raised[0], never};
-    DV_TRY(dv_graph_add_tensor(at->graph, &part, &raised[1]));
-    dv_op op = {.kind = DV_OP_WHERE,
-                .name = at->call->name,
-                .source_type = at->call->source_type,
-                .debug_handle = at->call->debug_handle,
-                .inputs = inputs,
-                .input_count = 3,
-                .outputs = &raised[1],
-                .output_count = 1};
-    dv_op_id id;
-    DV_TRY(dv_graph_add_op(at->graph, &op, &id));
+    DV_TRY(dv_aten_emit_all(at, DV_OP_WHERE, NULL, inputs, 3, &raised[1]));
     return dv_aten_emit(at, DV_OP_ADD, NULL, *scores, raised[1], scores);
 }
 
@@ -172,6 +181,29 @@ static dv_status causal_mask(dv_aten_at *at, int64_t queries, int64_t keys, dv_t
 }
 
 /* softmax(q . k^T * scale + mask) . v, in steps. */
+/* Heads of keys or values that several queries share, each repeated so often. */
+static dv_status share_heads(dv_aten_at *at, const dv_shape *query, dv_tensor_id *id)
+{
+    dv_shape shape = *dv_aten_shape_of(at, *id);
+    uint8_t head = (uint8_t)(shape.rank - 3);
+    int64_t heads = query->dim[query->rank - 3], own = shape.dim[head];
+    dv_op_params open = {.axes = {.count = 1, .axes = {head + 1}}}, wide = {0}, flat = {0};
+    if (own == heads)
+        return DV_OK;
+    if (own < 1 || heads % own != 0 || shape.rank >= DV_MAX_RANK)
+        return dv_fail(DV_BAD_INPUT, "%lld heads cannot share %lld", (long long)heads,
+                       (long long)own);
+    for (uint8_t d = 0; d < shape.rank; d++)
+        wide.view.shape.dim[d + (d > head)] = shape.dim[d];
+    wide.view.shape.rank = (uint8_t)(shape.rank + 1);
+    wide.view.shape.dim[head + 1] = heads / own;
+    shape.dim[head] = heads;
+    flat.view.shape = shape;
+    DV_TRY(dv_aten_emit(at, DV_OP_UNSQUEEZE, &open, *id, DV_NONE, id));
+    DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, *id, DV_NONE, id));
+    return dv_aten_emit(at, DV_OP_VIEW, &flat, *id, DV_NONE, id);
+}
+
 dv_status dv_aten_read_attention(dv_aten_at *at)
 {
     dv_tensor_id q, k, v, mask, scores;
@@ -186,8 +218,10 @@ dv_status dv_aten_read_attention(dv_aten_at *at)
     const dv_shape query = *dv_aten_shape_of(at, q), key = *dv_aten_shape_of(at, k);
     if (!dv_shape_known(&query) || !dv_shape_known(&key) || query.rank < 2 || key.rank < 2)
         return dv_aten_opaque(at, "the shapes of its inputs are not known");
-    if (shared && query.rank >= 3 && query.dim[query.rank - 3] != key.dim[key.rank - 3])
-        return dv_aten_opaque(at, "heads that share keys are not supported");
+    if (shared && query.rank >= 3 && key.rank == query.rank) {
+        DV_TRY(share_heads(at, &query, &k));
+        DV_TRY(share_heads(at, &query, &v));
+    }
     double scale = 1 / sqrt((double)query.dim[query.rank - 1]);
     if (dv_aten_given(at, 6))
         DV_TRY(dv_aten_real(at, 6, &scale));
@@ -204,7 +238,7 @@ dv_status dv_aten_read_attention(dv_aten_at *at)
     if (mask != DV_NONE)
         DV_TRY(mask_scores(at, mask, &scores));
     DV_TRY(dv_aten_emit(at, DV_OP_SOFTMAX, &rows, scores, DV_NONE, &scores));
-    return dv_aten_finish(at, DV_OP_MATMUL, NULL, scores, v, DV_NONE);
+    return dv_aten_finish_one(at, 0, DV_OP_MATMUL, NULL, scores, v);
 }
 
 /* ---- normalisation ---- */
@@ -389,17 +423,35 @@ dv_status dv_aten_read_max_pool(dv_aten_at *at)
     return dv_aten_finish_all(at, DV_OP_MAX_POOL, &params, &x, 1);
 }
 
+/* Sums of windows over a divisor of their own: the mean over all of a window, times its size. */
+static dv_status finish_sums(dv_aten_at *at, dv_op_params *params, dv_tensor_id x)
+{
+    double divisor, size = 1;
+    dv_tensor_id factor;
+    DV_TRY(dv_aten_real(at, 6, &divisor));
+    if (params->pool.ceil_mode)
+        return dv_aten_opaque(at, "a divisor_override with ceil_mode is not supported");
+    if (divisor == 0)
+        return dv_fail(DV_BAD_INPUT, "a divisor_override of 0");
+    params->pool.count_include_pad = true;
+    for (uint8_t d = 0; d < params->pool.spatial; d++)
+        size *= (double)params->pool.kernel[d];
+    DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, x), size / divisor, &factor));
+    DV_TRY(dv_aten_emit(at, DV_OP_AVG_POOL, params, x, DV_NONE, &x));
+    return dv_aten_finish(at, DV_OP_MUL, NULL, x, factor, DV_NONE);
+}
+
 dv_status dv_aten_read_avg_pool(dv_aten_at *at)
 {
     dv_op_params params = {0};
     dv_tensor_id x;
     DV_TRY(read_window(at, &params.pool, &x));
-    if (dv_aten_given(at, 6))
-        return dv_aten_opaque(at, "a divisor_override is not supported");
     if (at->reason)
         return DV_OK;
     DV_TRY(dv_aten_flag(at, 4, &params.pool.ceil_mode));
     DV_TRY(dv_aten_flag(at, 5, &params.pool.count_include_pad));
+    if (dv_aten_given(at, 6))
+        return finish_sums(at, &params, x);
     return dv_aten_finish_all(at, DV_OP_AVG_POOL, &params, &x, 1);
 }
 
@@ -428,8 +480,7 @@ dv_status dv_aten_read_adaptive_pool(dv_aten_at *at)
     for (uint8_t d = 0; d < pool->spatial; d++) {
         int64_t in = global ? 1 : shape->dim[2 + d];
         if (sizes[d] < 1 || in % sizes[d] != 0)
-            return dv_aten_opaque(at, "%lld windows do not tile %lld pixels", (long long)sizes[d],
-                                  (long long)in);
+            return dv_aten_uneven_pool(at, x, sizes, pool->spatial);
         pool->kernel[d] = pool->stride[d] = in / sizes[d];
         pool->dilation[d] = 1;
     }

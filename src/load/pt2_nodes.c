@@ -249,6 +249,8 @@ static dv_status add_operator(dv_pt2 *b, const node *n, const dv_tensor_id *outp
     if (!rule)
         return add_opaque(b, n, outputs, reason);
     uint32_t count = dv_aten_arg_count(rule);
+    if (count == 0)
+        return add_opaque(b, n, outputs, "it is known by name, and has no kernel here");
     dv_aten_value *args = dv_arena_array(b->arena, (size_t)count + 1, sizeof *args);
     const char *unknown = NULL;
     if (!args)
