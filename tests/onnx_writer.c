@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "load/protobuf.h"
 #include "tests/suite.h"
 
 void pb_varint(dv_text *out, uint64_t value)
@@ -83,6 +84,7 @@ void onnx_free(onnx_writer *w)
 {
     dv_text_free(&w->graph);
     dv_text_free(&w->node);
+    dv_text_free(&w->functions);
 }
 
 static void put_dim(void *context, const char *part)
@@ -300,6 +302,64 @@ void onnx_attr_graph(onnx_writer *w, const char *name, const dv_text *graph)
     put_attribute(w, name, 5, &field);
 }
 
+void onnx_attr_refers(onnx_writer *w, const char *name, int type, const char *to)
+{
+    dv_text field = {0};
+    pb_string(&field, 21, to);
+    put_attribute(w, name, type, &field);
+}
+
+dv_text onnx_graph_of(onnx_writer *w)
+{
+    flush_node(w);
+    dv_text graph = w->graph;
+    w->graph = (dv_text){0};
+    onnx_free(w);
+    return graph;
+}
+
+static void put_function_input(void *context, const char *part)
+{
+    pb_string(context, 4, part);
+}
+
+static void put_function_output(void *context, const char *part)
+{
+    pb_string(context, 5, part);
+}
+
+static void put_function_attribute(void *context, const char *part)
+{
+    pb_string(context, 6, part);
+}
+
+void onnx_function(onnx_writer *w, const char *name, const char *inputs, const char *outputs,
+                   const char *attributes, const dv_text *defaults, onnx_writer *body)
+{
+    dv_text function = {0}, opset = {0};
+    int64_t version = body->opset;
+    dv_text nodes = onnx_graph_of(body);
+    pb_string(&function, 1, name);
+    for_each_part(inputs, ' ', put_function_input, &function);
+    for_each_part(outputs, ' ', put_function_output, &function);
+    for_each_part(attributes, ' ', put_function_attribute, &function);
+    dv_pb_cursor cursor =
+        dv_pb_open((dv_span){(const uint8_t *)nodes.data, nodes.length}, (uint8_t *)nodes.data);
+    dv_pb_field field;
+    while (dv_pb_next(&cursor, &field)) /* nodes have another number in a function */
+        if (field.number == 1)
+            pb_bytes(&function, 7, field.bytes.data, field.bytes.size);
+    pb_int(&opset, 2, version);
+    pb_message(&function, 9, &opset);
+    pb_string(&function, 10, "local");
+    if (defaults)
+        pb_message(&function, 11, defaults);
+    pb_message(&w->functions, 25, &function);
+    dv_text_free(&function);
+    dv_text_free(&opset);
+    dv_text_free(&nodes);
+}
+
 void onnx_graph_field(onnx_writer *w, unsigned number, const dv_text *bytes)
 {
     flush_node(w);
@@ -318,6 +378,14 @@ void onnx_bytes(onnx_writer *w, dv_text *out)
     pb_string(&opset, 1, "");
     pb_int(&opset, 2, w->opset);
     pb_message(out, 8, &opset);
+    if (w->functions.length) {
+        dv_text local = {0};
+        pb_string(&local, 1, "local");
+        pb_int(&local, 2, 1);
+        pb_message(out, 8, &local);
+        dv_text_append_n(out, w->functions.data, w->functions.length);
+        dv_text_free(&local);
+    }
     dv_text_free(&opset);
     dv_text_free(&graph);
 }

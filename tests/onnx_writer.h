@@ -29,8 +29,9 @@ enum {
 };
 
 typedef struct onnx_writer {
-    dv_text graph; /* the fields of a GraphProto so far */
-    dv_text node;  /* the node under way; further attributes go to it */
+    dv_text graph;     /* the fields of a GraphProto so far */
+    dv_text node;      /* the node under way; further attributes go to it */
+    dv_text functions; /* the fields of the ModelProto that follow the graph */
     int64_t opset;
 } onnx_writer;
 
@@ -65,6 +66,18 @@ void onnx_attr_floats(onnx_writer *w, const char *name, const char *values);
 /* tensor and graph: the bytes of a TensorProto (onnx_tensor) or GraphProto. */
 void onnx_attr_tensor(onnx_writer *w, const char *name, const dv_text *tensor);
 void onnx_attr_graph(onnx_writer *w, const char *name, const dv_text *graph);
+
+/* The attribute of that name of the enclosing function; type is AttributeProto.AttributeType. */
+void onnx_attr_refers(onnx_writer *w, const char *name, int type, const char *to);
+
+/* Adds a function of domain "local" whose body is the nodes of another writer, which is freed, in
+   that one's operator set; attributes: names with a space between them. A default value of another
+   attribute is that attribute, encoded, in *defaults (NULL: none). */
+void onnx_function(onnx_writer *w, const char *name, const char *inputs, const char *outputs,
+                   const char *attributes, const dv_text *defaults, onnx_writer *body);
+
+/* The fields of a GraphProto that a writer has gathered, for onnx_attr_graph; frees the writer. */
+dv_text onnx_graph_of(onnx_writer *w);
 
 /* The fields of a TensorProto with raw_data. */
 void onnx_tensor(dv_text *out, const char *name, int type, const char *dims, const void *bytes,

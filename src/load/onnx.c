@@ -89,6 +89,7 @@ static dv_status open_model(dv_onnx_builder *b, dv_buffer *buffer)
     DV_TRY(dv_onnx_read_model(bytes, b->file, &b->model));
     if (!b->model.has_graph)
         return dv_fail(DV_BAD_INPUT, "it holds no graph; is it an ONNX model?");
+    DV_TRY(dv_onnx_callees_read(&b->callees, bytes, b->file, b->arena));
     DV_TRY(dv_onnx_read_graph(b->model.graph, b->file, b->arena, &b->source));
     dv_span name = b->source.name;
     const char *text = dv_arena_copy_n(b->arena, dv_onnx_bytes(name), name.size);
@@ -117,7 +118,7 @@ static dv_status build(dv_onnx_builder *b, dv_buffer *buffer)
 static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options *options,
                       dv_graph **out)
 {
-    dv_onnx_scope scope = {0};
+    dv_onnx_scope scope = {.prefix = ""};
     dv_onnx_builder b = {.file = dv_buffer_data(buffer),
                          .files = {.path = path, .model = buffer},
                          .dims = {.options = options},
@@ -133,6 +134,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     dv_onnx_dims_free(&b.dims);
     dv_names_free(&scope.ids);
     dv_onnx_reads_free(&b.reads);
+    dv_onnx_callees_free(&b.callees);
     dv_arena_destroy(b.arena);
     return status;
 }

@@ -53,7 +53,7 @@ static dv_status fill_branch(dv_onnx_builder *b, const dv_onnx_graph *graph, dv_
 /* Builds a branch among the nodes around it; results[i] becomes the tensor of its output i. */
 static dv_status build_branch(dv_onnx_builder *b, const dv_onnx_graph *graph, dv_tensor_id *results)
 {
-    dv_onnx_scope scope = {.outer = b->scope};
+    dv_onnx_scope scope = {.outer = b->scope, .prefix = b->scope->prefix};
     b->scope = &scope;
     b->depth++;
     dv_status status = fill_branch(b, graph, results);

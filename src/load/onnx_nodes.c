@@ -27,7 +27,8 @@ static dv_tensor_id find(const dv_onnx_builder *b, dv_span name)
 
 dv_status dv_onnx_add_tensor(dv_onnx_builder *b, dv_span name, dv_tensor *tensor, dv_tensor_id *id)
 {
-    tensor->name = dv_arena_copy_n(b->arena, dv_onnx_bytes(name), name.size);
+    tensor->name =
+        dv_arena_printf(b->arena, "%s%.*s", b->scope->prefix, (int)name.size, dv_onnx_bytes(name));
     if (!tensor->name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     DV_TRY(dv_graph_add_tensor(b->graph, tensor, id));
@@ -43,7 +44,11 @@ static dv_status add_activation(dv_onnx_builder *b, dv_span name, dv_tensor_id *
 dv_status dv_onnx_tensor_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
 {
     *id = name.size == 0 ? DV_NONE : find(b, name);
-    return name.size == 0 || *id != DV_NONE ? DV_OK : add_activation(b, name, id);
+    if (name.size > 0 && *id == DV_NONE)
+        return add_activation(b, name, id);
+    if (*id == DV_ONNX_ABSENT)
+        *id = DV_NONE;
+    return DV_OK;
 }
 
 /* What a node makes belongs to its own graph, whatever an outer one calls by the same name. */
@@ -73,23 +78,34 @@ dv_status dv_onnx_add_initialiser(dv_onnx_builder *b, dv_span bytes)
 
 /* ---- nodes ---- */
 
-static bool is_standard(dv_span domain)
+bool dv_onnx_is_standard(dv_span domain)
 {
     return domain.size == 0 || dv_span_is(domain, "ai.onnx");
 }
 
-static dv_status opset_of(const dv_onnx_builder *b, dv_span domain, int64_t *out)
+static bool find_opset(const dv_onnx_opset *opsets, uint32_t count, dv_span domain, int64_t *out)
 {
-    bool standard = is_standard(domain);
-    for (uint32_t i = 0; i < b->model.opset_count; i++) {
-        dv_span imported = b->model.opsets[i].domain;
-        bool same = standard ? imported.size == 0 || dv_span_is(imported, "ai.onnx")
-                             : dv_span_equal(imported, domain);
+    for (uint32_t i = 0; i < count; i++) {
+        dv_span imported = opsets[i].domain;
+        bool same = dv_onnx_is_standard(domain) ? dv_onnx_is_standard(imported)
+                                                : dv_span_equal(imported, domain);
         if (same) {
-            *out = b->model.opsets[i].version;
-            return DV_OK;
+            *out = opsets[i].version;
+            return true;
         }
     }
+    return false;
+}
+
+/* A function imports operator sets of its own; what it leaves open is the model's. */
+dv_status dv_onnx_opset_of(const dv_onnx_builder *b, dv_span domain, int64_t *out)
+{
+    bool standard = dv_onnx_is_standard(domain);
+    const dv_onnx_function *f = b->call ? &b->call->callee->function : NULL;
+    if (f && find_opset(f->opsets, f->opset_count, domain, out))
+        return DV_OK;
+    if (find_opset(b->model.opsets, b->model.opset_count, domain, out))
+        return DV_OK;
     *out = 1; /* files of IR version 1 and 2 name no operator sets */
     if (standard && b->model.ir_version >= 3)
         return dv_fail(DV_BAD_INPUT, "the model does not say which operator set it uses");
@@ -115,6 +131,7 @@ static uint32_t outputs_of(const dv_onnx_rule *rule)
         const char *type;
         uint32_t outputs;
     } several[] = {
+        {"Attention", 4},
         {"BatchNormalization", 3},
         {"Dropout", 2},
         {"DynamicQuantizeLinear", 3},
@@ -145,9 +162,6 @@ static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
             return dv_onnx_opaque(at, "attribute '%.*s' (opset %lld) is not supported",
                                   dv_onnx_shown(attribute->name), dv_onnx_bytes(attribute->name),
                                   (long long)at->opset);
-        if (attribute->refers)
-            return dv_onnx_opaque(at, "attribute '%.*s' refers to a function's",
-                                  dv_onnx_shown(attribute->name), dv_onnx_bytes(attribute->name));
     }
     for (uint32_t i = 0; i < at->op.input_count; i++) {
         if (at->inputs[i] == DV_NONE)
@@ -179,7 +193,7 @@ static dv_status check_inputs(const dv_onnx_at *at, const dv_onnx_rule *rule)
 static dv_status translate(dv_onnx_at *at)
 {
     const dv_onnx_node *node = at->node;
-    bool standard = is_standard(node->domain);
+    bool standard = dv_onnx_is_standard(node->domain);
     const dv_onnx_rule *rule =
         standard ? dv_onnx_rule_of(node->op_type) : dv_onnx_rule_in(node->domain, node->op_type);
     if (!rule)
@@ -212,7 +226,7 @@ static dv_status capture(dv_onnx_builder *b, dv_onnx_at *at, const dv_onnx_reads
     dv_span name;
     for (size_t place = 0; dv_names_next(&inner->read, &place, &name);) {
         dv_tensor_id id = find(b, name);
-        if (id != DV_NONE && !dv_names_find(&inner->made, name, 0))
+        if (id != DV_NONE && id != DV_ONNX_ABSENT && !dv_names_find(&inner->made, name, 0))
             inputs[at->op.input_count++] = id;
     }
     at->inputs = inputs;
@@ -317,6 +331,7 @@ static dv_span name_of(const dv_onnx_node *node)
 static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_arena *arena)
 {
     dv_span name = name_of(node);
+    const dv_onnx_reads *reads = b->call ? &b->call->callee->reads : &b->reads;
     dv_onnx_at at = {.graph = b->graph,
                      .files = &b->files,
                      .file = b->file,
@@ -329,19 +344,23 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
                             .debug_handle = b->handle}};
     if (node->outputs.count == 0)
         return dv_fail(DV_BAD_INPUT, "it has no output");
-    DV_TRY(opset_of(b, node->domain, &at.opset));
+    DV_TRY(dv_onnx_opset_of(b, node->domain, &at.opset));
     DV_TRY(ids_of(b, &node->inputs, arena, dv_onnx_tensor_named, &at.inputs));
     /* outputs behind the first that nobody reads are not asked for */
     for (uint32_t i = 0; i < node->outputs.count; i++)
-        if (i > 0 && !dv_names_find(&b->reads.read, node->outputs.items[i], 0))
+        if (i > 0 && !dv_names_find(&reads->read, node->outputs.items[i], 0))
             node->outputs.items[i] = (dv_span){0};
     DV_TRY(ids_of(b, &node->outputs, arena, output_of, &at.outputs));
-    at.op.name = dv_arena_copy_n(arena, dv_onnx_bytes(name), name.size);
+    at.op.name =
+        dv_arena_printf(arena, "%s%.*s", b->scope->prefix, (int)name.size, dv_onnx_bytes(name));
     at.op.source_type = dv_arena_copy_n(arena, dv_onnx_bytes(node->op_type), node->op_type.size);
     if (!at.op.name || !at.op.source_type)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     bool done = false;
-    if (dv_span_is(node->op_type, "If") && is_standard(node->domain))
+    DV_TRY(dv_onnx_add_call(b, &at, &done));
+    if (done)
+        return DV_OK;
+    if (dv_span_is(node->op_type, "If") && dv_onnx_is_standard(node->domain))
         DV_TRY(dv_onnx_add_branches(b, &at, &done));
     if (done)
         return DV_OK;
@@ -359,16 +378,21 @@ dv_status dv_onnx_add_node(dv_onnx_builder *b, const dv_onnx_graph *graph, uint3
     dv_onnx_node node = {0};
     dv_status status = arena ? dv_onnx_read_node(graph->nodes.items[index], b->file, arena, &node)
                              : dv_fail(DV_NO_MEMORY, "out of memory");
-    if (b->depth == 0)
+    if (b->depth == 0 && !b->call)
         b->handle = index;
+    else if (status == DV_OK)
+        status = dv_onnx_count_expanded(b);
+    if (status == DV_OK)
+        status = dv_onnx_resolve(b, &node);
     if (status == DV_OK) {
-        bool constant = dv_span_is(node.op_type, "Constant") && is_standard(node.domain);
+        bool constant = dv_span_is(node.op_type, "Constant") && dv_onnx_is_standard(node.domain);
         status = constant ? add_constant(b, &node, arena) : add_operator(b, &node, arena);
     }
     dv_span name = name_of(&node);
-    status =
-        dv_within(status, "node %u '%.*s' (%.*s)", index, dv_onnx_shown(name), dv_onnx_bytes(name),
-                  dv_onnx_shown(node.op_type), dv_onnx_bytes(node.op_type));
+    if (!b->call || b->call->depth <= DV_ONNX_TOLD)
+        status = dv_within(status, "node %u '%.*s' (%.*s)", index, dv_onnx_shown(name),
+                           dv_onnx_bytes(name), dv_onnx_shown(node.op_type),
+                           dv_onnx_bytes(node.op_type));
     dv_arena_destroy(arena);
     return status;
 }

@@ -32,6 +32,20 @@ static void take_enum(dv_pb_cursor *cursor, const dv_pb_field *field, uint32_t *
         *out = field->value > UINT32_MAX ? UINT32_MAX : (uint32_t)field->value;
 }
 
+static dv_status read_opset(dv_span bytes, const uint8_t *file, dv_onnx_opset *opset)
+{
+    *opset = (dv_onnx_opset){0};
+    dv_pb_cursor cursor = dv_pb_open(bytes, file);
+    dv_pb_field part;
+    while (dv_pb_next(&cursor, &part)) {
+        if (part.number == 1)
+            take_text(&cursor, &part, &opset->domain);
+        else if (part.number == 2)
+            take_int(&cursor, &part, &opset->version);
+    }
+    return cursor.status;
+}
+
 static void take_opset(dv_pb_cursor *cursor, const dv_pb_field *field, dv_onnx_model *model)
 {
     if (!dv_pb_expect(cursor, field, DV_PB_BYTES))
@@ -41,16 +55,7 @@ static void take_opset(dv_pb_cursor *cursor, const dv_pb_field *field, dv_onnx_m
             dv_fail(DV_BAD_INPUT, "more than %d operator sets are imported", DV_ONNX_MAX_OPSETS);
         return;
     }
-    dv_onnx_opset *opset = &model->opsets[model->opset_count++];
-    dv_pb_cursor inner = dv_pb_open(field->bytes, cursor->file);
-    dv_pb_field part;
-    while (dv_pb_next(&inner, &part)) {
-        if (part.number == 1)
-            take_text(&inner, &part, &opset->domain);
-        else if (part.number == 2)
-            take_int(&inner, &part, &opset->version);
-    }
-    cursor->status = inner.status;
+    cursor->status = read_opset(field->bytes, cursor->file, &model->opsets[model->opset_count++]);
 }
 
 dv_status dv_onnx_read_model(dv_span bytes, const uint8_t *file, dv_onnx_model *out)
@@ -226,7 +231,7 @@ static dv_status read_attribute(dv_span bytes, const uint8_t *file, dv_onnx_attr
             take_enum(&cursor, &field, &out->type);
             break;
         case 21:
-            out->refers = true;
+            take_text(&cursor, &field, &out->refers);
             break;
         default:
             break;
@@ -270,6 +275,60 @@ dv_status dv_onnx_read_node(dv_span bytes, const uint8_t *file, dv_arena *arena,
             break;
         case 7:
             take_text(&cursor, &field, &out->domain);
+            break;
+        case 8:
+            take_text(&cursor, &field, &out->overload);
+            break;
+        default:
+            break;
+        }
+    }
+    return cursor.status;
+}
+
+dv_status dv_onnx_read_function(dv_span bytes, const uint8_t *file, dv_arena *arena,
+                                dv_onnx_function *out)
+{
+    memset(out, 0, sizeof *out);
+    uint32_t counts[5] = {0};
+    DV_TRY(count_fields(bytes, file, (const uint32_t[]){4, 5, 7, 9, 11}, 5, counts));
+    DV_TRY(make_room(arena, counts[0], sizeof(dv_span), &out->inputs.items));
+    DV_TRY(make_room(arena, counts[1], sizeof(dv_span), &out->outputs.items));
+    DV_TRY(make_room(arena, counts[2], sizeof(dv_span), &out->nodes.items));
+    DV_TRY(make_room(arena, counts[3], sizeof(dv_onnx_opset), &out->opsets));
+    DV_TRY(make_room(arena, counts[4], sizeof(dv_onnx_attribute), &out->defaults));
+
+    dv_pb_cursor cursor = dv_pb_open(bytes, file);
+    dv_pb_field field;
+    while (dv_pb_next(&cursor, &field)) {
+        dv_span text = {0};
+        dv_onnx_spans *names = field.number == 4 ? &out->inputs : &out->outputs;
+        switch (field.number) {
+        case 1:
+            take_text(&cursor, &field, &out->name);
+            break;
+        case 4:
+        case 5:
+            take_text(&cursor, &field, &text);
+            push_span(names, text);
+            break;
+        case 7:
+            take_bytes(&cursor, &field, &text);
+            push_span(&out->nodes, text);
+            break;
+        case 9:
+            if (dv_pb_expect(&cursor, &field, DV_PB_BYTES))
+                DV_TRY(read_opset(field.bytes, file, &out->opsets[out->opset_count++]));
+            break;
+        case 10:
+            take_text(&cursor, &field, &out->domain);
+            break;
+        case 11:
+            if (dv_pb_expect(&cursor, &field, DV_PB_BYTES))
+                DV_TRY(read_attribute(field.bytes, file, &out->defaults[out->default_count++]));
+            break;
+        case 13:
+            take_text(&cursor, &field, &out->overload);
             break;
         default:
             break;

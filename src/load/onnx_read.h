@@ -58,12 +58,12 @@ typedef struct dv_onnx_attribute {
     int64_t i;
     dv_span s, t, g; /* text; a TensorProto; a GraphProto */
     dv_span body;    /* the whole message, for lists */
-    bool refers;     /* to an attribute of the enclosing function */
+    dv_span refers;  /* to an attribute of the enclosing function; empty: to none */
     bool used;       /* set by the reader of the operator */
 } dv_onnx_attribute;
 
 typedef struct dv_onnx_node {
-    dv_span name, op_type, domain;
+    dv_span name, op_type, domain, overload;
     dv_onnx_spans inputs, outputs; /* an empty name is an optional one left out */
     uint32_t attribute_count;
     dv_onnx_attribute *attributes;
@@ -120,6 +120,15 @@ typedef struct dv_onnx_model {
     dv_span graph;
 } dv_onnx_model;
 
+typedef struct dv_onnx_function { /* FunctionProto */
+    dv_span name, domain, overload;
+    dv_onnx_spans inputs, outputs, nodes; /* names; messages still to be read */
+    uint32_t default_count;               /* attributes that a call may leave out */
+    dv_onnx_attribute *defaults;
+    uint32_t opset_count;
+    dv_onnx_opset *opsets;
+} dv_onnx_function;
+
 /* Each reads one message. file is the start of the mapped file; DV_BAD_INPUT with the place, or
    DV_NO_MEMORY. O(bytes of the message that are not payload). */
 DV_MUST_USE dv_status dv_onnx_read_model(dv_span bytes, const uint8_t *file, dv_onnx_model *out);
@@ -128,6 +137,8 @@ DV_MUST_USE dv_status dv_onnx_read_graph(dv_span bytes, const uint8_t *file, dv_
 DV_MUST_USE dv_status dv_onnx_read_node(dv_span bytes, const uint8_t *file, dv_arena *arena,
                                         dv_onnx_node *out);
 DV_MUST_USE dv_status dv_onnx_read_value(dv_span bytes, const uint8_t *file, dv_onnx_value *out);
+DV_MUST_USE dv_status dv_onnx_read_function(dv_span bytes, const uint8_t *file, dv_arena *arena,
+                                            dv_onnx_function *out);
 DV_MUST_USE dv_status dv_onnx_read_tensor(dv_span bytes, const uint8_t *file, dv_onnx_tensor *out);
 
 /* The elements of an attribute's list of ints (floats); at most most of them. */
