@@ -168,6 +168,7 @@ static dv_status build(dv_tfl_builder *b, dv_tfl_scope *scope)
     DV_TRY(add_inputs(b));
     DV_TRY(dv_tfl_add_operators(b));
     DV_TRY(add_outputs(b));
+    DV_TRY(dv_tfl_add_states(b));
     DV_TRY(describe(b));
     return dv_graph_finish(b->graph);
 }
@@ -186,6 +187,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
         *out = b.graph;
     else
         dv_graph_destroy(b.graph);
+    dv_tfl_free_states(&b);
     dv_arena_destroy(b.arena);
     return status;
 }

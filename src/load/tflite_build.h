@@ -32,6 +32,7 @@ typedef struct dv_tfl_slot {
     dv_tensor_id integers[2];   /* of a quantised tensor: plain, planar; likewise */
     dv_tensor_id weight;        /* a constant in the order of weight_perm */
     const uint8_t *weight_perm;
+    uint32_t variable; /* it is the handle of that one of the builder's; DV_NONE: of none */
     uint32_t constant; /* the slot whose bytes it is made of; DV_NONE if it is computed */
 } dv_tfl_slot;
 
@@ -40,6 +41,24 @@ typedef struct dv_tfl_scope {
     dv_fb_vector tensors; /* tables */
     dv_tfl_slot *slots;   /* one a tensor */
 } dv_tfl_scope;
+
+/* Subgraphs are built wherever they are entered; in all, tensors and operators beyond so many must
+   be justified by the file's length. */
+enum { DV_TFL_ALWAYS_BUILT = 1 << 18 };
+
+/* A resource variable: kept from one inference to the next. */
+typedef struct dv_tfl_variable {
+    dv_span name;
+    dv_tensor_id state; /* what reads before any write give; DV_NONE: nobody has read yet */
+    dv_tensor_id now;   /* its value at this point; DV_NONE: that of the state */
+    dv_tensor first;    /* the constant that CALL_ONCE writes; storage NONE: zeros */
+    bool written;
+} dv_tfl_variable;
+
+/* What an operator keeps in a tensor of its own: after each inference it becomes next. */
+typedef struct dv_tfl_kept {
+    dv_tensor_id state, next;
+} dv_tfl_kept;
 
 typedef struct dv_tfl_builder {
     dv_fb fb;
@@ -51,10 +70,16 @@ typedef struct dv_tfl_builder {
     dv_fb_vector codes, subgraphs, buffers;
     dv_tfl_scope *scope;
     size_t made_bytes; /* of constants that were converted */
-    uint32_t op_count; /* operators read, those of branches each time they are taken */
+    size_t op_count;   /* operators and tensors built, those of branches each time */
     int depth;
     int64_t handle; /* index of the main graph's operator being built */
     bool quantised; /* some tensor is */
+    bool starting;  /* the operators of CALL_ONCE are read */
+    int undecided;  /* branches around this operator that may not be taken */
+    dv_tfl_variable *variables;
+    size_t variable_count, variable_capacity;
+    dv_tfl_kept *kept;
+    size_t kept_count, kept_capacity;
 } dv_tfl_builder;
 
 /* ---- tensors: tflite_tensor.c, tflite_data.c ---- */
@@ -114,6 +139,11 @@ DV_MUST_USE dv_status dv_tfl_dequantise(dv_tfl_builder *b, const dv_tfl_tensor *
 DV_MUST_USE dv_status dv_tfl_quantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
                                       const char *name, dv_tensor_id numbers, dv_tensor_id *id);
 
+/* f32 of integers of that type, quantised so. */
+DV_MUST_USE dv_status dv_tfl_dequantise_by(dv_tfl_builder *b, const dv_quant *quant, dv_dtype dtype,
+                                           const char *name, dv_tensor_id integers,
+                                           dv_tensor_id *id);
+
 /* One number that tensor's element stands for. */
 DV_MUST_USE dv_status dv_tfl_meaning(const dv_tfl_tensor *tensor, double element, double *out);
 
@@ -125,6 +155,23 @@ DV_MUST_USE dv_status dv_tfl_add_op(dv_tfl_builder *b, const dv_op *like, dv_op_
 
 /* A copy of a name of the file, in the builder's arena; NULL without memory. */
 char *dv_tfl_text(dv_tfl_builder *b, dv_span name);
+
+/* ---- what is kept between inferences: tflite_state.c ---- */
+
+/* The state becomes next, which an operator makes, when the inference is over. */
+DV_MUST_USE dv_status dv_tfl_keep(dv_tfl_builder *b, dv_tensor_id state, dv_tensor_id next);
+
+/* Tells the graph of all that is kept. */
+DV_MUST_USE dv_status dv_tfl_add_states(dv_tfl_builder *b);
+void dv_tfl_free_states(dv_tfl_builder *b);
+
+/* ---- subgraphs: tflite_branches.c ---- */
+
+/* Builds a subgraph in place, its inputs the given ones (slots of the innermost scope, count of
+   them), its outputs' plain tensors to results. */
+DV_MUST_USE dv_status dv_tfl_call(dv_tfl_builder *b, int32_t subgraph, const uint32_t *inputs,
+                                  uint32_t input_count, dv_tensor_id *results,
+                                  uint32_t result_count);
 
 /* ---- operators: tflite_nodes.c ---- */
 
@@ -150,10 +197,11 @@ typedef struct dv_tfl_rule {
     dv_op_kind kind;
     dv_tfl_reader *read; /* NULL: not understood */
     uint8_t least, most; /* inputs; most 0: any number */
+    const char *reason;  /* why it is not understood */
 } dv_tfl_rule;
 
 #define BUILTIN(code, type, kind, reader, least, most) dv_tfl_reader dv_tfl_op_##reader;
-#define UNKNOWN(code, type)
+#define UNKNOWN(code, type, reason)
 #include "load/tflite_ops.def"
 #undef BUILTIN
 #undef UNKNOWN
@@ -208,6 +256,12 @@ DV_MUST_USE dv_status dv_tfl_result_in_memory(dv_tfl_at *at, uint32_t i, dv_tens
    an activation that is not known is a fault. */
 DV_MUST_USE dv_status dv_tfl_result_activated(dv_tfl_at *at, unsigned field, dv_tensor_id id,
                                               bool planar);
+
+/* MIRROR_PAD that repeats the edge: count pads, a pair a dim. */
+DV_MUST_USE dv_status dv_tfl_pad_symmetric(dv_tfl_at *at, const int64_t *pads, int count);
+
+/* Input i as i64. */
+DV_MUST_USE dv_status dv_tfl_long_input(dv_tfl_at *at, uint32_t i, dv_tensor_id *id);
 
 /* The axis of NHWC as one of NCHW. */
 int64_t dv_tfl_planar_axis(int64_t axis);

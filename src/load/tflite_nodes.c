@@ -5,8 +5,8 @@
 
 static const dv_tfl_rule rules[] = {
 #define BUILTIN(code, type, kind, reader, least, most) \
-    [code] = {type, DV_OP_##kind, dv_tfl_op_##reader, least, most},
-#define UNKNOWN(code, type) [code] = {type, DV_OP_OPAQUE, NULL, 0, 0},
+    [code] = {type, DV_OP_##kind, dv_tfl_op_##reader, least, most, NULL},
+#define UNKNOWN(code, type, reason) [code] = {type, DV_OP_OPAQUE, NULL, 0, 0, reason},
 #include "load/tflite_ops.def"
 #undef BUILTIN
 #undef UNKNOWN
@@ -16,7 +16,7 @@ enum { RULE_COUNT = sizeof rules / sizeof rules[0], CUSTOM = 32 };
 
 /* Operators of other programs whose meaning is known. */
 static const dv_tfl_rule customs[] = {
-    {"Convolution2DTransposeBias", DV_OP_CONVOLUTION, dv_tfl_op_custom_transposed, 2, 3},
+    {"Convolution2DTransposeBias", DV_OP_CONVOLUTION, dv_tfl_op_custom_transposed, 2, 3, NULL},
 };
 
 /* The operator's row and its name. Old files number it in a byte, new ones in a word. */
@@ -31,6 +31,7 @@ static dv_status find_rule(dv_tfl_at *at)
     dv_span custom = dv_fb_string(&code, 1);
     DV_TRY(b->fb.status);
     int32_t number = old > builtin ? old : builtin;
+    const char *reason = "";
     if (number == CUSTOM) {
         at->type = custom.size ? dv_tfl_text(b, custom) : "CUSTOM";
         for (size_t i = 0; i < sizeof customs / sizeof customs[0]; i++)
@@ -39,16 +40,16 @@ static dv_status find_rule(dv_tfl_at *at)
     } else if (number >= 0 && number < RULE_COUNT) {
         at->type = rules[number].type;
         at->rule = rules[number].read ? &rules[number] : NULL;
+        reason = rules[number].reason;
     } else {
         at->type = dv_arena_printf(b->arena, "BUILTIN_%d", number);
     }
     if (!at->type)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     if (!at->rule)
-        DV_TRY(dv_tfl_opaque(at,
-                             number == CUSTOM ? "custom operator %s is not supported"
-                                              : "operator %s is not supported",
-                             at->type));
+        DV_TRY(dv_tfl_opaque(at, "%s %s is not supported%s%s",
+                             number == CUSTOM ? "custom operator" : "operator", at->type,
+                             *reason ? ": " : "", reason));
     return DV_OK;
 }
 
@@ -78,7 +79,9 @@ static dv_status check_arity(const dv_tfl_at *at)
     for (uint32_t i = 0; i < needed || i < at->rule->least; i++)
         if (!dv_tfl_given(at, i))
             return dv_fail(DV_BAD_INPUT, "its input %u is missing", i);
-    if (at->outputs.count == 0)
+    bool silent =
+        at->rule->read == dv_tfl_op_call_once || at->rule->read == dv_tfl_op_assign_variable;
+    if (at->outputs.count == 0 && !silent)
         return dv_fail(DV_BAD_INPUT, "it has no output");
     return DV_OK;
 }
@@ -92,12 +95,10 @@ static dv_status check_types(dv_tfl_at *at)
             continue;
         DV_TRY(dv_tfl_input(at, i, &tensor));
         dv_dtype dtype = dv_tfl_dtype(&tensor);
-        if (dtype == DV_DTYPE_NONE || dtype == DV_DTYPE_STRING || tensor.is_variable)
-            return dv_tfl_opaque(
-                at, "its input %u %s, which is not supported", i,
-                tensor.is_variable
-                    ? "is kept from one inference to the next"
-                    : dv_arena_printf(at->b->arena, "is %s", dv_tfl_type_name(tensor.type)));
+        bool is_handle = at->b->scope->slots[dv_tfl_slot_of(at, i)].variable != DV_NONE;
+        if ((dtype == DV_DTYPE_NONE && !is_handle) || dtype == DV_DTYPE_STRING)
+            return dv_tfl_opaque(at, "its input %u is %s, which is not supported", i,
+                                 dv_tfl_type_name(tensor.type));
     }
     return DV_OK;
 }
@@ -178,9 +179,9 @@ dv_status dv_tfl_add_operators(dv_tfl_builder *b)
 {
     dv_fb_vector operators = dv_fb_tables(&b->scope->subgraph, 3);
     for (uint32_t i = 0; i < operators.count; i++) {
-        /* branches are built each time they are taken: no more of them than the file has bytes */
-        if (b->op_count++ > b->fb.size)
-            return dv_fail(DV_BAD_INPUT, "its branches contain each other too often");
+        /* branches are built each time they are taken, loops are unrolled */
+        if (b->op_count++ > b->fb.size + DV_TFL_ALWAYS_BUILT)
+            return dv_fail(DV_BAD_INPUT, "its branches and loops make too many operators");
         if (b->depth == 0)
             b->handle = i;
         DV_TRY(add_operator(b, &operators, i));

@@ -154,6 +154,16 @@ dv_status dv_tfl_emit2(dv_tfl_at *at, dv_op_kind kind, const dv_op_params *param
     return dv_tfl_emit(at, kind, params, (const dv_tensor_id[]){a, b}, 2, id);
 }
 
+dv_status dv_tfl_long_input(dv_tfl_at *at, uint32_t i, dv_tensor_id *id)
+{
+    dv_tfl_tensor tensor;
+    dv_op_params cast = {.cast = {.dtype = DV_DTYPE_I64}};
+    DV_TRY(dv_tfl_input(at, i, &tensor));
+    DV_TRY(dv_tfl_plain_input(at, i, id));
+    return dv_tfl_dtype(&tensor) == DV_DTYPE_I64 ? DV_OK
+                                                 : dv_tfl_emit1(at, DV_OP_CAST, &cast, *id, id);
+}
+
 /* A slot that nothing has filled yet. */
 static bool is_free(const dv_tfl_slot *slot)
 {

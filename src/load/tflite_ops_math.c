@@ -158,19 +158,69 @@ dv_status dv_tfl_op_squared_difference(dv_tfl_at *at)
     return dv_tfl_result(at, 0, x, planar);
 }
 
-/* Integers would have to round towards minus infinity, which our division does not. */
+/* Rounded towards minus infinity: integers divide without a remainder once it is taken away. */
 dv_status dv_tfl_op_floor_div(dv_tfl_at *at)
 {
     dv_tfl_tensor first;
     dv_tensor_id ids[2], x;
     bool planar;
     DV_TRY(dv_tfl_input(at, 0, &first));
-    if (!dv_dtype_is_float(dv_tfl_dtype(&first)))
-        return dv_tfl_opaque(at, "division of %s is not supported", dv_tfl_type_name(first.type));
+    bool is_float = dv_dtype_is_float(dv_tfl_dtype(&first));
     DV_TRY(operands(at, 2, ids, &planar));
+    if (!is_float) {
+        DV_TRY(dv_tfl_emit(at, DV_OP_REMAINDER, NULL, ids, 2, &x));
+        DV_TRY(dv_tfl_emit2(at, DV_OP_SUB, NULL, ids[0], x, &ids[0]));
+    }
     DV_TRY(dv_tfl_emit(at, DV_OP_DIV, NULL, ids, 2, &x));
-    DV_TRY(dv_tfl_emit1(at, DV_OP_FLOOR, NULL, x, &x));
+    if (is_float)
+        DV_TRY(dv_tfl_emit1(at, DV_OP_FLOOR, NULL, x, &x));
     return dv_tfl_result(at, 0, x, planar);
+}
+
+/* (y, x): the arc tangent of y / x, turned by half a circle where x is negative. */
+dv_status dv_tfl_op_atan2(dv_tfl_at *at)
+{
+    const double half = 3.14159265358979323846;
+    dv_tensor_id y, x, zero, turn, minus, angle, negative, none;
+    DV_TRY(dv_tfl_plain_input(at, 0, &y));
+    DV_TRY(dv_tfl_plain_input(at, 1, &x));
+    DV_TRY(dv_tfl_scalar(at, DV_DTYPE_F32, 0, &zero));
+    DV_TRY(dv_tfl_scalar(at, DV_DTYPE_F32, half, &turn));
+    DV_TRY(dv_tfl_scalar(at, DV_DTYPE_F32, -half, &minus));
+    DV_TRY(dv_tfl_emit2(at, DV_OP_LT, NULL, y, zero, &negative));
+    DV_TRY(dv_tfl_emit(at, DV_OP_WHERE, NULL, (dv_tensor_id[]){negative, minus, turn}, 3, &turn));
+    DV_TRY(dv_tfl_emit2(at, DV_OP_LT, NULL, x, zero, &negative));
+    DV_TRY(dv_tfl_emit(at, DV_OP_WHERE, NULL, (dv_tensor_id[]){negative, turn, zero}, 3, &turn));
+    DV_TRY(dv_tfl_emit2(at, DV_OP_DIV, NULL, y, x, &angle));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_ATAN, NULL, angle, &angle));
+    DV_TRY(dv_tfl_emit2(at, DV_OP_EQ, NULL, y, zero, &none)); /* also where x is 0, too */
+    DV_TRY(dv_tfl_emit(at, DV_OP_WHERE, NULL, (dv_tensor_id[]){none, zero, angle}, 3, &angle));
+    DV_TRY(dv_tfl_emit2(at, DV_OP_ADD, NULL, angle, turn, &angle));
+    return dv_tfl_result(at, 0, angle, false);
+}
+
+/* Rounds to the steps that training with quantisation has laid through its range. */
+dv_status dv_tfl_op_fake_quant(dv_tfl_at *at)
+{
+    const dv_fb_table *o = &at->options;
+    double least = (double)dv_fb_f32(o, 0, 0), most = (double)dv_fb_f32(o, 1, 0);
+    int32_t bits = dv_fb_i32(o, 2, 8);
+    if (bits < 2 || bits > 16 || !(most > least) || least > 0 || most < 0)
+        return dv_tfl_opaque(at, "%d bits from %g to %g are not supported", bits, least, most);
+    double low = dv_fb_flag(o, 3, false), high = ldexp(1, bits) - 1;
+    float scale = (float)((most - least) / (high - low));
+    double zero = nearbyint(fmin(fmax(low - least / (double)scale, low), high));
+    dv_dtype dtype = bits > 8 ? DV_DTYPE_U16 : DV_DTYPE_U8;
+    dv_op_params clamp = {.clamp = {(low - zero) * (double)scale, (high - zero) * (double)scale}};
+    dv_op_params quant = {.quant = {.dtype = dtype}};
+    dv_tensor_id ids[3];
+    DV_TRY(dv_tfl_plain_input(at, 0, &ids[0]));
+    DV_TRY(dv_tfl_scalar(at, DV_DTYPE_F32, (double)scale, &ids[1]));
+    DV_TRY(dv_tfl_scalar(at, dtype, zero, &ids[2]));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_CLAMP, &clamp, ids[0], &ids[0]));
+    DV_TRY(dv_tfl_emit(at, DV_OP_QUANTIZE, &quant, ids, 3, &ids[0]));
+    DV_TRY(dv_tfl_emit(at, DV_OP_DEQUANTIZE, &quant, ids, 3, &ids[0]));
+    return dv_tfl_result(at, 0, ids[0], false);
 }
 
 dv_status dv_tfl_op_add_n(dv_tfl_at *at)
@@ -187,15 +237,23 @@ dv_status dv_tfl_op_add_n(dv_tfl_at *at)
     return dv_tfl_result(at, 0, sum, planar);
 }
 
+/* SELECT's condition may be a vector, of the first dim. */
 dv_status dv_tfl_op_select(dv_tfl_at *at)
 {
     dv_tfl_tensor condition, a;
+    dv_tensor_id ids[3];
     DV_TRY(dv_tfl_input(at, 0, &condition));
     DV_TRY(dv_tfl_input(at, 1, &a));
-    if (strcmp(at->type, "SELECT") == 0 && condition.shape.rank != a.shape.rank &&
-        condition.shape.rank != 0)
-        return dv_tfl_opaque(at, "a condition of fewer dimensions is not supported");
-    return elementwise(at, DV_OP_WHERE, NULL, 3);
+    if (strcmp(at->type, "SELECT") != 0 || condition.shape.rank == a.shape.rank ||
+        condition.shape.rank != 1)
+        return elementwise(at, DV_OP_WHERE, NULL, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        DV_TRY(dv_tfl_plain_input(at, i, &ids[i]));
+    dv_op_params last = {.axes = {.count = 1, .axes = {-1}}};
+    for (uint8_t d = 1; d < a.shape.rank; d++)
+        DV_TRY(dv_tfl_emit1(at, DV_OP_UNSQUEEZE, &last, ids[0], &ids[0]));
+    DV_TRY(dv_tfl_emit(at, DV_OP_WHERE, NULL, ids, 3, &ids[0]));
+    return dv_tfl_result(at, 0, ids[0], false);
 }
 
 /* ---- reductions ---- */
@@ -243,7 +301,14 @@ dv_status dv_tfl_op_reduce(dv_tfl_at *at)
     bool planar =
         input.shape.rank == 4 && dv_tfl_prefers_planar(at, 0) && reduce_planar(&params.reduce);
     DV_TRY(planar ? dv_tfl_planar_input(at, 0, &x) : dv_tfl_plain_input(at, 0, &x));
+    /* of booleans: any is the largest, all the smallest */
+    bool booleans = dv_tfl_dtype(&input) == DV_DTYPE_BOOL;
+    dv_op_params number = {.cast = {.dtype = DV_DTYPE_I32}}, truth = {.cast = {DV_DTYPE_BOOL}};
+    if (booleans)
+        DV_TRY(dv_tfl_emit1(at, DV_OP_CAST, &number, x, &x));
     DV_TRY(dv_tfl_emit1(at, at->rule->kind, &params, x, &x));
+    if (booleans)
+        DV_TRY(dv_tfl_emit1(at, DV_OP_CAST, &truth, x, &x));
     bool stays = params.reduce.keep_dims || params.reduce.count == 0;
     return dv_tfl_result(at, 0, x, planar && stays);
 }
@@ -259,9 +324,7 @@ dv_status dv_tfl_op_argmax(dv_tfl_at *at)
     if (!constant || params.reduce.count != 1)
         return dv_tfl_opaque(at, "its axis is computed, which is not supported");
     DV_TRY(dv_tfl_plain_input(at, 0, &x));
-    if (strcmp(at->type, "ARG_MIN") == 0)
-        DV_TRY(dv_tfl_emit1(at, DV_OP_NEG, NULL, x, &x));
-    DV_TRY(dv_tfl_emit1(at, DV_OP_ARGMAX, &params, x, &x));
+    DV_TRY(dv_tfl_emit1(at, at->rule->kind, &params, x, &x));
     cast.cast.dtype = dv_tfl_dtype(&output);
     if (cast.cast.dtype != DV_DTYPE_I64)
         DV_TRY(dv_tfl_emit1(at, DV_OP_CAST, &cast, x, &x));

@@ -105,6 +105,76 @@ static dv_status transposed(dv_tfl_at *at, uint32_t image, uint32_t weights, dv_
     return DV_OK;
 }
 
+/* Volumes are NDHWC, their weights DHWIO (transposed: DHWOI). */
+static const uint8_t to_volume[] = {0, 4, 1, 2, 3}, from_volume[] = {0, 2, 3, 4, 1};
+static const uint8_t volume_weight[] = {4, 3, 0, 1, 2};
+
+static dv_status permute5(dv_tfl_at *at, const uint8_t *perm, dv_tensor_id *id)
+{
+    dv_op_params params = {.permute = {.rank = 5}};
+    memcpy(params.permute.perm, perm, 5);
+    return dv_tfl_emit1(at, DV_OP_PERMUTE, &params, *id, id);
+}
+
+/* Input `volume` by the weight in input 1 and the bias in input `bias`. */
+static dv_status convolve_volume(dv_tfl_at *at, dv_op_params *params, uint32_t volume,
+                                 uint32_t bias)
+{
+    const dv_fb_table *o = &at->options;
+    dv_tfl_tensor x, w;
+    dv_tensor_id ids[3];
+    DV_TRY(dv_tfl_input(at, volume, &x));
+    DV_TRY(dv_tfl_input(at, 1, &w));
+    if (x.shape.rank != 5 || w.shape.rank != 5)
+        return dv_fail(DV_BAD_INPUT, "its volume has %u dimensions and its weight %u; both need 5",
+                       (unsigned)x.shape.rank, (unsigned)w.shape.rank);
+    dv_conv_params *conv = &params->conv;
+    int64_t channels = x.shape.dim[4], each = w.shape.dim[3];
+    conv->spatial = 3;
+    conv->groups = !conv->transposed && each > 0 && channels > each && channels % each == 0
+                       ? channels / each
+                       : 1;
+    const unsigned stride[] = {1, 3, 2}, dilation[] = {5, 7, 6};
+    for (int d = 0; d < 3; d++) {
+        conv->stride[d] = dv_fb_i32(o, stride[d], 0);
+        conv->dilation[d] = dv_fb_i32(o, dilation[d], 1);
+    }
+    DV_TRY(read_padding(at, &conv->auto_pad));
+    DV_TRY(dv_tfl_plain_input(at, volume, &ids[0]));
+    DV_TRY(permute5(at, to_volume, &ids[0]));
+    if (at->b->scope->slots[dv_tfl_slot_of(at, 1)].constant != DV_NONE) {
+        DV_TRY(dv_tfl_weight(at->b, dv_tfl_slot_of(at, 1), volume_weight, &ids[1]));
+    } else {
+        DV_TRY(dv_tfl_plain_input(at, 1, &ids[1]));
+        DV_TRY(permute5(at, volume_weight, &ids[1]));
+    }
+    bool biased = dv_tfl_given(at, bias);
+    if (biased)
+        DV_TRY(dv_tfl_plain_input(at, bias, &ids[2]));
+    DV_TRY(dv_tfl_emit(at, DV_OP_CONVOLUTION, params, ids, biased ? 3 : 2, &ids[0]));
+    DV_TRY(permute5(at, from_volume, &ids[0]));
+    return dv_tfl_result_activated(at, 4, ids[0], false);
+}
+
+dv_status dv_tfl_op_conv_3d(dv_tfl_at *at)
+{
+    dv_op_params params = {0};
+    return convolve_volume(at, &params, 0, 2);
+}
+
+/* (output's shape, weight, volume, bias) */
+dv_status dv_tfl_op_transpose_conv_3d(dv_tfl_at *at)
+{
+    int64_t size[5];
+    int count;
+    dv_op_params params = {.conv = {.transposed = true}};
+    DV_TRY(dv_tfl_ints(at, 0, 5, size, &count));
+    if (count != 5)
+        return dv_tfl_opaque(at, "its output's shape is computed, which is not supported");
+    memcpy(params.conv.output_shape, size + 1, 3 * sizeof *size);
+    return convolve_volume(at, &params, 2, 3);
+}
+
 dv_status dv_tfl_op_transpose_conv(dv_tfl_at *at)
 {
     int64_t size[4];
@@ -150,21 +220,40 @@ dv_status dv_tfl_op_custom_transposed(dv_tfl_at *at)
     return dv_tfl_result(at, 0, id, true);
 }
 
-dv_status dv_tfl_op_pool(dv_tfl_at *at)
+static dv_status read_pool(dv_tfl_at *at, dv_op_params *params)
 {
     dv_tfl_tensor x;
-    dv_tensor_id id;
     const dv_fb_table *o = &at->options;
     DV_TRY(dv_tfl_input(at, 0, &x));
     if (x.shape.rank != 4)
         return dv_fail(DV_BAD_INPUT, "its image has %u dimensions, not 4", (unsigned)x.shape.rank);
-    dv_op_params params = {.pool = {.spatial = 2,
-                                    .kernel = {dv_fb_i32(o, 4, 0), dv_fb_i32(o, 3, 0)},
-                                    .stride = {dv_fb_i32(o, 2, 0), dv_fb_i32(o, 1, 0)},
-                                    .dilation = {1, 1}}};
-    DV_TRY(read_padding(at, &params.pool.auto_pad));
+    *params = (dv_op_params){.pool = {.spatial = 2,
+                                      .kernel = {dv_fb_i32(o, 4, 0), dv_fb_i32(o, 3, 0)},
+                                      .stride = {dv_fb_i32(o, 2, 0), dv_fb_i32(o, 1, 0)},
+                                      .dilation = {1, 1}}};
+    return read_padding(at, &params->pool.auto_pad);
+}
+
+dv_status dv_tfl_op_pool(dv_tfl_at *at)
+{
+    dv_tensor_id id;
+    dv_op_params params;
+    DV_TRY(read_pool(at, &params));
     DV_TRY(dv_tfl_planar_input(at, 0, &id));
     DV_TRY(dv_tfl_emit1(at, at->rule->kind, &params, id, &id));
+    return dv_tfl_result_activated(at, 5, id, true);
+}
+
+/* The root of the mean square of each window. */
+dv_status dv_tfl_op_l2_pool(dv_tfl_at *at)
+{
+    dv_tensor_id id;
+    dv_op_params params;
+    DV_TRY(read_pool(at, &params));
+    DV_TRY(dv_tfl_planar_input(at, 0, &id));
+    DV_TRY(dv_tfl_emit2(at, DV_OP_MUL, NULL, id, id, &id));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_AVG_POOL, &params, id, &id));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_SQRT, NULL, id, &id));
     return dv_tfl_result_activated(at, 5, id, true);
 }
 
@@ -266,14 +355,9 @@ dv_status dv_tfl_op_resize(dv_tfl_at *at)
 {
     dv_op_params params = {0}, batch = {.slice = {.count = 1, .end = {2}, .step = {1}}}, cat = {0};
     dv_tensor_id x, lead, sizes;
-    int64_t size[2];
-    int count;
     DV_TRY(read_modes(at, &params.resize));
-    DV_TRY(dv_tfl_ints(at, 1, 2, size, &count));
-    if (count != 2)
-        return dv_tfl_opaque(at, "its output's size is computed, which is not supported");
     DV_TRY(dv_tfl_planar_input(at, 0, &x));
-    DV_TRY(dv_tfl_longs(at, size, 2, &sizes));
+    DV_TRY(dv_tfl_long_input(at, 1, &sizes));
     DV_TRY(dv_tfl_emit1(at, DV_OP_SHAPE, &batch, x, &lead));
     DV_TRY(dv_tfl_emit2(at, DV_OP_CAT, &cat, lead, sizes, &sizes));
     const dv_tensor_id ids[] = {x, DV_NONE, DV_NONE, sizes};

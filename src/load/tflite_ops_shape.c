@@ -170,7 +170,7 @@ dv_status dv_tfl_op_pad(dv_tfl_at *at)
     if (strcmp(at->type, "MIRROR_PAD") == 0) {
         pad->mode = DV_PAD_REFLECT;
         if (dv_fb_u8(&at->options, 0, 0) != 0)
-            return dv_tfl_opaque(at, "symmetric padding is not supported");
+            return dv_tfl_pad_symmetric(at, pads, count);
     }
     if (at->rule->least == 3) {
         bool known;
@@ -191,127 +191,6 @@ dv_status dv_tfl_op_pad(dv_tfl_at *at)
     }
     DV_TRY(dv_tfl_emit1(at, DV_OP_PAD, &params, x, &x));
     return dv_tfl_result(at, 0, x, planar);
-}
-
-/* Cuts x along all its dims by the params of NHWC. */
-static dv_status cut(dv_tfl_at *at, dv_op_params *params, bool shrinks, dv_tensor_id *x,
-                     bool *planar)
-{
-    dv_tfl_tensor tensor;
-    DV_TRY(dv_tfl_input(at, 0, &tensor));
-    *planar = !shrinks && tensor.shape.rank == 4 && dv_tfl_prefers_planar(at, 0);
-    DV_TRY(*planar ? dv_tfl_planar_input(at, 0, x) : dv_tfl_plain_input(at, 0, x));
-    for (uint8_t i = 0; i < params->slice.count; i++)
-        params->slice.axes[i] = *planar ? dv_tfl_planar_axis(i) : i;
-    /* counted from the end, so that bounds are always read as the source form's */
-    if (params->slice.count > 0 && params->slice.count == tensor.shape.rank && !*planar)
-        params->slice.axes[0] -= tensor.shape.rank;
-    return dv_tfl_emit1(at, DV_OP_SLICE, params, *x, x);
-}
-
-dv_status dv_tfl_op_slice(dv_tfl_at *at)
-{
-    int64_t size[DV_MAX_RANK];
-    int count, sizes;
-    bool planar;
-    dv_tensor_id x;
-    dv_op_params params = {0};
-    dv_slice_params *slice = &params.slice;
-    DV_TRY(dv_tfl_ints(at, 1, DV_MAX_RANK, slice->begin, &count));
-    DV_TRY(dv_tfl_ints(at, 2, DV_MAX_RANK, size, &sizes));
-    if (count < 0 || sizes < 0)
-        return computed(at, "bounds are");
-    if (count != sizes)
-        return dv_fail(DV_BAD_INPUT, "its begins and sizes differ in number");
-    slice->count = (uint8_t)count;
-    for (int i = 0; i < count; i++) {
-        if (slice->begin[i] < 0 || slice->begin[i] > INT32_MAX || size[i] < -1 ||
-            size[i] > INT32_MAX)
-            return dv_fail(DV_BAD_INPUT, "%lld elements from %lld", (long long)size[i],
-                           (long long)slice->begin[i]);
-        slice->end[i] = size[i] == -1 ? INT64_MAX : slice->begin[i] + size[i];
-        slice->step[i] = 1;
-    }
-    DV_TRY(cut(at, &params, false, &x, &planar));
-    return dv_tfl_result(at, 0, x, planar);
-}
-
-/* Bounds that a mask leaves open, and axes of which one element is taken and the dim dropped. */
-static void apply_masks(const dv_tfl_at *at, dv_slice_params *slice, dv_axes_params *gone)
-{
-    unsigned open_begin = dv_fb_u32(&at->options, 0, 0), open_end = dv_fb_u32(&at->options, 1, 0);
-    unsigned shrink = dv_fb_u32(&at->options, 4, 0);
-    for (uint8_t i = 0; i < slice->count; i++) {
-        bool back = slice->step[i] < 0;
-        if (shrink & 1u << i) {
-            slice->step[i] = 1;
-            slice->end[i] = slice->begin[i] == -1 ? INT64_MAX : slice->begin[i] + 1;
-            gone->axes[gone->count++] = i;
-            continue;
-        }
-        if (open_begin & 1u << i)
-            slice->begin[i] = back ? INT64_MAX : 0;
-        if (open_end & 1u << i)
-            slice->end[i] = back ? INT64_MIN : INT64_MAX;
-    }
-}
-
-dv_status dv_tfl_op_strided_slice(dv_tfl_at *at)
-{
-    int begins, ends, steps;
-    bool planar;
-    dv_tensor_id x;
-    dv_op_params params = {0}, squeeze = {0};
-    dv_slice_params *slice = &params.slice;
-    if (dv_fb_u32(&at->options, 2, 0) || dv_fb_u32(&at->options, 3, 0) ||
-        dv_fb_flag(&at->options, 5, false))
-        return dv_tfl_opaque(at, "its ellipsis, new axes or offsets are not supported");
-    DV_TRY(dv_tfl_ints(at, 1, DV_MAX_RANK, slice->begin, &begins));
-    DV_TRY(dv_tfl_ints(at, 2, DV_MAX_RANK, slice->end, &ends));
-    DV_TRY(dv_tfl_ints(at, 3, DV_MAX_RANK, slice->step, &steps));
-    if (begins < 0 || ends < 0 || steps < 0)
-        return computed(at, "bounds are");
-    if (begins != ends || begins != steps)
-        return dv_fail(DV_BAD_INPUT, "its begins, ends and strides differ in number");
-    slice->count = (uint8_t)begins;
-    apply_masks(at, slice, &squeeze.axes);
-    bool shrinks = squeeze.axes.count > 0;
-    DV_TRY(cut(at, &params, shrinks, &x, &planar));
-    if (shrinks)
-        DV_TRY(dv_tfl_emit1(at, DV_OP_SQUEEZE, &squeeze, x, &x));
-    return dv_tfl_result(at, 0, x, planar);
-}
-
-dv_status dv_tfl_op_reverse(dv_tfl_at *at)
-{
-    int count;
-    dv_tensor_id x;
-    dv_op_params params = {0};
-    dv_slice_params *slice = &params.slice;
-    DV_TRY(dv_tfl_ints(at, 1, DV_MAX_RANK, slice->axes, &count));
-    if (count < 0)
-        return computed(at, "axes are");
-    slice->count = (uint8_t)count;
-    for (int i = 0; i < count; i++) {
-        slice->begin[i] = INT64_MAX;
-        slice->end[i] = INT64_MIN;
-        slice->step[i] = -1;
-    }
-    DV_TRY(dv_tfl_plain_input(at, 0, &x));
-    DV_TRY(dv_tfl_emit1(at, DV_OP_SLICE, &params, x, &x));
-    return dv_tfl_result(at, 0, x, false);
-}
-
-dv_status dv_tfl_op_gather(dv_tfl_at *at)
-{
-    dv_tensor_id ids[2];
-    if (dv_fb_i32(&at->options, 1, 0) != 0)
-        return dv_tfl_opaque(at, "batch dimensions are not supported");
-    dv_op_params params = {.axis = {.axis = dv_fb_i32(&at->options, 0, 0)}};
-    DV_TRY(dv_tfl_plain_input(at, 0, &ids[0]));
-    DV_TRY(dv_tfl_plain_input(at, 1, &ids[1]));
-    DV_TRY(dv_tfl_emit(at, DV_OP_INDEX_SELECT, &params, ids, 2, &ids[0]));
-    return dv_tfl_result(at, 0, ids[0], false);
 }
 
 /* TILE and BROADCAST_TO: the repeats or the shape are a parameter input. */
@@ -432,6 +311,29 @@ dv_status dv_tfl_op_space_to_depth(dv_tfl_at *at)
 }
 
 /* ---- shapes as data ---- */
+
+dv_status dv_tfl_op_rank(dv_tfl_at *at)
+{
+    dv_tfl_tensor tensor;
+    dv_tensor_id x;
+    DV_TRY(dv_tfl_input(at, 0, &tensor));
+    DV_TRY(dv_tfl_scalar(at, DV_DTYPE_I32, tensor.shape.rank, &x));
+    return dv_tfl_result(at, 0, x, false);
+}
+
+dv_status dv_tfl_op_zeros_like(dv_tfl_at *at)
+{
+    dv_tfl_tensor tensor;
+    dv_tensor_id x;
+    dv_op_params all = {.slice = {.count = 1, .end = {INT64_MAX}, .step = {1}}};
+    dv_op_params full = {.full = {.shape = {.rank = DV_RANK_UNKNOWN}}};
+    DV_TRY(dv_tfl_input(at, 0, &tensor));
+    full.full.dtype = dv_tfl_dtype(&tensor);
+    DV_TRY(dv_tfl_plain_input(at, 0, &x));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_SHAPE, &all, x, &x));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_FULL, &full, x, &x));
+    return dv_tfl_result(at, 0, x, false);
+}
 
 dv_status dv_tfl_op_shape(dv_tfl_at *at)
 {

@@ -28,7 +28,7 @@ static dv_status check(const dv_tfl_tensor *tensor)
         return dv_fail(DV_BAD_INPUT,
                        "it has %u scales and %u zero points, which do not fit its shape", count,
                        tensor->zero.count);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && tensor->scale.fb->status == DV_OK; i++) {
         double scale = (double)dv_fb_f32_at(&tensor->scale, i);
         double zero = (double)zero_of(tensor, i);
         if (!isfinite(scale) || scale < 0)
@@ -52,20 +52,37 @@ static void put(uint8_t *out, size_t width, uint64_t bits)
         out[i] = (uint8_t)(bits >> (8 * i));
 }
 
-/* Adds a constant vector (of one element: a scalar) made of the file's scales or zero points. */
-static dv_status add_list(dv_tfl_builder *b, const dv_tfl_tensor *tensor, const char *name,
-                          dv_dtype dtype, dv_tensor_id *id)
+/* What the file says, checked, in the builder's arena. */
+static dv_status read_quant(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
+                            dv_quant *out)
 {
     uint32_t count = tensor->scale.count;
+    float *scale = dv_arena_array(b->arena, count, sizeof *scale);
+    int32_t *zero = dv_arena_array(b->arena, count, sizeof *zero);
+    if (!scale || !zero)
+        return dv_fail(DV_NO_MEMORY, "out of memory for %u scales", count);
+    DV_TRY(check(tensor));
+    for (uint32_t i = 0; i < count; i++) {
+        scale[i] = dv_fb_f32_at(&tensor->scale, i);
+        zero[i] = (int32_t)zero_of(tensor, i);
+    }
+    *out = (dv_quant){count, axis, scale, zero};
+    return b->fb.status;
+}
+
+/* Adds a constant vector (of one element: a scalar) of the scales or the zero points. */
+static dv_status add_list(dv_tfl_builder *b, const dv_quant *quant, const char *name,
+                          dv_dtype dtype, dv_tensor_id *id)
+{
+    uint32_t count = quant->count;
     size_t width = dv_dtype_bytes(dtype);
     dv_buffer *buffer;
     DV_TRY(dv_tfl_new_buffer(b, count * width, &buffer));
     for (uint32_t i = 0; i < count; i++) {
-        float scale = dv_fb_f32_at(&tensor->scale, i);
         uint32_t bits;
-        memcpy(&bits, &scale, sizeof bits);
+        memcpy(&bits, &quant->scale[i], sizeof bits);
         put(dv_buffer_writable(buffer) + i * width, width,
-            dtype == DV_DTYPE_F32 ? bits : (uint64_t)zero_of(tensor, i));
+            dtype == DV_DTYPE_F32 ? bits : (uint64_t)(int64_t)quant->zero[i]);
     }
     dv_tensor list = {
         .name = dv_arena_printf(b->arena, "%s.%s", name, dtype == DV_DTYPE_F32 ? "scale" : "zero"),
@@ -79,32 +96,39 @@ static dv_status add_list(dv_tfl_builder *b, const dv_tfl_tensor *tensor, const 
     return status;
 }
 
-static dv_status convert(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
-                         dv_op_kind kind, const char *name, const char *made, dv_tensor_id from,
-                         dv_tensor_id *id)
+static dv_status convert(dv_tfl_builder *b, const dv_quant *quant, dv_dtype dtype, dv_op_kind kind,
+                         const char *name, const char *made, dv_tensor_id from, dv_tensor_id *id)
 {
     dv_tensor_id ids[3] = {from};
-    dv_dtype dtype = dv_tfl_stored_dtype(tensor);
     dv_op like = {.name = name,
                   .source_type = kind == DV_OP_QUANTIZE ? "QUANTIZE" : "DEQUANTIZE",
                   .debug_handle = b->handle};
-    dv_op_params params = {.quant = {.axis = axis, .dtype = dtype}};
-    DV_TRY(check(tensor));
-    DV_TRY(add_list(b, tensor, name, DV_DTYPE_F32, &ids[1]));
-    DV_TRY(add_list(b, tensor, name, dtype, &ids[2]));
+    dv_op_params params = {.quant = {.axis = quant->axis, .dtype = dtype}};
+    DV_TRY(add_list(b, quant, name, DV_DTYPE_F32, &ids[1]));
+    DV_TRY(add_list(b, quant, name, dtype, &ids[2]));
     return made ? dv_tfl_add_op(b, &like, kind, &params, ids, 3, made, id)
                 : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+dv_status dv_tfl_dequantise_by(dv_tfl_builder *b, const dv_quant *quant, dv_dtype dtype,
+                               const char *name, dv_tensor_id integers, dv_tensor_id *id)
+{
+    return convert(b, quant, dtype, DV_OP_DEQUANTIZE, name,
+                   dv_arena_printf(b->arena, "%s.f32", name), integers, id);
 }
 
 dv_status dv_tfl_dequantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
                             const char *name, dv_tensor_id integers, dv_tensor_id *id)
 {
-    return convert(b, tensor, axis, DV_OP_DEQUANTIZE, name,
-                   dv_arena_printf(b->arena, "%s.f32", name), integers, id);
+    dv_quant quant;
+    DV_TRY(read_quant(b, tensor, axis, &quant));
+    return dv_tfl_dequantise_by(b, &quant, dv_tfl_stored_dtype(tensor), name, integers, id);
 }
 
 dv_status dv_tfl_quantise(dv_tfl_builder *b, const dv_tfl_tensor *tensor, uint32_t axis,
                           const char *name, dv_tensor_id numbers, dv_tensor_id *id)
 {
-    return convert(b, tensor, axis, DV_OP_QUANTIZE, name, name, numbers, id);
+    dv_quant quant;
+    DV_TRY(read_quant(b, tensor, axis, &quant));
+    return convert(b, &quant, dv_tfl_stored_dtype(tensor), DV_OP_QUANTIZE, name, name, numbers, id);
 }

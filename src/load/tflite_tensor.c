@@ -80,6 +80,9 @@ dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *
     *scope = (dv_tfl_scope){.subgraph = dv_fb_table_at(&b->subgraphs, subgraph)};
     scope->tensors = dv_fb_tables(&scope->subgraph, 0);
     DV_TRY(b->fb.status);
+    b->op_count += scope->tensors.count;
+    if (b->op_count > b->fb.size + DV_TFL_ALWAYS_BUILT)
+        return dv_fail(DV_BAD_INPUT, "its branches and loops make too many tensors");
     scope->slots = dv_arena_array(b->arena, scope->tensors.count, sizeof *scope->slots);
     if (!scope->slots)
         return dv_fail(DV_NO_MEMORY, "out of memory for %u tensors", scope->tensors.count);
@@ -100,6 +103,7 @@ dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *
                                         .planar = DV_NONE,
                                         .integers = {DV_NONE, DV_NONE},
                                         .weight = DV_NONE,
+                                        .variable = DV_NONE,
                                         .constant = stored && !variable ? i : DV_NONE};
         DV_TRY(b->fb.status);
     }

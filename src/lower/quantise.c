@@ -113,8 +113,7 @@ static bool takes_numbers(dv_op_kind kind)
     case DV_FAMILY_OTHER:
         return false;
     default:
-        return !dv_op_is_raw(kind) && kind != DV_OP_CAST && kind != DV_OP_RNN &&
-               kind != DV_OP_GRU && kind != DV_OP_LSTM;
+        return !dv_op_is_raw(kind) && kind != DV_OP_CAST;
     }
 }
 
