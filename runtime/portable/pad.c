@@ -1,4 +1,4 @@
-/* pad.c - padding with a constant, by reflection or by the edge; negative pads crop. */
+/* pad.c - padding with a constant, by reflection, by the edge or by the other end; negative pads crop. */
 #include <string.h>
 
 #include "runtime/portable/kernel.h"
@@ -13,6 +13,8 @@ static int64_t source(dv_pad_mode mode, int64_t at, int64_t size)
         return -1;
     if (mode == DV_PAD_EDGE || size == 1)
         return at < 0 ? 0 : size - 1;
+    if (mode == DV_PAD_WRAP)
+        return (at % size + size) % size;
     int64_t period = 2 * (size - 1), within = at % period;
     if (within < 0)
         within += period;

@@ -50,6 +50,22 @@ bool dv_quantised_moves(const dv_graph *graph, const dv_op *op)
            graph->tensors[op->outputs[0]].quant.count > 0;
 }
 
+bool dv_is_of_halves(const dv_graph *graph, const dv_op *op)
+{
+    if (op->kind != DV_OP_CONVOLUTION && op->kind != DV_OP_LINEAR && op->kind != DV_OP_MATMUL)
+        return false;
+    dv_dtype dtype = DV_DTYPE_NONE;
+    for (uint32_t i = 0; i < op->input_count + op->output_count; i++) {
+        dv_tensor_id id = i < op->input_count ? op->inputs[i] : op->outputs[i - op->input_count];
+        if (id == DV_NONE)
+            continue;
+        dtype = dtype == DV_DTYPE_NONE ? graph->tensors[id].dtype : dtype;
+        if (graph->tensors[id].dtype != dtype)
+            return false;
+    }
+    return dtype == DV_DTYPE_F16 || dtype == DV_DTYPE_BF16;
+}
+
 void dv_quantised_begin(dv_quantised *q, dv_operand *operand, const dv_tensor *tensor)
 {
     *q = (dv_quantised){.seen = operand,
@@ -71,7 +87,7 @@ dv_status dv_quantised_allocate(dv_quantised *q)
 static size_t inner_of(const dv_quantised *q)
 {
     size_t inner = 1;
-    if (q->quant->count == 1)
+    if (q->quant->count <= 1)
         return q->seen->count;
     for (uint32_t d = q->quant->axis + 1; d < q->seen->shape.rank; d++)
         inner *= (size_t)q->seen->shape.dim[d];
@@ -85,8 +101,10 @@ void dv_quantised_load(dv_quantised *q)
     if (q->ready || inner == 0)
         return;
     for (size_t at = 0, channel = 0; at < count; at += inner, channel++) {
-        uint32_t c = (uint32_t)(channel % q->quant->count);
-        double scale = (double)q->quant->scale[c], zero = q->quant->zero[c], block[DV_BLOCK];
+        bool whole = q->quant->count > 0;
+        uint32_t c = whole ? (uint32_t)(channel % q->quant->count) : 0;
+        double scale = whole ? (double)q->quant->scale[c] : 1, block[DV_BLOCK];
+        double zero = whole ? q->quant->zero[c] : 0;
         for (size_t i = 0; i < inner; i += DV_BLOCK) {
             size_t part = inner - i < DV_BLOCK ? inner - i : DV_BLOCK;
             dv_load_f64(&q->integers, at + i, 1, part, block);
@@ -103,13 +121,15 @@ void dv_quantised_store(const dv_quantised *q)
     size_t inner = inner_of(q), count = q->seen->count;
     const float *in = q->owned;
     for (size_t at = 0, channel = 0; inner > 0 && at < count; at += inner, channel++) {
-        uint32_t c = (uint32_t)(channel % q->quant->count);
-        float scale = q->quant->scale[c];
-        double zero = q->quant->zero[c], block[DV_BLOCK];
+        bool whole = q->quant->count > 0;
+        uint32_t c = whole ? (uint32_t)(channel % q->quant->count) : 0;
+        float scale = whole ? q->quant->scale[c] : 1;
+        double zero = whole ? q->quant->zero[c] : 0, block[DV_BLOCK];
         for (size_t i = 0; i < inner; i += DV_BLOCK) {
             size_t part = inner - i < DV_BLOCK ? inner - i : DV_BLOCK;
             for (size_t k = 0; k < part; k++)
-                block[k] = nearbyint((double)(in[at + i + k] / scale)) + zero;
+                block[k] = whole ? nearbyint((double)(in[at + i + k] / scale)) + zero
+                                 : (double)in[at + i + k];
             dv_store_f64(&q->integers, at + i, 1, part, block);
         }
     }

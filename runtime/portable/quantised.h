@@ -1,4 +1,4 @@
-/* quantised.h - operands that are integers in memory and numbers to the kernel. */
+/* quantised.h - operands that are integers, or floats of 16 bits, in memory and f32 to the kernel. */
 #ifndef DV_RUNTIME_PORTABLE_QUANTISED_H
 #define DV_RUNTIME_PORTABLE_QUANTISED_H
 
@@ -8,7 +8,7 @@
 typedef struct dv_quantised {
     dv_operand *seen;      /* by the kernel: f32 */
     dv_operand integers;   /* in memory */
-    const dv_quant *quant; /* of the graph's tensor */
+    const dv_quant *quant; /* of the graph's tensor; of count 0 if they are floats */
     bool is_output;
     bool stays;  /* a constant: converted once */
     bool ready;  /* a constant that has been */
@@ -17,6 +17,9 @@ typedef struct dv_quantised {
 
 /* Can the kernel move the integers themselves, because all of them mean the same? */
 bool dv_quantised_moves(const dv_graph *graph, const dv_op *op);
+
+/* Are all operands floats of 16 bits, and the kernel one for f32 only? */
+bool dv_is_of_halves(const dv_graph *graph, const dv_op *op);
 
 /* Lets the kernel see f32 instead of the operand; its memory is taken by dv_quantised_allocate. */
 void dv_quantised_begin(dv_quantised *q, dv_operand *operand, const dv_tensor *tensor);

@@ -80,11 +80,23 @@ static int64_t reduce_integers(const dv_operand *in, dv_walk walk, size_t first,
     return sum;
 }
 
+/* The extreme of no elements is the type's least or largest. */
+static void fill_extreme(const dv_operand *out, double extreme)
+{
+    double value = out->dtype == DV_DTYPE_BOOL ? extreme > 0 : extreme; /* storing holds the rest */
+    for (size_t i = 0; i < out->count; i++)
+        dv_store_f64(out, i, 1, 1, &value);
+}
+
 static dv_status reduce(const dv_kernel_call *call, const accumulator *how)
 {
     const dv_operand *in = &call->inputs[0], *out = &call->outputs[0];
     bool floats = dv_dtype_is_float(in->dtype);
     reduction r;
+    if (in->count == 0 && isinf(how->float_start)) {
+        fill_extreme(out, how->float_start);
+        return DV_OK;
+    }
     split_dims(call, &r);
     if (r.kept.empty)
         return DV_OK;

@@ -51,12 +51,14 @@ static const char *fill_operands(const dv_graph *graph, const dv_tensor_id *ids,
     return NULL;
 }
 
-/* The kernel of an operator on quantised tensors sees f32 in their place. */
+/* The kernel of an operator on quantised tensors sees f32 in their place; so does one on floats of
+   16 bits that knows no other than f32. */
 static const char *describe_quantised(const dv_graph *graph, const dv_op *source,
                                       dv_portable_op *op)
 {
     uint32_t count = source->input_count + source->output_count;
-    if (!dv_op_is_quantised(graph, source) || dv_quantised_moves(graph, source))
+    bool halves = dv_is_of_halves(graph, source);
+    if (!halves && (!dv_op_is_quantised(graph, source) || dv_quantised_moves(graph, source)))
         return NULL;
     op->quantised = calloc(count, sizeof *op->quantised);
     if (!op->quantised)
@@ -65,7 +67,7 @@ static const char *describe_quantised(const dv_graph *graph, const dv_op *source
         bool is_output = i >= source->input_count;
         uint32_t k = is_output ? i - source->input_count : i;
         dv_tensor_id id = is_output ? source->outputs[k] : source->inputs[k];
-        if (id == DV_NONE || graph->tensors[id].quant.count == 0)
+        if (id == DV_NONE || (!halves && graph->tensors[id].quant.count == 0))
             continue;
         dv_quantised *q = &op->quantised[op->quantised_count++];
         dv_quantised_begin(q, is_output ? &op->call.outputs[k] : &op->call.inputs[k],

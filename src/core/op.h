@@ -14,7 +14,7 @@
      SQUEEZE, UNSQUEEZE, MEAN, SUM, AMAX, AMIN, PROD (data, axes)
      CLAMP     (data, min, max)                either may be DV_NONE
      CUMSUM    (data, axis)
-     UPSAMPLE  (data, roi, scales, sizes)      as ONNX Resize; roi is ignored
+     UPSAMPLE  (data, roi, scales, sizes)      as ONNX Resize
      FULL      (shape)                         ONNX ConstantOfShape
      ARANGE    (start, limit, step)
      TRIL      (data, k)
@@ -284,6 +284,7 @@ typedef enum dv_pad_mode {
     DV_PAD_CONSTANT,
     DV_PAD_REFLECT,
     DV_PAD_EDGE,
+    DV_PAD_WRAP, /* the other end goes on */
 } dv_pad_mode;
 
 typedef struct dv_pad_params { /* one pair a dim; negative pads crop */
@@ -298,6 +299,8 @@ typedef enum dv_coordinate_mode {
     DV_COORDINATE_PYTORCH_HALF_PIXEL,
     DV_COORDINATE_ALIGN_CORNERS,
     DV_COORDINATE_ASYMMETRIC,
+    DV_COORDINATE_SYMMETRIC, /* half pixels around the middle of the image */
+    DV_COORDINATE_CROP,      /* across the region `roi`; what is outside the image is `outside` */
 } dv_coordinate_mode;
 
 typedef enum dv_nearest_mode {
@@ -307,6 +310,12 @@ typedef enum dv_nearest_mode {
     DV_NEAREST_CEIL,
 } dv_nearest_mode;
 
+typedef enum dv_resize_policy { /* what sizes mean */
+                                DV_RESIZE_STRETCH,
+                                DV_RESIZE_NOT_LARGER, /* as large as fits, all dims by one scale */
+                                DV_RESIZE_NOT_SMALLER,
+} dv_resize_policy;
+
 typedef struct dv_resize_params { /* core form: scale_h and scale_w say input pixels per output
                                      pixel ratios as the source gave them; the output shape is the
                                      tensor's */
@@ -315,6 +324,11 @@ typedef struct dv_resize_params { /* core form: scale_h and scale_w say input pi
     double scale_h, scale_w; /* output / input */
     double cubic;            /* the coefficient a of cubic interpolation */
     bool exclude_outside;    /* cubic: pixels outside the image have no weight */
+    bool antialias;          /* linear and cubic: shrinking averages over all pixels */
+    double roi[4], outside;  /* top, left, bottom, right of the region, as shares of the image */
+    dv_resize_policy policy; /* source form */
+    uint8_t axis_count;      /* source form: scales, sizes and roi are for these dims; 0: all */
+    int64_t axes[DV_MAX_RANK];
 } dv_resize_params;
 
 typedef struct dv_shuffle_params { /* depth to space or back; dcr: ONNX's column order */

@@ -5,11 +5,12 @@
 #include <string.h>
 
 static const char *const auto_pads[] = {"explicit", "same_upper", "same_lower", "valid", NULL};
-static const char *const pad_modes[] = {"constant", "reflect", "edge", NULL};
+static const char *const pad_modes[] = {"constant", "reflect", "edge", "wrap", NULL};
 static const char *const scatter_modes[] = {"set", "add", "mul", "max", "min", NULL};
 static const char *const activations[] = {"sigmoid", "tanh", "relu", NULL};
-static const char *const coordinates[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
-                                          "asymmetric", NULL};
+static const char *const coordinates[] = {
+    "half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "symmetric", "crop", NULL};
+static const char *const resize_policies[] = {"stretch", "not_larger", "not_smaller", NULL};
 static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil",
                                       NULL};
 
@@ -231,6 +232,14 @@ static const dv_field resize_fields[] = {
     NUMBER(dv_resize_params, scale_w, 0),
     NUMBER(dv_resize_params, cubic, -0.75),
     FLAG(dv_resize_params, exclude_outside),
+    FLAG(dv_resize_params, antialias),
+    {"roi_top", DV_FIELD_NUMBER, offsetof(dv_resize_params, roi[0]), 0, 0, 0, NULL},
+    {"roi_left", DV_FIELD_NUMBER, offsetof(dv_resize_params, roi[1]), 0, 0, 0, NULL},
+    {"roi_bottom", DV_FIELD_NUMBER, offsetof(dv_resize_params, roi[2]), 0, 0, 1, NULL},
+    {"roi_right", DV_FIELD_NUMBER, offsetof(dv_resize_params, roi[3]), 0, 0, 1, NULL},
+    NUMBER(dv_resize_params, outside, 0),
+    CHOICE(dv_resize_params, policy, resize_policies),
+    LIST(dv_resize_params, axes, axis_count, DV_MAX_RANK, 0),
     END,
 };
 static const dv_field shuffle_fields[] = {

@@ -102,6 +102,9 @@ DV_MUST_USE dv_status dv_onnx_emit3(dv_onnx_at *at, dv_op_kind kind, const dv_op
 DV_MUST_USE dv_status dv_onnx_emit_to(dv_onnx_at *at, dv_op_kind kind, const dv_op_params *params,
                                       dv_tensor_id a, dv_tensor_id b, dv_tensor_id id);
 
+/* BatchNormalization by the batch's own mean and variance, with the running ones as outputs. */
+DV_MUST_USE dv_status dv_onnx_batch_norm_in_training(dv_onnx_at *at);
+
 /* op becomes kind of these inputs (b, c DV_NONE: fewer). */
 void dv_onnx_become(dv_onnx_at *at, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b,
                     dv_tensor_id c);

@@ -42,7 +42,11 @@ dv_status dv_onnx_op_space_to_depth(dv_onnx_at *at)
     DV_TRY(dv_onnx_int(at, "blocksize", 0, &shuffle->block));
     if (shuffle->block < 1 || shuffle->block > INT32_MAX)
         return dv_fail(DV_BAD_INPUT, "attribute 'blocksize' must be 1 or more");
-    shuffle->dcr = true;
+    dv_span mode;
+    DV_TRY(dv_onnx_text(at, "mode", "DCR", &mode));
+    shuffle->dcr = dv_span_is(mode, "DCR");
+    if (!shuffle->dcr && !dv_span_is(mode, "CRD"))
+        return dv_fail(DV_BAD_INPUT, "attribute 'mode' must be DCR or CRD");
     return DV_OK;
 }
 

@@ -73,6 +73,49 @@ dv_status dv_onnx_op_layer_norm(dv_onnx_at *at)
     return DV_OK;
 }
 
+/* ---- batch normalisation in training ---- */
+
+/* kept * momentum + now * (1 - momentum), as output i of the node if that is asked for. */
+static dv_status emit_running(dv_onnx_at *at, uint32_t i, dv_tensor_id kept, dv_tensor_id now,
+                              double momentum)
+{
+    dv_dtype dtype = dv_onnx_input_dtype(at, 3);
+    dv_tensor_id old_share, new_share;
+    if (i >= at->op.output_count || at->outputs[i] == DV_NONE)
+        return DV_OK;
+    DV_TRY(dv_onnx_scalar(at, dtype, momentum, &old_share));
+    DV_TRY(dv_onnx_scalar(at, dtype, 1 - momentum, &new_share));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, kept, old_share, &kept));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, now, new_share, &now));
+    return dv_onnx_emit_to(at, DV_OP_ADD, NULL, kept, now, at->outputs[i]);
+}
+
+dv_status dv_onnx_batch_norm_in_training(dv_onnx_at *at)
+{
+    const dv_shape *shape = &at->graph->tensors[at->inputs[0]].shape;
+    dv_op_params over = {.reduce = {.count = 1}}, wide;
+    dv_tensor_id x = at->inputs[0], mean, wide_mean, centred, square, variance;
+    double momentum;
+    DV_TRY(dv_onnx_float(at, "momentum", 0.9f, &momentum));
+    if (at->opset < 14 || shape->rank == DV_RANK_UNKNOWN || shape->rank < 2)
+        return dv_onnx_opaque(at, "training mode is not supported; export the model for inference");
+    for (uint8_t d = 2; d < shape->rank; d++)
+        over.reduce.axes[over.reduce.count++] = d;
+    wide = over;
+    wide.reduce.keep_dims = true;
+    DV_TRY(dv_onnx_emit(at, DV_OP_MEAN, &over, x, DV_NONE, &mean));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MEAN, &wide, x, DV_NONE, &wide_mean));
+    DV_TRY(dv_onnx_emit(at, DV_OP_SUB, NULL, x, wide_mean, &centred));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, centred, centred, &square));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MEAN, &over, square, DV_NONE, &variance));
+    DV_TRY(emit_running(at, 1, at->inputs[3], mean, momentum));
+    DV_TRY(emit_running(at, 2, at->inputs[4], variance, momentum));
+    at->inputs[3] = mean;
+    at->inputs[4] = variance;
+    at->op.output_count = 1;
+    return DV_OK;
+}
+
 /* ---- group normalisation ---- */
 
 dv_status dv_onnx_op_instance_norm(dv_onnx_at *at)

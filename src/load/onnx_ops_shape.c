@@ -139,6 +139,8 @@ dv_status dv_onnx_op_pad(dv_onnx_at *at)
         pad->mode = DV_PAD_REFLECT;
     else if (dv_span_is(mode, "edge"))
         pad->mode = DV_PAD_EDGE;
+    else if (dv_span_is(mode, "wrap"))
+        pad->mode = DV_PAD_WRAP;
     else if (!dv_span_is(mode, "constant"))
         return dv_onnx_opaque(at, "mode = '%.*s' is not supported",
                               (int)(mode.size > 40 ? 40 : mode.size), (const char *)mode.data);

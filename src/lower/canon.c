@@ -162,7 +162,8 @@ static dv_status canon_copy(dv_rewrite *rewrite, const dv_op *op, bool *done)
 
 static dv_status canon_resize(dv_rewrite *rewrite, const dv_op *op, bool *done)
 {
-    if (op->params.resize.scale_h != 1 || op->params.resize.scale_w != 1)
+    if (op->params.resize.scale_h != 1 || op->params.resize.scale_w != 1 ||
+        op->params.resize.coordinate == DV_COORDINATE_CROP)
         return DV_OK; /* a scale of 1.1 may keep the shape, too, but not the elements */
     return canon_copy(rewrite, op, done);
 }
@@ -402,6 +403,7 @@ static const dv_canon_rule rules[DV_OP_COUNT] = {
     [DV_OP_RECIPROCAL] = canon_reciprocal,
     [DV_OP_INDEX_SELECT] = canon_index_select,
     [DV_OP_WHERE] = canon_where,
+    [DV_OP_DEQUANTIZE] = dv_canon_dequantize,
     [DV_OP_LINEAR] = dv_canon_linear,
     [DV_OP_MATMUL] = dv_canon_matmul,
     [DV_OP_SOFTMAX] = dv_canon_softmax,
@@ -418,16 +420,35 @@ static bool shapes_known(const dv_graph *graph, const dv_op *op)
     return op->output_count > 0 && op->outputs[0] != DV_NONE;
 }
 
+/* The first operator that a rule does something about (or fails at); op_count if there is none.
+   Most runs find nothing, and then no copy of the graph need be made. */
+static dv_op_id first_change(const dv_graph *graph, const dv_canon_rule table[DV_OP_COUNT])
+{
+    dv_rewrite dry = dv_rewrite_dry(graph);
+    for (dv_op_id o = 0; o < graph->op_count; o++) {
+        const dv_op *op = &graph->ops[o];
+        bool done = false;
+        if (table[op->kind] && shapes_known(graph, op) &&
+            (table[op->kind](&dry, op, &done) != DV_OK || done || dry.changed))
+            return o;
+    }
+    return graph->op_count;
+}
+
 dv_status dv_canon_run(const dv_graph *graph, const dv_canon_rule table[DV_OP_COUNT],
                        dv_graph **out)
 {
     dv_rewrite rewrite;
+    dv_op_id first = first_change(graph, table);
+    *out = NULL;
+    if (first == graph->op_count)
+        return DV_OK;
     DV_TRY(dv_rewrite_begin(&rewrite, graph));
     dv_status status = DV_OK;
     for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++) {
         const dv_op *op = &graph->ops[o];
         bool done = false;
-        if (table[op->kind] && shapes_known(graph, op))
+        if (o >= first && table[op->kind] && shapes_known(graph, op))
             status = table[op->kind](&rewrite, op, &done);
         if (status == DV_OK && !done)
             status = dv_rewrite_copy(&rewrite, op);
@@ -435,8 +456,26 @@ dv_status dv_canon_run(const dv_graph *graph, const dv_canon_rule table[DV_OP_CO
     return dv_rewrite_end_if_changed(&rewrite, status, out);
 }
 
+/* One spelling may show the way to the next, so the rules run until none applies. Each application
+   removes or simplifies an operator; the limit guards against two rules that undo each other. */
+enum { MOST_RUNS = 16 };
+
 dv_status dv_pass_canon(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)
 {
     (void)options;
-    return dv_canon_run(graph, rules, out);
+    *out = NULL;
+    for (int run = 0; run < MOST_RUNS; run++) {
+        dv_graph *next = NULL;
+        dv_status status = dv_canon_run(*out ? *out : graph, rules, &next);
+        if (status != DV_OK) {
+            dv_graph_destroy(*out);
+            *out = NULL;
+            return status;
+        }
+        if (!next)
+            return DV_OK;
+        dv_graph_destroy(*out);
+        *out = next;
+    }
+    return DV_OK;
 }

@@ -35,4 +35,7 @@ dv_status dv_canon_linear(dv_rewrite *rewrite, const dv_op *op, bool *done);
 dv_status dv_canon_matmul(dv_rewrite *rewrite, const dv_op *op, bool *done);
 dv_status dv_canon_softmax(dv_rewrite *rewrite, const dv_op *op, bool *done);
 
+/* In canon_quant.c. */
+dv_status dv_canon_dequantize(dv_rewrite *rewrite, const dv_op *op, bool *done);
+
 #endif

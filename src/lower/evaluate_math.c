@@ -394,7 +394,8 @@ static bool reduce(const dv_infer *infer, const dv_value *x, dv_value *out)
 {
     const dv_reduce_params *p = &infer->params.reduce;
     bool is_float = dv_dtype_is_float(x->dtype);
-    if (infer->kind == DV_OP_MEAN && !is_float)
+    if ((infer->kind == DV_OP_MEAN && !is_float) ||
+        (x->count == 0 && (infer->kind == DV_OP_AMAX || infer->kind == DV_OP_AMIN)))
         return false;
     dv_shape kept = x->shape;
     for (uint8_t i = 0; i < p->count; i++)

@@ -1,4 +1,4 @@
-/* infer_compute.c - shapes of convolutions, matrix products, pooling and resampling. */
+/* infer_compute.c - shapes of convolutions, matrix products, pooling. */
 #include <math.h>
 
 #include "lower/infer.h"
@@ -313,79 +313,5 @@ dv_status dv_infer_pool(dv_infer *infer)
         infer->shapes[1] = *y;
         infer->dtypes[1] = DV_DTYPE_I64;
     }
-    return DV_OK;
-}
-
-static dv_status resize_by_sizes(const dv_infer *infer, const dv_shape *x, dv_shape *y)
-{
-    size_t count;
-    int64_t sizes[DV_MAX_RANK];
-    DV_TRY(dv_infer_ints(infer, 3, "sizes", sizes, DV_MAX_RANK, &count));
-    if (count != x->rank)
-        return dv_infer_fail(infer, "%zu sizes for %u dimensions", count, (unsigned)x->rank);
-    *y = dv_shape_make(sizes, count);
-    return DV_OK;
-}
-
-static dv_status resize_by_scales(const dv_infer *infer, const dv_shape *x, dv_shape *y,
-                                  double *scales)
-{
-    const dv_tensor *tensor = dv_infer_input(infer, 2);
-    float values[DV_MAX_RANK];
-    size_t count;
-    if (tensor->role != DV_ROLE_CONSTANT || !dv_shape_elements(&tensor->shape, &count) ||
-        count != x->rank || !dv_tensor_read_f32(tensor, 0, count, values))
-        return dv_infer_fail(infer, "its scales must be constant, one for each dimension");
-    *y = *x;
-    for (uint8_t d = 0; d < x->rank; d++) {
-        double out = floor((double)x->dim[d] * (double)values[d]);
-        if (!(out >= 1 && out < (double)DV_DIM_LIMIT))
-            return dv_infer_fail(infer, "a scale of %g", (double)values[d]);
-        y->dim[d] = (int64_t)out;
-        if (d >= 2)
-            scales[d - 2] = (double)values[d];
-    }
-    return DV_OK;
-}
-
-dv_status dv_infer_resize(dv_infer *infer)
-{
-    dv_resize_params *resize = &infer->params.resize;
-    const dv_shape *x = &dv_infer_input(infer, 0)->shape;
-    char text[DV_SHAPE_TEXT];
-    if (x->rank != 4 || x->dim[2] < 1 || x->dim[3] < 1)
-        return dv_infer_fail(infer, "an input of %s cannot be resized; it must be an image",
-                             dv_shape_text(x, text));
-    dv_shape y = *x;
-    double scales[2] = {resize->scale_h, resize->scale_w};
-    const dv_tensor *sizes = dv_infer_input(infer, 3), *given = dv_infer_input(infer, 2);
-    const dv_shape *declared = &infer->rewrite->from->tensors[infer->source->outputs[0]].shape;
-    bool has_sizes = sizes && !(sizes->shape.rank == 1 && sizes->shape.dim[0] == 0);
-    bool has_scales = given && !(given->shape.rank == 1 && given->shape.dim[0] == 0);
-    if (has_sizes) {
-        DV_TRY(resize_by_sizes(infer, x, &y));
-        for (unsigned d = 0; d < 2; d++)
-            scales[d] = (double)y.dim[2 + d] / (double)x->dim[2 + d];
-    } else if (has_scales) {
-        DV_TRY(resize_by_scales(infer, x, &y, scales));
-    } else if (dv_shape_known(declared) && declared->rank == 4) {
-        y = *declared;
-    } else {
-        for (unsigned d = 0; d < 2; d++) {
-            double out = floor((double)x->dim[2 + d] * scales[d]);
-            if (!(out >= 1 && out < (double)DV_DIM_LIMIT))
-                return dv_infer_fail(infer, "a scale of %g", scales[d]);
-            y.dim[2 + d] = (int64_t)out;
-        }
-    }
-    if (y.dim[0] != x->dim[0] || y.dim[1] != x->dim[1] || y.dim[2] < 1 || y.dim[3] < 1)
-        return dv_infer_fail(infer, "it cannot be resized to %s", dv_shape_text(&y, text));
-    for (unsigned d = 0; d < 2; d++)
-        if (!(scales[d] > 0 && isfinite(scales[d])))
-            scales[d] = (double)y.dim[2 + d] / (double)x->dim[2 + d];
-    resize->scale_h = scales[0];
-    resize->scale_w = scales[1];
-    infer->input_count = 1;
-    infer->shapes[0] = y;
     return DV_OK;
 }

@@ -324,7 +324,7 @@ dv_status dv_infer_reduce(dv_infer *infer)
     for (size_t i = count; i < DV_MAX_RANK; i++)
         reduce->axes[i] = 0;
     for (size_t i = 0; i < count; i++)
-        if (x.dim[reduce->axes[i]] == 0 && infer->kind != DV_OP_SUM && infer->kind != DV_OP_PROD)
+        if (x.dim[reduce->axes[i]] == 0 && infer->kind == DV_OP_MEAN)
             return dv_infer_fail(infer, "nothing to reduce along axis %lld",
                                  (long long)reduce->axes[i]);
     infer->shapes[0] = reduced(&x, reduce);

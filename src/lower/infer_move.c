@@ -243,7 +243,8 @@ dv_status dv_infer_pad(dv_infer *infer)
             return dv_infer_fail(infer, "pads of %lld and %lld around %lld elements",
                                  (long long)begin, (long long)end, (long long)size);
         if ((pad->mode == DV_PAD_REFLECT && (begin >= size || end >= size) && (begin || end)) ||
-            (pad->mode == DV_PAD_EDGE && size == 0 && begin + end > 0))
+            ((pad->mode == DV_PAD_EDGE || pad->mode == DV_PAD_WRAP) && size == 0 &&
+             begin + end > 0))
             return dv_infer_fail(infer, "%lld elements cannot be continued by %lld",
                                  (long long)size, (long long)(begin > end ? begin : end));
         y->dim[d] = size + begin + end;

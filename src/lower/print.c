@@ -218,9 +218,9 @@ static void print_select(dv_text *out, const dv_op_params *p)
 
 static void print_pad(dv_text *out, const dv_op_params *p)
 {
-    static const char *const modes[] = {"constant", "reflect", "edge"};
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
     size_t count = p->pad.rank < DV_MAX_RANK ? p->pad.rank : DV_MAX_RANK;
-    dv_text_append(out, " %s", modes[p->pad.mode % 3]);
+    dv_text_append(out, " %s", modes[p->pad.mode % 4]);
     print_list(out, "begin", p->pad.begin, count);
     print_list(out, "end", p->pad.end, count);
     dv_text_append(out, " value=%.17g", p->pad.value);
@@ -233,6 +233,11 @@ static void print_resize(dv_text *out, const dv_op_params *p)
     if (p->resize.cubic != 0)
         dv_text_append(out, " cubic=%.17g%s", p->resize.cubic,
                        p->resize.exclude_outside ? " exclude" : "");
+    if (p->resize.antialias)
+        dv_text_append(out, " antialias");
+    if (p->resize.coordinate == DV_COORDINATE_CROP)
+        dv_text_append(out, " roi=%.17g,%.17g,%.17g,%.17g outside=%.17g", p->resize.roi[0],
+                       p->resize.roi[1], p->resize.roi[2], p->resize.roi[3], p->resize.outside);
 }
 
 static void print_shuffle(dv_text *out, const dv_op_params *p)

@@ -172,9 +172,11 @@ static onnx_verdict lower(onnx_case *test)
         dv_status status = bind_inputs(test, how, &bound);
         if (status == DV_OK)
             status = dv_lower(bound, NULL, &test->lowered);
-        dv_graph_destroy(bound);
-        if (status == DV_OK)
+        if (status == DV_OK) {
+            test->bound = bound;
             return ONNX_PASSED;
+        }
+        dv_graph_destroy(bound);
         onnx_verdict verdict = verdict_of(test, status);
         if (verdict == ONNX_FAILED)
             return verdict;
@@ -210,6 +212,7 @@ void onnx_case_close(onnx_case *test)
     for (uint32_t i = 0; i < test->expected_count; i++)
         dv_buffer_release(test->expected[i].data.buffer);
     dv_graph_destroy(test->source);
+    dv_graph_destroy(test->bound);
     dv_graph_destroy(test->lowered);
     memset(test, 0, sizeof *test);
 }
@@ -217,13 +220,29 @@ void onnx_case_close(onnx_case *test)
 /* --- comparing ----------------------------------------------------------------------------------
  */
 
-static bool near(double got, double want)
+/* Stored halves were rounded after every step: two units in their last place are as good. */
+static double tolerance_of(dv_dtype dtype)
+{
+    return dtype == DV_DTYPE_F16 ? 0x1p-9 : dtype == DV_DTYPE_BF16 ? 0x1p-6 : 1e-3;
+}
+
+static bool near(double got, double want, double tolerance)
 {
     if (isnan(got) || isnan(want))
         return isnan(got) && isnan(want);
     if (isinf(got) || isinf(want))
         return got == want;
-    return fabs(got - want) <= 1e-7 + 1e-3 * fabs(want);
+    return fabs(got - want) <= 1e-7 + tolerance * fabs(want);
+}
+
+static double bf16_of(const uint8_t *bytes)
+{
+    uint16_t half;
+    float value;
+    memcpy(&half, bytes, sizeof half);
+    uint32_t bits = (uint32_t)half << 16;
+    memcpy(&value, &bits, sizeof value);
+    return (double)value;
 }
 
 static onnx_verdict compare(onnx_case *test, uint32_t output, const dv_tensor *tensor,
@@ -255,8 +274,12 @@ static onnx_verdict compare(onnx_case *test, uint32_t output, const dv_tensor *t
         } else if (tensor->dtype == DV_DTYPE_F16) {
             got = (double)dv_f16_to_f32(*(const uint16_t *)(const void *)a);
             wanted = (double)dv_f16_to_f32(*(const uint16_t *)(const void *)b);
+        } else if (tensor->dtype == DV_DTYPE_BF16) {
+            got = bf16_of(a);
+            wanted = bf16_of(b);
         }
-        if (same || (dv_dtype_is_float(tensor->dtype) && near(got, wanted)))
+        if (same ||
+            (dv_dtype_is_float(tensor->dtype) && near(got, wanted, tolerance_of(tensor->dtype))))
             continue;
         snprintf(text, sizeof text, "output %u, element %zu of %zu: %.9g, not %.9g", output, i,
                  count, got, wanted);

@@ -2,7 +2,7 @@
 
    The model is loaded, lowered and run on a backend as a single segment, and what comes out is held
    against the stored outputs as the ONNX backend tests do: |a - b| <= 1e-7 + 1e-3 |b| for
-   floats, equality for all else. */
+   floats (two units in the last place for those of 16 bits), equality for all else. */
 #ifndef DV_TESTS_ONNX_CASE_H
 #define DV_TESTS_ONNX_CASE_H
 
@@ -24,6 +24,7 @@ typedef struct onnx_case {
     uint32_t given_count, expected_count; /* of the data set */
     dv_tensor given[ONNX_CASE_TENSORS], expected[ONNX_CASE_TENSORS];
     char names[2 * ONNX_CASE_TENSORS][128]; /* of the data set's tensors */
+    dv_graph *bound; /* the source with constants for those of its inputs that shapes need */
     dv_graph *lowered;
     char operators[64]; /* the operator it is a test of, "several" or "not loaded" */
     char why[256];

@@ -300,13 +300,15 @@ SOUND(split)
 SOUND(pad)
 {
     LIMITED;
-    p->pad.mode = (dv_pad_mode)draw(m, 3);
+    p->pad.mode = (dv_pad_mode)draw(m, 4);
 }
 
 SOUND(resize)
 {
     LIMITED;
-    p->resize.coordinate = (dv_coordinate_mode)draw(m, 4);
+    p->resize.coordinate = (dv_coordinate_mode)draw(m, 6);
+    p->resize.policy = (dv_resize_policy)draw(m, 3);
+    p->resize.antialias = draw(m, 2);
     p->resize.nearest = (dv_nearest_mode)draw(m, 4);
     p->resize.exclude_outside = draw(m, 2);
 }

@@ -47,7 +47,7 @@ static void test_dumps_come_after_the_pass_asked_for(void)
     dumps seen = {0};
     dv_lower_options options = {.dump_after = "all", .dump = note, .context = &seen};
     CU_ASSERT_EQUAL_FATAL(dv_lower(graph, &options, &out), DV_OK);
-    CU_ASSERT_STRING_EQUAL(seen.names, "infer canon recognise affine fuse ");
+    CU_ASSERT_STRING_EQUAL(seen.names, "infer canon recognise affine quantise fuse ");
     CU_ASSERT_EQUAL(seen.units, 1);
     dv_graph_destroy(out);
 
@@ -65,7 +65,7 @@ static void test_every_pass_can_be_found_and_says_what_it_does(void)
     size_t count = 0;
     for (; dv_pass_at(count); count++)
         CU_ASSERT_TRUE(dv_pass_at(count)->name[0] && dv_pass_at(count)->summary[0]);
-    CU_ASSERT_EQUAL(count, 5);
+    CU_ASSERT_EQUAL(count, 6);
 }
 
 static void test_operators_go_by_their_source_name_and_handle(void)

@@ -289,7 +289,13 @@ static void resize_and_upsample_share_one_form(void)
     opaque_because(&w, "mode = 'lanczos' is not supported");
     w = node_of(18, "Resize", "x - v", "y");
     onnx_attr_int(&w, "antialias", 1);
-    opaque_because(&w, "antialias");
+    onnx_attr_ints(&w, "axes", "3,2");
+    onnx_attr_string(&w, "keep_aspect_ratio_policy", "not_larger");
+    graph = finished(&w);
+    dv_resize_params resize = graph->ops[0].params.resize;
+    CU_ASSERT_TRUE(resize.antialias && resize.axis_count == 2 && resize.axes[0] == 3 &&
+                   resize.policy == DV_RESIZE_NOT_LARGER);
+    dv_graph_destroy(graph);
 }
 
 static void split_is_by_sizes_or_equal(void)
@@ -324,7 +330,7 @@ static void layer_norm_counts_its_axis_from_either_end(void)
 
 static void training_forms_are_opaque(void)
 {
-    onnx_writer w = node_of(14, "BatchNormalization", "x v v v v", "y");
+    onnx_writer w = node_of(13, "BatchNormalization", "x v v v v", "y");
     onnx_attr_int(&w, "training_mode", 1);
     opaque_because(&w, "training mode is not supported");
     w = node_of(6, "Dropout", "x", "y");
