@@ -53,6 +53,22 @@ dv_arena *dv_graph_arena(dv_graph *graph)
     return graph->parts->arena;
 }
 
+dv_status dv_graph_reserve(dv_graph *graph, uint32_t ops, uint32_t tensors)
+{
+    dv_graph_parts *parts = graph->parts;
+    if (parts->ops || parts->tensors)
+        return DV_OK;
+    parts->ops = calloc((size_t)ops + 1, sizeof *parts->ops);
+    parts->tensors = calloc((size_t)tensors + 1, sizeof *parts->tensors);
+    graph->ops = parts->ops;
+    graph->tensors = parts->tensors;
+    if (!parts->ops || !parts->tensors)
+        return out_of_memory();
+    parts->op_capacity = (size_t)ops + 1;
+    parts->tensor_capacity = (size_t)tensors + 1;
+    return DV_OK;
+}
+
 dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor, dv_tensor_id *id)
 {
     dv_graph_parts *parts = graph->parts;
@@ -335,13 +351,33 @@ static const char **unit_name(dv_graph *graph, size_t i)
     return (const char **)&graph->units[i].name;
 }
 
+dv_status dv_graph_set_merged(dv_graph *graph, const dv_merged *merged, uint32_t count)
+{
+    dv_arena *arena = graph->parts->arena;
+    dv_merged *copy = dv_arena_array(arena, count, sizeof *copy);
+    if (!copy)
+        return out_of_memory();
+    for (uint32_t i = 0; i < count; i++) {
+        copy[i] = merged[i];
+        copy[i].name = dv_arena_copy(arena, merged[i].name);
+        copy[i].source_type = dv_arena_copy(arena, merged[i].source_type);
+        if (!copy[i].name || (merged[i].source_type && !copy[i].source_type))
+            return out_of_memory();
+    }
+    graph->merged = copy;
+    graph->merged_count = count;
+    return DV_OK;
+}
+
 dv_status dv_graph_finish(dv_graph *graph)
 {
     DV_TRY(set_producers(graph));
     DV_TRY(check_reads(graph));
     DV_TRY(check_states(graph));
+    const dv_op *before = graph->ops;
     DV_TRY(dv_graph_sort(graph));
-    DV_TRY(set_producers(graph));
+    if (graph->ops != before) /* the sort had to move operators */
+        DV_TRY(set_producers(graph));
     DV_TRY(set_consumers(graph));
     DV_TRY(set_inputs(graph));
     DV_TRY(dv_graph_unique_names(graph, graph->tensor_count, tensor_name));

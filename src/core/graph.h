@@ -95,6 +95,16 @@ typedef struct dv_unit {
     const dv_op_id *ops; /* in topological order */
 } dv_unit;
 
+/* An operator of the source that lowering merged into another or computed: a folded batch norm, a
+   dropout, the parts of a GELU. */
+typedef struct dv_merged {
+    const char *name, *source_type;
+    dv_op_kind kind;
+    int64_t debug_handle;
+    dv_op_id into; /* the operator of this graph that stands for it; DV_NONE: it was computed, or
+                      nothing needs it */
+} dv_merged;
+
 typedef struct dv_graph {
     const char *name;   /* of the model, for people */
     const char *format; /* "onnx", "zoo", "graph" */
@@ -109,6 +119,9 @@ typedef struct dv_graph {
 
     uint32_t input_count, output_count; /* in the source's order */
     const dv_tensor_id *inputs, *outputs;
+
+    uint32_t merged_count; /* after lowering; ascending by `into`, then as in the source */
+    const dv_merged *merged;
 
     uint32_t state_count; /* states that change, in order of addition */
     const dv_update *states;
@@ -137,6 +150,13 @@ DV_MUST_USE dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tens
    sizes are copied too). DV_NO_MEMORY. */
 DV_MUST_USE dv_status dv_graph_add_op(dv_graph *graph, const dv_op *op, dv_op_id *id);
 
+/* Makes room for so many operators and tensors; a hint that saves copying. */
+DV_MUST_USE dv_status dv_graph_reserve(dv_graph *graph, uint32_t ops, uint32_t tensors);
+
+/* While filling: drops operators that lead to no output and no state, outputs and constants that
+   nothing reads, and renumbers the rest. Not after dv_graph_set_units. O(operators + edges). */
+DV_MUST_USE dv_status dv_graph_sweep(dv_graph *graph);
+
 /* While filling: the tensor or operator to amend. Invalid after the next add. */
 dv_tensor *dv_graph_tensor_mutable(dv_graph *graph, dv_tensor_id id);
 dv_op *dv_graph_op_mutable(dv_graph *graph, dv_op_id id);
@@ -162,6 +182,10 @@ void dv_graph_set_source(dv_graph *graph, dv_buffer *source);
 
 /* SHA-256 of the source, "" if there is none. O(bytes) at the first call, then kept. */
 const char *dv_graph_sha256(const dv_graph *graph);
+
+/* Tells which operators of the source are not in this graph under their own names (copied; in the
+   order that `merged` has). */
+DV_MUST_USE dv_status dv_graph_set_merged(dv_graph *graph, const dv_merged *merged, uint32_t count);
 
 /* Copies the marks that describe the source (about, source). */
 DV_MUST_USE dv_status dv_graph_copy_source(dv_graph *to, const dv_graph *from);

@@ -7,6 +7,32 @@
 #include "core/json.h"
 #include "core/plan.h"
 
+/* An operator of the source that lowering left no operator of that name. */
+static void put_merged(dv_json_writer *w, const dv_merged *merged)
+{
+    dv_json_begin_line(w, NULL, '{');
+    dv_json_put_string(w, "name", merged->name);
+    dv_json_put_string(w, "op", dv_op_info_of(merged->kind)->name);
+    dv_json_put_string(w, "type", merged->source_type);
+    dv_json_put_integer(w, "handle", merged->debug_handle);
+    dv_json_put_bool(w, "merged", true);
+    dv_json_end(w, '}');
+}
+
+/* Where what was merged into op begins in the list. */
+static uint32_t first_merged(const dv_graph *graph, dv_op_id op)
+{
+    uint32_t low = 0, high = graph->merged_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (graph->merged[middle].into < op)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void put_ops(dv_json_writer *w, const dv_graph *graph, dv_unit_id u)
 {
     const dv_unit *unit = &graph->units[u];
@@ -20,6 +46,10 @@ static void put_ops(dv_json_writer *w, const dv_graph *graph, dv_unit_id u)
         dv_json_put_integer(w, "handle", op->debug_handle);
         dv_json_end(w, '}');
     }
+    for (uint32_t i = 0; i < unit->op_count; i++)
+        for (uint32_t m = first_merged(graph, unit->ops[i]);
+             m < graph->merged_count && graph->merged[m].into == unit->ops[i]; m++)
+            put_merged(w, &graph->merged[m]);
     dv_json_end(w, ']');
 }
 
@@ -109,6 +139,21 @@ static void put_sources(dv_json_writer *w, const dv_problem *problem, const dv_g
     dv_json_end(w, '}');
 }
 
+/* Operators of the source that need no place: computed when the model was read, or never needed. */
+static void put_computed(dv_json_writer *w, const dv_graph *graph)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < graph->merged_count; i++)
+        any |= graph->merged[i].into == DV_NONE;
+    if (!any)
+        return;
+    dv_json_begin_array(w, "computed");
+    for (uint32_t i = 0; i < graph->merged_count; i++)
+        if (graph->merged[i].into == DV_NONE)
+            put_merged(w, &graph->merged[i]);
+    dv_json_end(w, ']');
+}
+
 dv_status dv_plan_write(const dv_problem *problem, const dv_plan *plan, const dv_graph *graph,
                         const dv_platform *platform, dv_text *out)
 {
@@ -132,6 +177,8 @@ dv_status dv_plan_write(const dv_problem *problem, const dv_plan *plan, const dv
     for (uint32_t i = 0; i < count; i++)
         put_segment(&w, problem, plan, graph, platform, &segments[i]);
     dv_json_end(&w, ']');
+    if (graph)
+        put_computed(&w, graph);
     dv_json_end(&w, '}');
     free(segments);
     return out->failed ? dv_fail(DV_NO_MEMORY, "plan: out of memory") : DV_OK;
@@ -225,7 +272,7 @@ static dv_status read_document(reader *to, const dv_json_at *root)
 {
     static const char *const keys[] = {
         "divvy",   "model",    "platform", "strategy", "outcome",  "proved_by", "proof_scope",
-        "load_us", "bound_us", "solve_ms", "cost",     "segments", NULL};
+        "load_us", "bound_us", "solve_ms", "cost",     "segments", "computed",  NULL};
     dv_plan *plan = to->plan;
     DV_TRY(dv_json_expect_noun(root, "plan/1"));
     DV_TRY(dv_json_only(root, keys));

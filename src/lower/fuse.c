@@ -11,7 +11,12 @@
    what every backend runs as one kernel.
 
    Since a follower reads nothing but its unit and constants, every unit has its inputs at its head,
-   and the graph of units has no cycle. One walk; O(operators + edges). */
+   and the graph of units has no cycle.
+
+   In a torch.export program, what one node was split into (an attention, a layer of an LSTM) is one
+   unit as well: a compiler places nodes by their names, so it cannot tear one apart. These
+   operators follow one another in the order, which keeps the graph of units free of cycles. One
+   walk; O(operators + edges). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +82,14 @@ static dv_tensor_id only_activation(const dv_graph *graph, const dv_op *op)
     return only;
 }
 
+/* Are both parts of one node that is placed by its name? */
+static bool same_node(const dv_graph *graph, dv_op_id a, dv_op_id b)
+{
+    const dv_op *x = &graph->ops[a], *y = &graph->ops[b];
+    return strcmp(graph->format, "pt2") == 0 && x->debug_handle >= 0 &&
+           x->debug_handle == y->debug_handle && strcmp(x->name, y->name) == 0;
+}
+
 typedef struct group {
     dv_op_kind head;
     bool has_activation;
@@ -114,7 +127,11 @@ dv_status dv_pass_fuse(const dv_graph *graph, const dv_lower_options *options, d
         goto done;
     for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++) {
         const dv_op *op = &graph->ops[o];
-        unit_of[o] = joined(graph, op, unit_of, groups);
+        bool goes_on = o > 0 && same_node(graph, o - 1, o);
+        bool begins = !goes_on && o + 1 < graph->op_count && same_node(graph, o, o + 1);
+        unit_of[o] = goes_on  ? unit_of[o - 1]
+                     : begins ? DV_NONE
+                              : joined(graph, op, unit_of, groups);
         if (unit_of[o] == DV_NONE) {
             groups[units].head = op->kind;
             unit_of[o] = units++;

@@ -68,6 +68,8 @@ dv_status dv_lower(const dv_graph *graph, const dv_lower_options *options, dv_gr
         } while (status == DV_OK && repeats[p] && at.changed && ++round < MOST_ROUNDS);
         p = end;
     }
+    if (status == DV_OK)
+        status = dv_lower_tell_merged(graph, at.owned);
     if (status != DV_OK) {
         dv_graph_destroy(at.owned);
         return status;

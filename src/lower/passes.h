@@ -10,4 +10,8 @@
 #include "lower/passes.def"
 #undef PASS
 
+/* Tells graph, which source was lowered to, what became of operators that it has not under their
+   own names. */
+DV_MUST_USE dv_status dv_lower_tell_merged(const dv_graph *source, dv_graph *graph);
+
 #endif
