@@ -6,14 +6,14 @@
 #include "cli/table.h"
 #include "load/pte.h"
 
-static dv_status open_program(const char *path, dv_pte *out)
+static dv_status open_program(const char *path, const char *method, dv_pte *out)
 {
     if (strcmp(path, "-") == 0)
         return dv_fail(DV_BAD_PARAMETER, "the placement of a program cannot be shown from standard "
                                          "input; give its path");
     dv_buffer *buffer;
     DV_TRY(dv_buffer_map(path, &buffer));
-    dv_status status = dv_pte_read(buffer, out);
+    dv_status status = dv_pte_read(buffer, path, method, out);
     dv_buffer_release(buffer); /* blobs are not looked at any more */
     return dv_within(status, "%s", path);
 }
@@ -112,7 +112,7 @@ dv_status dv_delegates_print(const dv_cli *cli, const char *path, dv_text *out)
 {
     dv_pte pte;
     char figure[DV_FIGURE_MAX];
-    DV_TRY(open_program(path, &pte));
+    DV_TRY(open_program(path, NULL, &pte));
     if (pte.delegate_count > 0) {
         dv_text_append(out, "\n");
         print_backends(cli, &pte, out);
@@ -121,7 +121,7 @@ dv_status dv_delegates_print(const dv_cli *cli, const char *path, dv_text *out)
     print_calls(cli, &pte, out);
     for (uint32_t s = 0; s < pte.segment_count; s++)
         dv_text_append(out, "%s%s", s ? ", " : "\n  segments     ",
-                       dv_format_bytes(figure, pte.segment_bytes[s]));
+                       dv_format_bytes(figure, pte.segments[s].bytes));
     dv_text_append(out, pte.segment_count ? "\n" : "");
     dv_pte_free(&pte);
     return DV_OK;
@@ -158,7 +158,7 @@ static void json_calls(const dv_pte *pte, dv_json_writer *json)
 dv_status dv_delegates_json(const char *path, dv_json_writer *json)
 {
     dv_pte pte;
-    DV_TRY(open_program(path, &pte));
+    DV_TRY(open_program(path, NULL, &pte));
     dv_json_begin_array(json, "delegates");
     for (uint32_t d = 0; d < pte.delegate_count; d++) {
         if (!is_first(&pte, d))

@@ -14,6 +14,7 @@ typedef struct dv_binding { /* --dim NAME=N */
 typedef struct dv_load_options {
     const dv_binding *dims; /* borrowed */
     size_t dim_count;
+    const char *method; /* of a program that has several; NULL: forward, or the first */
 } dv_load_options;
 
 typedef struct dv_loader {

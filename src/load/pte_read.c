@@ -1,6 +1,7 @@
-/* pte_read.c - the container of a .pte file: header, tables, values, delegates, segments. */
+/* pte_read.c - the container of a .pte file: header, methods, delegates, segments. */
 #include <string.h>
 
+#include "core/text.h"
 #include "load/pte.h"
 
 bool dv_pte_recognise(const uint8_t *bytes, size_t size)
@@ -36,6 +37,9 @@ dv_status dv_pte_segment(dv_pte_file *file, uint32_t index, dv_span *out)
     dv_fb_table segment = dv_fb_table_at(&file->segments, index);
     uint64_t offset = dv_fb_u64(&segment, 0, 0), size = dv_fb_u64(&segment, 1, 0);
     DV_TRY(file->fb.status);
+    *out = (dv_span){file->fb.bytes, 0};
+    if (size == 0) /* written where there is nothing to hold, then without a header */
+        return DV_OK;
     size_t room = file->fb.size - file->segment_base;
     if (file->segment_base == 0 || offset > room || size > room - offset)
         return dv_fail(DV_BAD_INPUT, "segment %u lies outside the file; it is truncated", index);
@@ -46,116 +50,6 @@ dv_status dv_pte_segment(dv_pte_file *file, uint32_t index, dv_span *out)
 static char *text_of(dv_pte_file *file, dv_span text)
 {
     return dv_arena_copy_n(file->arena, text.size ? (const char *)text.data : "", text.size);
-}
-
-/* ---- values ---- */
-
-static dv_dtype dtype_of(int8_t type)
-{
-    switch (type) {
-    case 0:
-        return DV_DTYPE_U8;
-    case 1:
-        return DV_DTYPE_I8;
-    case 2:
-        return DV_DTYPE_I16;
-    case 3:
-        return DV_DTYPE_I32;
-    case 4:
-        return DV_DTYPE_I64;
-    case 5:
-        return DV_DTYPE_F16;
-    case 6:
-        return DV_DTYPE_F32;
-    case 7:
-        return DV_DTYPE_F64;
-    case 11:
-        return DV_DTYPE_BOOL;
-    case 15:
-        return DV_DTYPE_BF16;
-    case 27:
-        return DV_DTYPE_U16;
-    case 28:
-        return DV_DTYPE_U32;
-    case 29:
-        return DV_DTYPE_U64;
-    default:
-        return DV_DTYPE_NONE;
-    }
-}
-
-/* A weight's bytes: in the segment of constants, in old files in the flatbuffer. */
-static dv_status read_stored(dv_pte_file *file, dv_pte_value *out)
-{
-    dv_fb_table constants = dv_fb_child(&file->program, 5);
-    dv_fb_vector offsets = dv_fb_list(&constants, 1, 8);
-    dv_fb_vector buffers = dv_fb_tables(&file->program, 2);
-    dv_span bytes = {0};
-    if (out->data == 0 || out->planned)
-        return DV_OK;
-    if (out->data < offsets.count) {
-        uint64_t offset = dv_fb_bits_at(&offsets, out->data);
-        DV_TRY(dv_pte_segment(file, dv_fb_u32(&constants, 0, 0), &bytes));
-        if (offset > bytes.size)
-            return dv_fail(DV_BAD_INPUT, "constant %u lies outside its segment", out->data);
-        bytes = (dv_span){bytes.data + offset, bytes.size - (size_t)offset};
-    } else if (out->data < buffers.count) {
-        dv_fb_table buffer = dv_fb_table_at(&buffers, out->data);
-        dv_fb_vector data = dv_fb_list(&buffer, 0, 1);
-        bytes = dv_fb_bytes(&data);
-    }
-    if ((double)bytes.size >= out->bytes)
-        out->stored = bytes.data;
-    return file->fb.status;
-}
-
-static dv_status read_tensor(const dv_fb_table *tensor, uint32_t index, dv_pte_value *out)
-{
-    dv_fb_vector sizes = dv_fb_list(tensor, 2, 4);
-    dv_fb_table place = dv_fb_child(tensor, 6), extra = dv_fb_child(tensor, 9);
-    if (sizes.count > DV_MAX_RANK)
-        return dv_fail(DV_BAD_INPUT, "value %u has %u dimensions; at most %d are supported", index,
-                       sizes.count, DV_MAX_RANK);
-    out->is_tensor = true;
-    out->dtype = dtype_of(dv_fb_i8(tensor, 0, 0));
-    out->shape.rank = (uint8_t)sizes.count;
-    out->bytes = (double)dv_dtype_bytes(out->dtype);
-    for (uint32_t d = 0; d < sizes.count; d++) {
-        out->shape.dim[d] = dv_fb_i32_at(&sizes, d);
-        if (out->shape.dim[d] < 0)
-            return dv_fail(DV_BAD_INPUT, "value %u has a dimension of %lld", index,
-                           (long long)out->shape.dim[d]);
-        out->bytes *= (double)out->shape.dim[d];
-    }
-    size_t elements, bytes;
-    if (!dv_shape_elements(&out->shape, &elements) || !dv_mul_size(elements, 1 << 12, &bytes))
-        return dv_fail(DV_BAD_INPUT, "value %u has more elements than memory can hold", index);
-    out->data = dv_fb_u32(tensor, 5, 0);
-    out->planned = place.at != 0;
-    out->memory = dv_fb_u32(&place, 0, 0);
-    out->offset = dv_fb_u32(&place, 1, 0) | (uint64_t)dv_fb_u32(&place, 2, 0) << 32;
-    out->name = dv_fb_string(&extra, 1);
-    return tensor->fb->status;
-}
-
-static dv_status read_values(dv_pte_file *file, dv_pte *out)
-{
-    enum { TENSOR = 5 };
-    dv_fb_vector values = dv_fb_tables(&file->plan, 2);
-    dv_pte_value *rows = dv_arena_array(file->arena, values.count, sizeof *rows);
-    if (!rows)
-        return dv_fail(DV_NO_MEMORY, "out of memory for %u values", values.count);
-    for (uint32_t i = 0; i < values.count; i++) {
-        dv_fb_table value = dv_fb_table_at(&values, i);
-        if (dv_fb_u8(&value, 0, 0) != TENSOR)
-            continue;
-        dv_fb_table tensor = dv_fb_child(&value, 1);
-        DV_TRY(read_tensor(&tensor, i, &rows[i]));
-        DV_TRY(dv_within(read_stored(file, &rows[i]), "value %u", i));
-    }
-    out->values = rows;
-    out->value_count = values.count;
-    return file->fb.status;
 }
 
 /* ---- delegates and segments ---- */
@@ -177,6 +71,44 @@ static dv_status read_blob(dv_pte_file *file, const dv_fb_table *delegate, dv_sp
     return file->fb.status;
 }
 
+/* What a delegate was compiled for, as far as it is text: "compute_units=cpu_and_ne". */
+static dv_status read_specs(dv_pte_file *file, const dv_fb_table *delegate, const char **out)
+{
+    enum { MOST_BYTES = 60, MOST_SPECS = 16 };
+    dv_fb_vector specs = dv_fb_tables(delegate, 2);
+    dv_text text = {0};
+    for (uint32_t i = 0; i < specs.count && i < MOST_SPECS; i++) {
+        dv_fb_table spec = dv_fb_table_at(&specs, i);
+        dv_span key = dv_fb_string(&spec, 0);
+        dv_fb_vector value = dv_fb_list(&spec, 1, 1);
+        dv_span bytes = dv_fb_bytes(&value);
+        bool printable = bytes.size > 0 && bytes.size <= MOST_BYTES && key.size <= MOST_BYTES;
+        for (size_t k = 0; printable && k < bytes.size; k++)
+            printable = bytes.data[k] >= 0x20 && bytes.data[k] < 0x7f;
+        if (printable && key.size)
+            dv_text_append(&text, "%s%.*s=%.*s", text.length ? " " : "", (int)key.size,
+                           (const char *)key.data, (int)bytes.size, (const char *)bytes.data);
+    }
+    *out = dv_arena_copy(file->arena, dv_text_string(&text));
+    bool failed = text.failed;
+    dv_text_free(&text);
+    DV_TRY(file->fb.status);
+    return *out && !failed ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+static dv_status read_delegate(dv_pte_file *file, const dv_fb_table *table, size_t *read,
+                               dv_pte_delegate *out)
+{
+    DV_TRY(read_blob(file, table, &out->blob));
+    DV_TRY(read_specs(file, table, &out->specs));
+    out->blob_bytes = (double)out->blob.size;
+    /* delegates may share a blob; a file of nothing but references to one is cut short */
+    if (!dv_add_size(*read, out->blob.size, read) || *read / 64 > file->fb.size)
+        return DV_OK;
+    DV_TRY(dv_xnnblob_count(out, file->arena));
+    return out->ops >= 0 ? DV_OK : dv_vkblob_count(out, file->arena);
+}
+
 static dv_status read_delegates(dv_pte_file *file, dv_pte *out)
 {
     dv_fb_vector delegates = dv_fb_tables(&file->plan, 7);
@@ -186,67 +118,152 @@ static dv_status read_delegates(dv_pte_file *file, dv_pte *out)
         return dv_fail(DV_NO_MEMORY, "out of memory for %u delegates", delegates.count);
     for (uint32_t i = 0; i < delegates.count; i++) {
         dv_fb_table delegate = dv_fb_table_at(&delegates, i);
-        dv_span id = dv_fb_string(&delegate, 0), blob;
+        dv_span id = dv_fb_string(&delegate, 0);
         rows[i].backend = text_of(file, id);
         rows[i].ops = -1;
         if (!rows[i].backend)
             return dv_fail(DV_NO_MEMORY, "out of memory");
-        DV_TRY(dv_within(read_blob(file, &delegate, &blob), "delegate %u (%.80s)", i,
+        DV_TRY(dv_within(read_delegate(file, &delegate, &read, &rows[i]), "delegate %u (%.80s)", i,
                          rows[i].backend));
-        rows[i].blob_bytes = (double)blob.size;
-        /* delegates may share a blob; a file of nothing but references to one is cut short */
-        if (dv_add_size(read, blob.size, &read) && read / 64 <= file->fb.size)
-            DV_TRY(dv_within(dv_xnnblob_read(blob, file->arena, &rows[i].ops, &rows[i].inside),
-                             "delegate %u (%.80s)", i, rows[i].backend));
     }
     out->delegates = rows;
     out->delegate_count = delegates.count;
     return file->fb.status;
 }
 
+/* ---- segments ---- */
+
+static dv_status note(dv_pte_file *file, dv_pte_segment_use *uses, uint32_t count, uint32_t segment,
+                      const char *what)
+{
+    if (segment >= count || !what)
+        return what ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+    const char *before = uses[segment].holds;
+    if (*before && strlen(before) > 200) /* one of many that share it */
+        return DV_OK;
+    uses[segment].holds = *before ? dv_arena_printf(file->arena, "%s, %s", before, what) : what;
+    return uses[segment].holds ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+/* Which delegates, of this method, keep their blob in a segment. */
+static dv_status note_delegates(dv_pte_file *file, dv_pte_segment_use *uses, uint32_t count)
+{
+    dv_fb_vector delegates = dv_fb_tables(&file->plan, 7);
+    for (uint32_t i = 0; i < delegates.count; i++) {
+        dv_fb_table delegate = dv_fb_table_at(&delegates, i);
+        dv_fb_table processed = dv_fb_child(&delegate, 1);
+        dv_span id = dv_fb_string(&delegate, 0);
+        if (processed.at == 0 || dv_fb_i8(&processed, 0, 0) != 1)
+            continue;
+        DV_TRY(note(file, uses, count, dv_fb_u32(&processed, 1, 0),
+                    dv_arena_printf(file->arena, "delegate %u (%.*s)", i,
+                                    (int)(id.size > 80 ? 80 : id.size), (const char *)id.data)));
+    }
+    return file->fb.status;
+}
+
+static dv_status note_rest(dv_pte_file *file, dv_pte_segment_use *uses, uint32_t count)
+{
+    dv_fb_table constants = dv_fb_child(&file->program, 5);
+    dv_fb_vector states = dv_fb_tables(&file->program, 6);
+    dv_fb_vector offsets = dv_fb_list(&constants, 1, 8);
+    if (offsets.count > 0)
+        DV_TRY(note(file, uses, count, dv_fb_u32(&constants, 0, 0), "constants"));
+    for (uint32_t i = 0; i < states.count; i++) {
+        dv_fb_table state = dv_fb_table_at(&states, i);
+        DV_TRY(note(file, uses, count, dv_fb_u32(&state, 0, 0), "initial state"));
+    }
+    for (uint32_t i = 0; i < file->named.count; i++) {
+        dv_fb_table row = dv_fb_table_at(&file->named, i);
+        dv_span key = dv_fb_string(&row, 0);
+        DV_TRY(note(file, uses, count, dv_fb_u32(&row, 1, 0),
+                    dv_arena_printf(file->arena, "named data '%.*s'",
+                                    (int)(key.size > 24 ? 24 : key.size),
+                                    key.size ? (const char *)key.data : "")));
+    }
+    return file->fb.status;
+}
+
 static dv_status read_segments(dv_pte_file *file, dv_pte *out)
 {
-    double *bytes = dv_arena_array(file->arena, file->segments.count, sizeof *bytes);
-    if (!bytes)
+    dv_pte_segment_use *uses = dv_arena_array(file->arena, file->segments.count, sizeof *uses);
+    if (!uses)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     for (uint32_t i = 0; i < file->segments.count; i++) {
         dv_span segment;
         DV_TRY(dv_pte_segment(file, i, &segment));
-        bytes[i] = (double)segment.size;
+        uses[i] = (dv_pte_segment_use){(double)segment.size, ""};
     }
-    out->segment_bytes = bytes;
+    DV_TRY(note_delegates(file, uses, file->segments.count));
+    DV_TRY(note_rest(file, uses, file->segments.count));
+    out->segments = uses;
     out->segment_count = file->segments.count;
     return DV_OK;
 }
 
 /* ---- methods ---- */
 
-/* "forward", else the first method with instructions; others only tell constants of the model. */
-static dv_status choose_plan(dv_pte_file *file, dv_pte *out)
+static uint32_t instructions_of(const dv_fb_table *plan)
+{
+    dv_fb_vector chains = dv_fb_tables(plan, 5);
+    if (chains.count == 0)
+        return 0;
+    dv_fb_table chain = dv_fb_table_at(&chains, 0);
+    dv_fb_vector list = dv_fb_tables(&chain, 2);
+    return list.count;
+}
+
+static dv_status list_methods(dv_pte_file *file, const dv_fb_vector *plans, dv_pte *out)
+{
+    dv_pte_method *rows = dv_arena_array(file->arena, plans->count, sizeof *rows);
+    if (!rows)
+        return dv_fail(DV_NO_MEMORY, "out of memory for %u methods", plans->count);
+    for (uint32_t i = 0; i < plans->count; i++) {
+        dv_fb_table plan = dv_fb_table_at(plans, i);
+        rows[i].name = text_of(file, dv_fb_string(&plan, 0));
+        rows[i].instructions = instructions_of(&plan);
+        if (!rows[i].name)
+            return dv_fail(DV_NO_MEMORY, "out of memory");
+    }
+    out->methods = rows;
+    out->method_count = plans->count;
+    return file->fb.status;
+}
+
+static dv_status no_method(const dv_pte *pte, const char *wanted)
+{
+    dv_text known = {0};
+    for (uint32_t i = 0; i < pte->method_count && i < 20; i++)
+        if (pte->methods[i].instructions > 0)
+            dv_text_append(&known, "%s%.80s", known.length ? ", " : "", pte->methods[i].name);
+    dv_status status = wanted ? dv_fail(DV_BAD_PARAMETER, "it has no method '%s'; it has %s",
+                                        wanted, known.length ? dv_text_string(&known) : "none")
+                              : dv_fail(DV_BAD_INPUT, "no method of it does anything");
+    dv_text_free(&known);
+    return status;
+}
+
+/* The method of that name; for NULL, "forward", else the first with instructions: others only tell
+   constants of the model. */
+static dv_status choose_plan(dv_pte_file *file, const char *wanted, dv_pte *out)
 {
     dv_fb_vector plans = dv_fb_tables(&file->program, 1);
-    for (uint32_t i = 0; i < plans.count; i++) {
-        dv_fb_table plan = dv_fb_table_at(&plans, i);
-        dv_fb_vector chains = dv_fb_tables(&plan, 5);
-        dv_span name = dv_fb_string(&plan, 0);
-        uint32_t instructions = 0;
-        if (chains.count > 0) {
-            dv_fb_table chain = dv_fb_table_at(&chains, 0);
-            dv_fb_vector list = dv_fb_tables(&chain, 2);
-            instructions = list.count;
-        }
-        bool forward = dv_span_is(name, "forward");
-        if (!forward && (instructions == 0 || file->plan.at))
-            continue;
-        file->plan = plan;
-        out->method = text_of(file, name);
-        if (!out->method)
-            return dv_fail(DV_NO_MEMORY, "out of memory");
-        if (forward)
+    uint32_t chosen = DV_NONE;
+    DV_TRY(list_methods(file, &plans, out));
+    for (uint32_t i = plans.count; i-- > 0;) {
+        const dv_pte_method *method = &out->methods[i];
+        if (strcmp(method->name, wanted ? wanted : "forward") == 0) {
+            chosen = i;
             break;
+        }
+        if (!wanted && method->instructions > 0)
+            chosen = i;
     }
-    DV_TRY(file->fb.status);
-    return file->plan.at ? DV_OK : dv_fail(DV_BAD_INPUT, "no method of it does anything");
+    if (chosen == DV_NONE)
+        return no_method(out, wanted);
+    file->plan = dv_fb_table_at(&plans, chosen);
+    out->method = out->methods[chosen].name;
+    return file->fb.status;
 }
 
 static dv_status read_borders(dv_pte_file *file, unsigned field, const int32_t **out,
@@ -267,28 +284,56 @@ static dv_status read_borders(dv_pte_file *file, unsigned field, const int32_t *
     return file->fb.status;
 }
 
-static dv_status read_all(dv_pte_file *file, dv_pte *out)
+/* Does the program have weights that it keeps elsewhere? */
+static bool needs_weights(const dv_pte *pte)
+{
+    for (uint32_t v = 0; v < pte->value_count; v++)
+        if (pte->values[v].external && !pte->values[v].stored.data)
+            return true;
+    for (uint32_t d = 0; d < pte->delegate_count; d++)
+        if (pte->delegates[d].ops >= 0)
+            return true;
+    return false;
+}
+
+static dv_status read_all(dv_pte_file *file, const char *path, const char *method, dv_pte *out)
 {
     if (!dv_pte_recognise(file->fb.bytes, file->fb.size))
         return dv_fail(DV_BAD_INPUT, "it does not begin as an ExecuTorch program does");
     DV_TRY(read_header(file));
     file->program = dv_fb_root(&file->fb);
     file->segments = dv_fb_tables(&file->program, 4);
-    DV_TRY(choose_plan(file, out));
-    DV_TRY(read_values(file, out));
+    file->named = dv_fb_tables(&file->program, 7);
+    DV_TRY(dv_pte_index_names(&file->named, &file->names));
+    DV_TRY(choose_plan(file, method, out));
+    DV_TRY(read_delegates(file, out));
+    DV_TRY(dv_pte_values(file, out));
+    if (path && needs_weights(out)) {
+        DV_TRY(dv_pte_open_weights(out, path));
+        if (out->weights)
+            DV_TRY(dv_pte_values(file, out));
+    }
     DV_TRY(read_borders(file, 3, &out->inputs, &out->input_count, out->value_count));
     DV_TRY(read_borders(file, 4, &out->outputs, &out->output_count, out->value_count));
     DV_TRY(read_segments(file, out));
-    DV_TRY(read_delegates(file, out));
     return dv_pte_calls(file, out);
 }
 
-dv_status dv_pte_read(const dv_buffer *buffer, dv_pte *out)
+dv_status dv_pte_read(dv_buffer *buffer, const char *path, const char *method, dv_pte *out)
 {
     *out = (dv_pte){.arena = dv_arena_create()};
-    dv_pte_file file = {.fb = {.bytes = dv_buffer_data(buffer), .size = dv_buffer_size(buffer)},
-                        .arena = out->arena};
-    dv_status status = out->arena ? read_all(&file, out) : dv_fail(DV_NO_MEMORY, "out of memory");
+    dv_pte_file *file = out->arena ? dv_arena_array(out->arena, 1, sizeof *file) : NULL;
+    dv_status status = DV_OK;
+    if (file) {
+        *file =
+            (dv_pte_file){.fb = {.bytes = dv_buffer_data(buffer), .size = dv_buffer_size(buffer)},
+                          .arena = out->arena};
+        out->file = file;
+        out->buffer = dv_buffer_retain(buffer);
+        status = read_all(file, path, method, out);
+    } else {
+        status = dv_fail(DV_NO_MEMORY, "out of memory");
+    }
     if (status != DV_OK)
         dv_pte_free(out);
     return status;
@@ -296,6 +341,12 @@ dv_status dv_pte_read(const dv_buffer *buffer, dv_pte *out)
 
 void dv_pte_free(dv_pte *pte)
 {
+    if (pte->file) {
+        dv_names_free(&pte->file->names);
+        dv_names_free(&pte->file->weight_names);
+    }
+    dv_buffer_release(pte->buffer);
+    dv_buffer_release(pte->weights);
     dv_arena_destroy(pte->arena);
     *pte = (dv_pte){0};
 }

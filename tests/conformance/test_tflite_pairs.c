@@ -24,7 +24,7 @@ static dv_graph *load_bound(const char *path)
     if (advice)
         sscanf(advice, "--dim '%255[^=]", name);
     const dv_binding binding = {name, OPEN_DIM};
-    const dv_load_options options = {&binding, 1};
+    const dv_load_options options = {.dims = &binding, .dim_count = 1};
     if (dv_load(path, &options, &graph) != DV_OK)
         fprintf(stderr, "    %s\n", dv_message());
     return graph;

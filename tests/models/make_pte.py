@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.export import export
 
+import executorch.kernels.quantized  # noqa: F401  (out-variants of the quantised operators)
 from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 
@@ -276,11 +277,11 @@ def write(folder, name, methods, partitioners, config=None, constant_methods=Non
     if built._tensor_data:
         built.write_tensor_data_to_file(str(folder))
     note = {"model": name, "methods": {}}
-    for m, (_, args) in methods.items():
+    for m, (module, args) in methods.items():
         note["methods"][m] = {"calls": listing(built.executorch_program, m)}
         if data:
             note["methods"][m]["inputs"] = tensors(args)
-            note["methods"][m]["outputs"] = outputs_of(path, m, args)
+            note["methods"][m]["outputs"] = outputs_of(path, m, args) or outputs_of_torch(module, args)
     (folder / f"{name}.json").write_text(json.dumps(note))
     print(f"{name}: {path.stat().st_size} bytes, {[len(v['calls']) for v in note['methods'].values()]} calls", flush=True)
 
@@ -295,6 +296,11 @@ def outputs_of(path, method, args):
     except Exception as error:  # no backend of this machine runs it
         print(f"  not run: {str(error).splitlines()[0][:90]}", file=sys.stderr)
         return None
+
+
+def outputs_of_torch(module, args):
+    given = module(*args)
+    return tensors(given if isinstance(given, tuple) else (given,))
 
 
 def small(folder, wanted):
@@ -343,9 +349,10 @@ def main():
     arguments.add_argument("out", type=pathlib.Path)
     arguments.add_argument("--large", action="store_true")
     arguments.add_argument("names", nargs="*")
-    given = arguments.parse_args()
+    given = arguments.parse_intermixed_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
+    torch.set_grad_enabled(False)
     jobs = small(given.out, given.names)
     if given.large:
         jobs |= large(given.out, given.names)

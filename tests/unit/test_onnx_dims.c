@@ -38,7 +38,7 @@ static void a_symbol_that_is_first_somewhere_is_one_everywhere(void)
 static void bindings_set_dimensions_by_name_and_by_place(void)
 {
     const dv_binding dims[] = {{"width", 640}, {"x:0", 2}, {"y:1", 7}};
-    const dv_load_options options = {dims, 3};
+    const dv_load_options options = {.dims = dims, .dim_count = 3};
     onnx_writer w = model_of("batch,width", "width,?");
     dv_graph *graph;
     CU_ASSERT_EQUAL(onnx_load(&w, &options, &graph), DV_OK);
@@ -67,7 +67,7 @@ static void an_open_dimension_elsewhere_is_an_error_that_says_what_to_type(void)
 static void a_binding_that_no_dimension_has_is_refused(void)
 {
     const dv_binding dims[] = {{"with", 640}};
-    const dv_load_options options = {dims, 1};
+    const dv_load_options options = {.dims = dims, .dim_count = 1};
     onnx_writer w = model_of("batch,3", "3");
     dv_graph *graph;
     CU_ASSERT_EQUAL(onnx_load(&w, &options, &graph), DV_BAD_PARAMETER);

@@ -1,7 +1,8 @@
 /* test_pte.c - an ExecuTorch program's calls are listed with what they read and make.
 
    The program is written by hand after exir's program.fbs: an XNNPACK delegate, a kernel, a view
-   that the compiler elided, and a delegate of another backend. */
+   that the compiler elided, and a delegate of another backend. Programs of ExecuTorch's own are
+   tested in test_pte_files.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,17 +44,48 @@ static void put_call(fb_writer *w, size_t list, size_t i, int kind, unsigned ind
     fb_ints(w, call, 1, args);
 }
 
-/* Two convolutions and an addition; with the header that ExecuTorch puts before them, or bare. */
+static void put_xnn_value(fb_writer *w, size_t values, size_t i, const char *dims, unsigned flags)
+{
+    size_t value = fb_table(w, 2);
+    fb_point(w, values, i, value);
+    fb_put(w, value, 0, 1, 1);
+    size_t tensor = fb_child(w, value, 1, 7);
+    fb_put(w, tensor, 0, 2, 1); /* fp32 */
+    fb_ints(w, tensor, 2, dims);
+    fb_put(w, tensor, 4, 4, flags ? (i < 2 ? i : 2) : UINT32_MAX); /* the argument of the call */
+    fb_put(w, tensor, 5, 4, flags);
+    fb_put(w, tensor, 6, 4, i);
+}
+
+static size_t put_xnn_node(fb_writer *w, size_t nodes, size_t i, uint8_t kind, const char *ids)
+{
+    size_t node = fb_table(w, 4);
+    fb_point(w, nodes, i, node);
+    fb_put(w, node, 0, 1, kind);
+    size_t table = fb_child(w, node, 1, 3);
+    for (unsigned k = 0; ids[k]; k++)
+        fb_put(w, table, k, 4, (uint64_t)(ids[k] - '0'));
+    return node;
+}
+
+/* An addition and a clamp; with the header that ExecuTorch puts before them, or bare. */
 static dv_text xnnpack_blob(bool with_header)
 {
-    static const uint8_t kinds[] = {7, 7, 1};
-    fb_writer w = fb_begin("XN01", 4);
-    size_t nodes = fb_refs(&w, FB_ROOT, 1, 3);
-    for (size_t i = 0; i < 3; i++) {
-        size_t node = fb_table(&w, 3);
-        fb_point(&w, nodes, i, node);
-        fb_put(&w, node, 0, 1, kinds[i]);
-    }
+    enum { ADD = 1, CLAMP = 6, INPUT = 1, OUTPUT = 2 };
+    fb_writer w = fb_begin("XN01", 9);
+    size_t nodes = fb_refs(&w, FB_ROOT, 1, 2);
+    put_xnn_node(&w, nodes, 0, ADD, "012");
+    size_t clamp = put_xnn_node(&w, nodes, 1, CLAMP, "23");
+    size_t bounds = fb_child(&w, clamp, 3, 2);
+    fb_put_f32(&w, bounds, 0, 0);
+    fb_put_f32(&w, bounds, 1, 6);
+    size_t values = fb_refs(&w, FB_ROOT, 2, 4);
+    put_xnn_value(&w, values, 0, "1,8", INPUT);
+    put_xnn_value(&w, values, 1, "8", INPUT);
+    put_xnn_value(&w, values, 2, "1,8", 0);
+    put_xnn_value(&w, values, 3, "1,8", OUTPUT);
+    fb_ints(&w, FB_ROOT, 4, "0,1");
+    fb_ints(&w, FB_ROOT, 5, "3");
     if (!with_header)
         return w.bytes;
     char header[32] = {0};
@@ -84,12 +116,12 @@ static void put_plan(fb_writer *w)
     fb_point(w, plans, 0, plan);
     fb_string(w, plan, 0, "forward");
     size_t values = fb_refs(w, plan, 2, 6);
-    put_value(w, values, 0, "1,8", 0, -1);    /* input */
-    put_value(w, values, 1, "8", 1, -1);      /* weight */
-    put_value(w, values, 2, "1,4,1,1", 0, 0); /* made by XNNPACK */
-    put_value(w, values, 3, "1,4", 0, 0);     /* a view of it that nobody makes */
-    put_value(w, values, 4, "1,4", 0, 64);    /* made by the kernel */
-    put_value(w, values, 5, "1,2", 0, 0);     /* made by Vulkan, where 2 was */
+    put_value(w, values, 0, "1,8", 0, -1); /* input */
+    put_value(w, values, 1, "8", 1, -1);   /* weight */
+    put_value(w, values, 2, "1,8", 0, 0);  /* made by XNNPACK */
+    put_value(w, values, 3, "8,1", 0, 0);  /* a view of it that nobody makes */
+    put_value(w, values, 4, "8,1", 0, 64); /* made by the kernel */
+    put_value(w, values, 5, "1,8", 0, 0);  /* made by the last delegate, where 2 was */
     fb_ints(w, plan, 3, "0");
     fb_ints(w, plan, 4, "5");
     size_t chains = fb_refs(w, plan, 5, 1);
@@ -106,7 +138,7 @@ static void put_plan(fb_writer *w)
     fb_string(w, add, 1, "out");
     size_t delegates = fb_refs(w, plan, 7, 2);
     put_delegate(w, delegates, 0, "XnnpackBackend", 0);
-    put_delegate(w, delegates, 1, "VulkanBackend", 1);
+    put_delegate(w, delegates, 1, "QnnBackend", 1);
 }
 
 static dv_text program(bool with_header)
@@ -135,7 +167,7 @@ static dv_status read_program(const dv_text *bytes, dv_pte *pte)
     dv_buffer *buffer = dv_buffer_create(bytes->length);
     CU_ASSERT_PTR_NOT_NULL_FATAL(buffer);
     memcpy(dv_buffer_writable(buffer), bytes->data, bytes->length);
-    dv_status status = dv_pte_read(buffer, pte);
+    dv_status status = dv_pte_read(buffer, NULL, NULL, pte);
     dv_buffer_release(buffer);
     return status;
 }
@@ -150,7 +182,7 @@ static void calls_are_listed_with_their_inputs_and_outputs(void)
     CU_ASSERT_EQUAL(pte.calls[0].input_count, 2);
     CU_ASSERT_EQUAL(pte.calls[0].output_count, 1);
     CU_ASSERT_EQUAL(pte.calls[0].bytes_in, 64);
-    CU_ASSERT_EQUAL(pte.calls[0].bytes_out, 16);
+    CU_ASSERT_EQUAL(pte.calls[0].bytes_out, 32);
     CU_ASSERT_PTR_NULL(pte.calls[1].backend);
     CU_ASSERT_STRING_EQUAL(pte.calls[1].name, "aten::add.out");
     CU_ASSERT_EQUAL(pte.calls[2].outputs[0], 5);
@@ -178,8 +210,8 @@ static void an_xnnpack_blob_tells_its_nodes(void)
         dv_text bytes = program(with_header);
         dv_pte pte;
         CU_ASSERT_EQUAL_FATAL(read_program(&bytes, &pte), DV_OK);
-        CU_ASSERT_EQUAL(pte.delegates[0].ops, 3);
-        CU_ASSERT_STRING_EQUAL(pte.delegates[0].inside, "Add 1, Conv2d 2");
+        CU_ASSERT_EQUAL(pte.delegates[0].ops, 2);
+        CU_ASSERT_STRING_EQUAL(pte.delegates[0].inside, "Add 1, Clamp 1");
         CU_ASSERT_EQUAL(pte.delegates[1].ops, -1);
         CU_ASSERT_EQUAL(pte.delegates[1].blob_bytes, 3);
         dv_pte_free(&pte);
@@ -202,17 +234,23 @@ static dv_graph *load_bytes(const void *bytes, size_t size)
     return graph;
 }
 
-static void a_program_is_a_graph_of_its_calls(void)
+static void a_program_is_a_graph_of_what_its_calls_run(void)
 {
+    static const dv_op_kind kinds[] = {DV_OP_ADD, DV_OP_CLAMP, DV_OP_VIEW, DV_OP_ADD, DV_OP_OPAQUE};
+    static const int64_t instructions[] = {0, 0, 1, 1, 2};
     dv_text bytes = program(true);
     dv_graph *graph = load_bytes(bytes.data, bytes.length);
     CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
-    CU_ASSERT_EQUAL(graph->op_count, 3);
+    CU_ASSERT_EQUAL_FATAL(graph->op_count, 5);
+    for (dv_op_id o = 0; o < 5; o++) {
+        CU_ASSERT_EQUAL(graph->ops[o].kind, kinds[o]);
+        CU_ASSERT_EQUAL(graph->ops[o].debug_handle, instructions[o]);
+    }
+    CU_ASSERT_EQUAL(graph->ops[1].params.clamp.max, 6);
     CU_ASSERT_EQUAL(graph->input_count, 1);
     CU_ASSERT_EQUAL(graph->output_count, 1);
-    CU_ASSERT_STRING_EQUAL(type_of(graph, "value_5"), "f32 1x2");
-    CU_ASSERT_PTR_NOT_NULL(strstr(graph->ops[0].reason, "which info can show"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(graph->ops[0].reason, ": Add 1, Conv2d 2"));
+    CU_ASSERT_STRING_EQUAL(type_of(graph, "value_5"), "f32 1x8");
+    CU_ASSERT_PTR_NOT_NULL(strstr(graph->ops[4].reason, "its backend's own business"));
     float last;
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
         if (graph->tensors[t].role == DV_ROLE_CONSTANT) {
@@ -254,5 +292,5 @@ static void damaged_programs_load_or_say_what_is_wrong(void)
 
 DV_SUITE(load_pte, DV_TEST(calls_are_listed_with_their_inputs_and_outputs),
          DV_TEST(an_elided_view_is_read_not_made), DV_TEST(an_xnnpack_blob_tells_its_nodes),
-         DV_TEST(a_program_is_a_graph_of_its_calls),
+         DV_TEST(a_program_is_a_graph_of_what_its_calls_run),
          DV_TEST(damaged_programs_load_or_say_what_is_wrong));
