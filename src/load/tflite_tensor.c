@@ -129,11 +129,14 @@ dv_status dv_tfl_add_op(dv_tfl_builder *b, const dv_op *like, dv_op_kind kind,
     op.inputs = inputs;
     op.input_count = input_count;
     op.params = params ? *params : (dv_op_params){0};
-    op.outputs = output;
-    op.output_count = 1;
     dv_op_id id;
-    DV_TRY(dv_tfl_add_activation(b, name, output));
-    return dv_graph_add_op(b->graph, &op, &id);
+    dv_tensor_id made; /* *output may be one of the inputs */
+    DV_TRY(dv_tfl_add_activation(b, name, &made));
+    op.outputs = &made;
+    op.output_count = 1;
+    DV_TRY(dv_graph_add_op(b->graph, &op, &id));
+    *output = made;
+    return DV_OK;
 }
 
 static dv_status add_constant(dv_tfl_builder *b, uint32_t slot, dv_tensor *constant,

@@ -1,0 +1,200 @@
+/* test_tflite_cases.c - TFLite networks compute what TFLite's own interpreter computed.
+
+   tests/data/tflite holds NAME.tflite beside NAME.io (made by tests/models/make_tflite.py): the
+   bytes of all inputs, then of all outputs, once for each of several inferences in a row.
+   DIVVY_TFLITE names a folder of further ones; without it those are skipped. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "load/load.h"
+#include "tests/execution.h"
+
+/* How far an output is from the one expected: of floats the relative RMS difference, of integers
+   the largest difference. */
+static double difference_of(const dv_tensor *tensor, const void *ours, const uint8_t *expected)
+{
+    size_t count = 0;
+    double apart = 0, size = 0, most = 0;
+    CU_ASSERT_TRUE_FATAL(dv_shape_elements(&tensor->shape, &count));
+    for (size_t i = 0; i < count; i++) {
+        double pair[2];
+        const void *both[] = {ours, expected};
+        for (int k = 0; k < 2; k++) {
+            float f;
+            int64_t n = 0;
+            size_t width = dv_dtype_bytes(tensor->dtype);
+            const uint8_t *at = (const uint8_t *)both[k] + i * width;
+            if (tensor->dtype == DV_DTYPE_F32) {
+                memcpy(&f, at, sizeof f);
+                pair[k] = (double)f;
+                continue;
+            }
+            memcpy(&n, at, width); /* little-endian */
+            bool is_unsigned = tensor->dtype == DV_DTYPE_U8 || tensor->dtype == DV_DTYPE_BOOL;
+            if (width < 8 && !is_unsigned)
+                n = (int64_t)((uint64_t)n << (64 - 8 * width)) >> (64 - 8 * width);
+            pair[k] = (double)n;
+        }
+        double off = fabs(pair[0] - pair[1]);
+        apart += off * off;
+        size += pair[1] * pair[1];
+        most = !(off <= most) ? off : most;
+    }
+    if (tensor->dtype != DV_DTYPE_F32)
+        return most;
+    return apart == 0 ? 0 : sqrt(apart / size);
+}
+
+static size_t bytes_of(const dv_graph *graph, dv_tensor_id id)
+{
+    size_t bytes = 0;
+    CU_ASSERT_TRUE_FATAL(dv_tensor_bytes(&graph->tensors[id], &bytes));
+    return bytes;
+}
+
+/* One inference; takes its bytes from *at on. floats and steps: the worst so far. */
+static void run_once(execution *e, const uint8_t **at, double *floats, double *steps)
+{
+    const dv_graph *graph = e->graph;
+    for (uint32_t i = 0; i < graph->input_count; i++) {
+        size_t bytes = bytes_of(graph, graph->inputs[i]);
+        memcpy(dv_executor_input(e->executor, i), *at, bytes);
+        *at += bytes;
+    }
+    CU_ASSERT_EQUAL_FATAL(dv_executor_run(e->executor), DV_OK);
+    for (uint32_t i = 0; i < graph->output_count; i++) {
+        const dv_tensor *tensor = &graph->tensors[graph->outputs[i]];
+        double off = difference_of(tensor, dv_executor_output(e->executor, i), *at);
+        double *worst = tensor->dtype == DV_DTYPE_F32 ? floats : steps;
+        *worst = !(off <= *worst) ? off : *worst;
+        *at += bytes_of(graph, graph->outputs[i]);
+    }
+}
+
+/* Runs a case; false, and a line on stderr, if it cannot be loaded. */
+static bool run_case(const char *folder, const char *name, double *floats, double *steps)
+{
+    static const execution_device cpu = {"cpu", "portable", NULL, -1, 1, NULL};
+    char path[2][1024];
+    dv_graph *graph = NULL;
+    dv_buffer *data = NULL;
+    *floats = *steps = 0;
+    snprintf(path[0], sizeof path[0], "%s/%s.tflite", folder, name);
+    snprintf(path[1], sizeof path[1], "%s/%s.io", folder, name);
+    if (dv_load(path[0], NULL, &graph) != DV_OK || dv_buffer_map(path[1], &data) != DV_OK) {
+        fprintf(stderr, "    %s\n", dv_message());
+        dv_graph_destroy(graph);
+        return false;
+    }
+    execution e = execution_of(graph, &cpu, 1);
+    size_t each = 0, size = dv_buffer_size(data);
+    for (uint32_t i = 0; i < e.graph->input_count; i++)
+        each += bytes_of(e.graph, e.graph->inputs[i]);
+    for (uint32_t i = 0; i < e.graph->output_count; i++)
+        each += bytes_of(e.graph, e.graph->outputs[i]);
+    bool fits = each > 0 && size >= each && size % each == 0;
+    if (!fits)
+        fprintf(stderr, "    %s: %zu bytes of inputs and outputs, not a multiple of %zu\n", name,
+                size, each);
+    if (fits && execution_start(&e, 1) == DV_OK) {
+        const uint8_t *at = dv_buffer_data(data);
+        for (size_t i = 0; i < size / each; i++)
+            run_once(&e, &at, floats, steps);
+    } else if (fits) {
+        fprintf(stderr, "    %s\n", dv_message());
+        fits = false;
+    }
+    execution_end(&e);
+    dv_buffer_release(data);
+    return fits;
+}
+
+static void expect_close(const char *name, double most_floats, double most_steps)
+{
+    char folder[512];
+    double floats, steps;
+    snprintf(folder, sizeof folder, "%s/tests/data/tflite", dv_source_root());
+    bool ran = run_case(folder, name, &floats, &steps);
+    CU_ASSERT_TRUE(ran);
+    if (ran && !(floats <= most_floats && steps <= most_steps))
+        fprintf(stderr, "    %s: floats off by %g, integers by %g\n", name, floats, steps);
+    CU_ASSERT_TRUE(ran && floats <= most_floats && steps <= most_steps);
+}
+
+/* Weights of 8 bits are computed with as they are; the interpreter rounds what comes in, too. */
+static bool is_rounded(const char *name)
+{
+    return strstr(name, "_dynamic") || strncmp(name, "small_i", 7) == 0 ||
+           strncmp(name, "small_u", 7) == 0;
+}
+
+static void every_operator_computes_what_the_interpreter_does(void)
+{
+    char folder[512];
+    size_t cases = 0;
+    snprintf(folder, sizeof folder, "%s/tests/data/tflite", dv_source_root());
+    DIR *entries = opendir(folder);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(entries);
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        const char *end = strstr(entry->d_name, ".tflite");
+        char name[256];
+        if (!end || end[7] || is_rounded(entry->d_name))
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(end - entry->d_name), entry->d_name);
+        expect_close(name, 1e-5, 0);
+        cases++;
+    }
+    closedir(entries);
+    CU_ASSERT_TRUE(cases > 100);
+}
+
+static void a_network_of_bytes_computes_within_a_step(void)
+{
+    expect_close("small_i8", 0, 1);
+    expect_close("small_u8", 0, 1);
+}
+
+static void a_network_with_bytes_inside_computes_within_a_step(void)
+{
+    expect_close("small_i8_inside", 0.02, 0); /* its output is a byte's, as a float */
+    expect_close("small_i16", 1e-3, 0);
+}
+
+static void weights_of_bytes_compute_nearly_what_rounded_activations_do(void)
+{
+    expect_close("small_dynamic", 0.02, 0);
+    expect_close("dense_dynamic", 0.02, 0);
+    expect_close("lstm_dynamic", 0.05, 0);
+}
+
+static void networks_of_real_size_compute_what_the_interpreter_does(void)
+{
+    const char *folder = getenv("DIVVY_TFLITE");
+    DIR *entries = folder ? opendir(folder) : NULL;
+    if (!entries) {
+        dv_skip(__func__, "DIVVY_TFLITE names no folder with NAME.tflite beside NAME.io");
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        const char *end = strstr(entry->d_name, ".io");
+        char name[256];
+        double floats, steps;
+        if (!end || end[3])
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(end - entry->d_name), entry->d_name);
+        bool ran = run_case(folder, name, &floats, &steps);
+        fprintf(stderr, "    %s: floats off by %g, integers by %g\n", name, floats, steps);
+        CU_ASSERT_TRUE(ran && floats <= 0.05 && steps <= 3);
+    }
+    closedir(entries);
+}
+
+DV_SUITE(conformance_tflite_cases, DV_TEST(every_operator_computes_what_the_interpreter_does),
+         DV_TEST(a_network_of_bytes_computes_within_a_step),
+         DV_TEST(a_network_with_bytes_inside_computes_within_a_step),
+         DV_TEST(weights_of_bytes_compute_nearly_what_rounded_activations_do),
+         DV_TEST(networks_of_real_size_compute_what_the_interpreter_does));
