@@ -195,7 +195,7 @@ static double compare(const dv_tensor *made, const void *out, const dv_tensor *e
         worst = same ? worst : fmax(worst, fabs(x - y));
         squares += isfinite(y) ? y * y : 0;
     }
-    double scale = fmax(1e-3, count ? sqrt(squares / (double)count) : 0);
+    double scale = squares > 0 ? sqrt(squares / (double)count) : 1;
     if (worst / scale > 1e-3)
         fprintf(stderr, "    '%s' differs by %g of %g\n", made->name, worst, scale);
     return worst / scale;

@@ -5,9 +5,9 @@
 
 #include "core/graph.h"
 
-/* Loads folder/name.pt2 with the dimensions given (NULL: none), lowers it, runs it on the portable
-   backend with the reference's inputs, and compares: the largest difference of any output, relative
-   to its root mean square (at least 1e-3); integers and infinities must be equal. INFINITY, and a
+/* Loads folder/name.pt2, lowers it, runs it on the portable backend with the reference's inputs, and
+   compares: the largest difference of any output, relative
+   to its root mean square; integers and infinities must be equal. INFINITY, and a
    line on stderr, if something fails. */
 double pt2_difference(const char *folder, const char *name);
 

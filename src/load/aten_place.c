@@ -167,3 +167,60 @@ dv_status dv_aten_uneven_pool(dv_aten_at *at, dv_tensor_id x, const int64_t *siz
                         &x));
     return dv_aten_finish_one(at, 0, DV_OP_IDENTITY, NULL, x, DV_NONE);
 }
+
+/* Differences of neighbours along dim, n times. */
+dv_status dv_aten_read_diff(dv_aten_at *at)
+{
+    dv_op_params low = {.slice = {.count = 1, .step = {1}}}, high;
+    dv_tensor_id x, a, b, before, after;
+    int64_t times, axis;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    DV_TRY(dv_aten_int(at, 1, &times));
+    DV_TRY(dv_aten_axis(at, 2, x, &axis));
+    DV_TRY(dv_aten_option(at, 3, &before));
+    DV_TRY(dv_aten_option(at, 4, &after));
+    const dv_shape shape = *dv_aten_shape_of(at, x);
+    if (times != 1 || !dv_shape_known(&shape) || shape.rank == 0 ||
+        dv_aten_dtype_of(at, x) == DV_DTYPE_BOOL)
+        return dv_aten_opaque(at, "%lld differences of such an input are not supported",
+                              (long long)times);
+    dv_op_params join = {.axis = {.axis = axis}};
+    if (before != DV_NONE)
+        DV_TRY(dv_aten_emit(at, DV_OP_CAT, &join, before, x, &x));
+    if (after != DV_NONE)
+        DV_TRY(dv_aten_emit(at, DV_OP_CAT, &join, x, after, &x));
+    low.slice.axes[0] = axis;
+    low.slice.end[0] = -1;
+    high = low;
+    high.slice.begin[0] = 1;
+    high.slice.end[0] = INT64_MAX;
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &high, x, DV_NONE, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &low, x, DV_NONE, &b));
+    return dv_aten_finish(at, DV_OP_SUB, NULL, a, b, DV_NONE);
+}
+
+/* The same elements under sizes and strides: a view where the strides are those of that shape. */
+dv_status dv_aten_read_as_strided(dv_aten_at *at)
+{
+    dv_tensor_id x;
+    int64_t strides[DV_MAX_RANK], offset = 0, expected = 1;
+    size_t count, steps, have = 0, elements = 0;
+    dv_op_params params = {.view = {.allow_zero = true}};
+    DV_TRY(dv_aten_input(at, 0, &x));
+    DV_TRY(dv_aten_ints(at, 1, params.view.shape.dim, DV_MAX_RANK, &count));
+    DV_TRY(dv_aten_ints(at, 2, strides, DV_MAX_RANK, &steps));
+    if (dv_aten_given(at, 3))
+        DV_TRY(dv_aten_int(at, 3, &offset));
+    params.view.shape.rank = (uint8_t)count;
+    const dv_shape *shape = dv_aten_shape_of(at, x);
+    bool plain = count == steps && offset == 0 && dv_shape_known(shape) &&
+                 dv_shape_elements(shape, &have) &&
+                 dv_shape_elements(&params.view.shape, &elements) && have == elements && have > 0;
+    for (size_t d = count; plain && d-- > 0;) {
+        plain = params.view.shape.dim[d] == 1 || strides[d] == expected;
+        expected *= params.view.shape.dim[d];
+    }
+    if (!plain)
+        return dv_aten_opaque(at, "elements that overlap or are left out are not supported");
+    return dv_aten_finish(at, DV_OP_VIEW, &params, x, DV_NONE, DV_NONE);
+}

@@ -132,13 +132,17 @@ static dv_status read_arguments(dv_pt2 *b, const node *n, const dv_aten_rule *ru
     DV_TRY(dv_json_array(&inputs));
     for (uint32_t i = 0; i < count; i++)
         args[i] = dv_aten_default(rule, i);
-    for (dv_json_at input = dv_json_first(&inputs); input.node; input = dv_json_next(&input)) {
+    uint32_t place = 0;
+    for (dv_json_at input = dv_json_first(&inputs); input.node;
+         input = dv_json_next(&input), place++) {
         dv_json_at called = dv_json_member(&input, "name"), arg = dv_json_member(&input, "arg");
         const char *name;
         dv_aten_value value;
         DV_TRY(dv_json_string(&called, &name));
         DV_TRY(dv_within(dv_pt2_argument(b, &arg, &value), "argument '%.60s'", name));
         uint32_t at = position_of(rule, name);
+        if (at == DV_NONE && place == 0)
+            at = 0; /* "self" or "input": writing in place changes its name */
         if (at < count)
             args[at] = value;
         else if (!is_idle(name, &value))

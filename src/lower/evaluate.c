@@ -293,6 +293,25 @@ static dv_status fold_plumbing(dv_infer *infer, bool *folded)
     return fold_output(infer, NULL, 0, false, folded);
 }
 
+/* A weight matrix turned round for products alone: they read it the other way round instead. */
+static bool is_read_turned(const dv_infer *infer)
+{
+    const dv_graph *from = infer->rewrite->from;
+    dv_tensor_id out = infer->source->outputs[0];
+    size_t count;
+    if (infer->kind != DV_OP_PERMUTE || infer->params.permute.rank != 2 || out == DV_NONE ||
+        from->tensors[out].is_output || !dv_shape_elements(&infer->shapes[0], &count) ||
+        count <= DV_FOLD_LIMIT / 16)
+        return false;
+    for (uint32_t c = from->consumer_start[out]; c < from->consumer_start[out + 1]; c++) {
+        const dv_op *reader = &from->ops[from->consumers[c]];
+        if ((reader->kind != DV_OP_LINEAR && reader->kind != DV_OP_MATMUL) ||
+            reader->inputs[1] != out || reader->inputs[0] == out)
+            return false;
+    }
+    return true;
+}
+
 dv_status dv_fold(dv_infer *infer, bool *folded)
 {
     *folded = false;
@@ -325,5 +344,5 @@ dv_status dv_fold(dv_infer *infer, bool *folded)
     if (all_filled(infer) && is_pointwise(infer->kind) &&
         dv_shape_elements(&infer->shapes[0], &elements) && elements > 1)
         return fold_by_value(infer, true, folded);
-    return is_small(infer) ? fold_by_value(infer, false, folded) : DV_OK;
+    return is_small(infer) && !is_read_turned(infer) ? fold_by_value(infer, false, folded) : DV_OK;
 }
