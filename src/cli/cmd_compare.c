@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/existing.h"
 #include "cli/plan_report.h"
 #include "core/file.h"
 
@@ -33,6 +34,20 @@ static dv_status add_strategies(const dv_cli *cli, const dv_session *session, dv
     return DV_OK;
 }
 
+/* An ExecuTorch program has a placement already: the first row. */
+static dv_status add_existing(const dv_cli *cli, const dv_session *session, dv_compare_jobs *jobs)
+{
+    dv_plan *plan;
+    dv_solve_options options;
+    DV_TRY(dv_session_solve_options(cli, &options));
+    if (options.objective != DV_OBJECTIVE_LATENCY)
+        return DV_OK;
+    DV_TRY(dv_existing_plan(cli, session, &plan));
+    dv_status status = plan ? dv_compare_jobs_put(jobs, session, plan) : DV_OK;
+    dv_plan_destroy(plan);
+    return status;
+}
+
 static dv_status add_model(const dv_cli *cli, const char *model, dv_session *session,
                            dv_compare_jobs *jobs)
 {
@@ -41,6 +56,7 @@ static dv_status add_model(const dv_cli *cli, const char *model, dv_session *ses
     size_t i = 0;
     do {
         DV_TRY(dv_session_pose(cli, platform ? platform : dv_session_platform(cli), session));
+        DV_TRY(add_existing(cli, session, jobs));
         DV_TRY(add_strategies(cli, session, jobs));
         platform = session->graph ? dv_cli_nth(cli, DV_OPTION_PLATFORM, ++i) : NULL;
     } while (platform);

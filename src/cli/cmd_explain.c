@@ -1,5 +1,6 @@
 /* cmd_explain.c - why each unit is where it is. */
 #include "cli/cli.h"
+#include "cli/existing.h"
 #include "cli/plan_report.h"
 #include "cli/regret.h"
 #include "cli/unsupported_gain.h"
@@ -34,6 +35,7 @@ static dv_status print_text(const dv_cli *cli, const dv_session *session, const 
     dv_text_append(out, " on %s: %s, %s\n", dv_session_platform_name(session),
                    dv_format_us(figure, session->plan->cost.total_us),
                    dv_plan_proof(session->plan, proof, sizeof proof));
+    DV_TRY(dv_existing_print(cli, session, out));
     DV_TRY(dv_regret_print(cli, session, &a->marginals, out));
     if (a->has_lessons)
         dv_lessons_print(cli, session, &a->lessons, out);

@@ -41,6 +41,10 @@ void dv_compare_jobs_destroy(dv_compare_jobs *jobs);
 DV_MUST_USE dv_status dv_compare_jobs_add(dv_compare_jobs *jobs, const dv_session *session,
                                           const char *strategy, const dv_solve_options *options);
 
+/* Adds a row for a plan that is there already. */
+DV_MUST_USE dv_status dv_compare_jobs_put(dv_compare_jobs *jobs, const dv_session *session,
+                                          const dv_plan *plan);
+
 /* Waits for all. Of several failures, the one of the first row. */
 DV_MUST_USE dv_status dv_compare_jobs_finish(dv_compare_jobs *jobs);
 

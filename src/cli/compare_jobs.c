@@ -60,6 +60,18 @@ static double resident_bytes(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : NAN;
 }
 
+static void describe(const dv_plan *plan, dv_compare_row *row)
+{
+    row->value = plan ? dv_plan_value_us(plan) : INFINITY;
+    row->latency = plan ? plan->cost.total_us : NAN;
+    row->bound = plan ? plan->bound_us : -INFINITY;
+    if (plan)
+        memcpy(row->proof_scope, plan->proof_scope, sizeof row->proof_scope);
+    row->moved_bytes = plan ? plan->cost.moved_bytes : NAN;
+    row->segments = plan ? plan->cost.segments : 0;
+    row->solve_ms = plan ? plan->solve_ms : NAN;
+}
+
 /* In the new process. */
 static void solve(const dv_session *session, const char *strategy, const dv_solve_options *options,
                   answer *out)
@@ -73,14 +85,7 @@ static void solve(const dv_session *session, const char *strategy, const dv_solv
     if (out->status != DV_OK)
         snprintf(out->message, sizeof out->message, "%s", dv_message());
     out->row.peak_bytes = resident_bytes() - before;
-    out->row.value = plan ? dv_plan_value_us(plan) : INFINITY;
-    out->row.latency = plan ? plan->cost.total_us : NAN;
-    out->row.bound = plan ? plan->bound_us : -INFINITY;
-    if (plan)
-        memcpy(out->row.proof_scope, plan->proof_scope, sizeof out->row.proof_scope);
-    out->row.moved_bytes = plan ? plan->cost.moved_bytes : NAN;
-    out->row.segments = plan ? plan->cost.segments : 0;
-    out->row.solve_ms = plan ? plan->solve_ms : NAN;
+    describe(plan, &out->row);
     dv_plan_destroy(plan);
 }
 
@@ -200,6 +205,16 @@ dv_status dv_compare_jobs_add(dv_compare_jobs *jobs, const dv_session *session,
         return dv_fail(DV_IO, "compare: no process: %s", strerror(errno));
     }
     jobs->running[jobs->count++] = (job){process, ends[0], row};
+    return DV_OK;
+}
+
+dv_status dv_compare_jobs_put(dv_compare_jobs *jobs, const dv_session *session, const dv_plan *plan)
+{
+    DV_TRY(add_row(jobs->compare, session, plan->strategy));
+    dv_compare_row *row = &jobs->compare->rows[jobs->compare->count - 1];
+    describe(plan, row);
+    row->outcome = plan->outcome;
+    jobs->done++;
     return DV_OK;
 }
 

@@ -1,0 +1,275 @@
+/* existing.c - the placement that an ExecuTorch program has already, as a plan.
+
+   The chain of partitioners that lowered the program decided on it; evaluated on a platform, and
+   beside the optimum there, it shows what they left on the table. */
+#include "cli/existing.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli/table.h"
+#include "load/pte.h"
+#include "load/xnnblob.h"
+#include "solver/certify.h"
+#include "solver/evaluate.h"
+
+/* Where the operators of one instruction are. */
+typedef struct place {
+    dv_device_id device; /* DV_NONE: the platform has none such */
+    bool integers;       /* it computes in quantised numbers */
+    const char *backend; /* NULL: a portable kernel */
+} place;
+
+typedef struct finder {
+    const dv_cli *cli;
+    const dv_session *session;
+    dv_pte pte;
+    place *places;    /* per call */
+    uint32_t on_host; /* units that the platform's device does not run */
+} finder;
+
+/* ---- devices ---- */
+
+/* Core ML's compute units are an option of the delegate, so one backend may be two devices. */
+static bool specs_fit(dv_device_kind kind, const char *specs)
+{
+    if (strstr(specs, "compute_units=cpu_and_gpu"))
+        return kind == DV_DEVICE_GPU;
+    if (strstr(specs, "compute_units=cpu_only"))
+        return kind == DV_DEVICE_CPU;
+    if (strstr(specs, "compute_units="))
+        return kind == DV_DEVICE_ANE;
+    return true;
+}
+
+static dv_device_id device_of(const dv_platform *platform, const char *backend, const char *specs)
+{
+    dv_device_id host = platform->targets[platform->host].device, found = DV_NONE;
+    if (!backend)
+        return host;
+    for (dv_device_id d = 0; d < platform->device_count; d++) {
+        const dv_device *device = &platform->devices[d];
+        if (!device->delegate || strcmp(device->delegate, backend) != 0)
+            continue;
+        bool better = found == DV_NONE || device->kind == DV_DEVICE_ANE;
+        if (specs_fit(device->kind, specs) && better)
+            found = d;
+    }
+    /* XNNPACK runs on every CPU, also where the platform does not say so */
+    return found == DV_NONE && strcmp(backend, "XnnpackBackend") == 0 ? host : found;
+}
+
+static dv_status is_quantised(const dv_pte_delegate *delegate, dv_arena *arena, bool *yes)
+{
+    dv_blob_line *lines;
+    uint32_t count = 0;
+    *yes = false;
+    if (delegate->ops < 0)
+        return DV_OK;
+    DV_TRY(dv_blob_lines(delegate, arena, &lines, &count));
+    for (uint32_t i = 0; i < count; i++)
+        *yes |=
+            strncmp(lines[i].dtype, "qint8", 5) == 0 || strncmp(lines[i].dtype, "qcint8", 6) == 0;
+    return DV_OK;
+}
+
+/* Names the platforms that have a device for a backend. */
+static void append_platforms(const char *backend, dv_text *out)
+{
+    char name[256];
+    for (size_t i = 0; dv_platform_name(i, name); i++) {
+        dv_platform *platform;
+        if (dv_platform_open(name, &platform) != DV_OK)
+            continue;
+        if (device_of(platform, backend, "") != DV_NONE)
+            dv_text_append(out, "%s%s", out->length ? ", " : "", name);
+        dv_platform_destroy(platform);
+    }
+}
+
+static void note_missing(const finder *f, const char *backend)
+{
+    dv_text names = {0};
+    append_platforms(backend, &names);
+    dv_cli_note(f->cli, "%s: no existing placement on %s: none of its devices is %s's%s%s",
+                f->session->model, dv_session_platform_name(f->session), backend,
+                names.length ? "; there is one on " : "", dv_text_string(&names));
+    dv_text_free(&names);
+}
+
+static dv_status find_places(finder *f, bool *all)
+{
+    const dv_pte *pte = &f->pte;
+    *all = true;
+    f->places = dv_arena_array(pte->arena, pte->call_count, sizeof *f->places);
+    bool *quantised = dv_arena_array(pte->arena, pte->delegate_count, sizeof *quantised);
+    if (!f->places || !quantised)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (uint32_t d = 0; d < pte->delegate_count; d++)
+        DV_TRY(is_quantised(&pte->delegates[d], pte->arena, &quantised[d]));
+    for (uint32_t c = 0; c < pte->call_count && *all; c++) {
+        const dv_pte_call *call = &pte->calls[c];
+        const char *specs = call->delegate == DV_NONE ? "" : pte->delegates[call->delegate].specs;
+        f->places[c] = (place){.device = device_of(f->session->platform, call->backend, specs),
+                               .integers = call->delegate != DV_NONE && quantised[call->delegate],
+                               .backend = call->backend};
+        if (f->places[c].device == DV_NONE) {
+            note_missing(f, call->backend);
+            *all = false;
+        }
+    }
+    return DV_OK;
+}
+
+/* ---- units ---- */
+
+/* The call of an instruction; calls are in their order. NULL if there is none. */
+static const place *place_of(const finder *f, int64_t instruction)
+{
+    uint32_t low = 0, high = f->pte.call_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if ((int64_t)f->pte.calls[middle].instruction < instruction)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < f->pte.call_count && (int64_t)f->pte.calls[low].instruction == instruction;
+    return found ? &f->places[low] : NULL;
+}
+
+/* The device's target in the precision of the program, else the fastest that runs the unit; DV_NONE
+   if none does. */
+static dv_target_id target_on(const dv_session *session, dv_unit_id u, dv_device_id device,
+                              bool integers)
+{
+    const dv_platform *platform = session->platform;
+    dv_target_id best = DV_NONE;
+    for (dv_target_id a = 0; a < platform->target_count; a++) {
+        double us = dv_problem_time_us(session->problem, u, a);
+        if (platform->targets[a].device != device || !isfinite(us))
+            continue;
+        if (platform->targets[a].precision == (integers ? DV_DTYPE_I8 : DV_DTYPE_F32))
+            return a;
+        if (best == DV_NONE || us < dv_problem_time_us(session->problem, u, best))
+            best = a;
+    }
+    return best;
+}
+
+/* A unit is where its first operator is that a call of the program runs. */
+static dv_status place_unit(finder *f, dv_unit_id u, dv_plan *plan)
+{
+    const dv_session *session = f->session;
+    const dv_unit *unit = &session->graph->units[u];
+    const place *found = NULL;
+    for (uint32_t k = 0; k < unit->op_count && !found; k++)
+        found = place_of(f, session->graph->ops[unit->ops[k]].debug_handle);
+    dv_device_id host = session->platform->targets[session->platform->host].device;
+    dv_device_id device = found ? found->device : host;
+    dv_target_id target = target_on(session, u, device, found && found->integers);
+    if (target == DV_NONE && device != host) {
+        target = target_on(session, u, host, false);
+        f->on_host++;
+    }
+    plan->target[u] = target;
+    return target != DV_NONE
+               ? DV_OK
+               : dv_fail(DV_BAD_INPUT, "%s: no target of %s runs '%s'", session->model,
+                         session->platform->name, session->problem->unit_name[u]);
+}
+
+static dv_status fill(finder *f, dv_plan *plan, bool *legal)
+{
+    const dv_session *session = f->session;
+    for (dv_unit_id u = 0; u < session->problem->unit_count; u++) {
+        plan->order[u] = u; /* units are in the order of the program */
+        DV_TRY(place_unit(f, u, plan));
+    }
+    memcpy(plan->strategy, "existing", sizeof "existing");
+    plan->outcome = DV_OUTCOME_FEASIBLE;
+    plan->bound_us = -INFINITY;
+    *legal = dv_evaluate(session->problem, plan);
+    dv_certificate certificate = dv_certify(session->problem, plan);
+    *legal &= certificate.ok;
+    if (!*legal)
+        dv_cli_note(f->cli, "%s: its existing placement breaks a limit on %s: %s", session->model,
+                    session->platform->name,
+                    *certificate.reason ? certificate.reason : "a pin or a capacity");
+    if (f->on_host)
+        dv_cli_note(f->cli,
+                    "%s: %u of %u units of its existing placement are counted on the host: %s does "
+                    "not list them for the delegate's device",
+                    session->model, f->on_host, session->problem->unit_count,
+                    session->platform->name);
+    return DV_OK;
+}
+
+/* ---- the plan ---- */
+
+static dv_status find(finder *f, dv_plan **out)
+{
+    bool all, legal;
+    dv_plan *plan = NULL;
+    DV_TRY(find_places(f, &all));
+    if (!all)
+        return DV_OK;
+    DV_TRY(dv_plan_create(f->session->problem, &plan));
+    dv_status status = fill(f, plan, &legal);
+    if (status == DV_OK && legal)
+        *out = plan;
+    else
+        dv_plan_destroy(plan);
+    return status;
+}
+
+dv_status dv_existing_plan(const dv_cli *cli, const dv_session *session, dv_plan **plan)
+{
+    finder f = {.cli = cli, .session = session};
+    dv_buffer *buffer;
+    *plan = NULL;
+    if (!session->source || strcmp(session->source->format, "pte") != 0 ||
+        strcmp(session->model, "standard input") == 0)
+        return DV_OK;
+    DV_TRY(dv_buffer_map(session->model, &buffer));
+    dv_status status =
+        dv_pte_read(buffer, session->model, dv_cli_value(cli, DV_OPTION_METHOD), &f.pte);
+    dv_buffer_release(buffer);
+    if (status == DV_OK)
+        status = find(&f, plan);
+    dv_pte_free(&f.pte);
+    return status;
+}
+
+dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_text *out)
+{
+    dv_plan *plan;
+    char figure[2][DV_FIGURE_MAX];
+    DV_TRY(dv_existing_plan(cli, session, &plan));
+    if (!plan)
+        return DV_OK;
+    double existing = plan->cost.total_us, best = session->plan->cost.total_us;
+    dv_text_append(out,
+                   "\n  the program's own placement takes %s in %u segments, %.2f times this plan: "
+                   "%s are left on the table\n",
+                   dv_format_us(figure[0], existing), plan->cost.segments, existing / best,
+                   dv_format_us(figure[1], existing - best));
+    dv_plan_destroy(plan);
+    return DV_OK;
+}
+
+dv_status dv_existing_json(const dv_cli *cli, const dv_session *session, dv_json_writer *json)
+{
+    dv_plan *plan;
+    DV_TRY(dv_existing_plan(cli, session, &plan));
+    if (!plan)
+        return DV_OK;
+    dv_json_begin_object(json, "existing");
+    dv_json_put_number(json, "value", plan->cost.total_us);
+    dv_json_put_number(json, "ratio", plan->cost.total_us / session->plan->cost.total_us);
+    dv_json_put_integer(json, "segments", plan->cost.segments);
+    dv_json_put_number(json, "moved_bytes", plan->cost.moved_bytes);
+    dv_json_end(json, '}');
+    dv_plan_destroy(plan);
+    return DV_OK;
+}

@@ -1,0 +1,23 @@
+/* existing.h - the placement that an ExecuTorch program has already, as a plan. */
+#ifndef DV_CLI_EXISTING_H
+#define DV_CLI_EXISTING_H
+
+#include "cli/pipeline.h"
+#include "core/json.h"
+
+/* Where the program's own calls put each unit of the session's problem: portable kernels on the
+   host, a delegate's operators on the device that is its backend's. *plan NULL, with a note to the
+   user that says why, if the platform has no such device or the plan breaks a limit of the problem;
+   and NULL without a note if the model is no program. */
+DV_MUST_USE dv_status dv_existing_plan(const dv_cli *cli, const dv_session *session,
+                                       dv_plan **plan);
+
+/* One line: what it costs beside session->plan, and what is left on the table. Nothing if there is
+   no such plan. */
+DV_MUST_USE dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_text *out);
+
+/* "existing": {"value", "ratio", "segments", "moved_bytes"}; no such key if there is none. */
+DV_MUST_USE dv_status dv_existing_json(const dv_cli *cli, const dv_session *session,
+                                       dv_json_writer *json);
+
+#endif
