@@ -1,4 +1,5 @@
-/* pad.c - padding with a constant, by reflection, by the edge or by the other end; negative pads crop. */
+/* pad.c - padding with a constant, by reflection, by the edge or by the other end; negative pads
+ * crop. */
 #include <string.h>
 
 #include "runtime/portable/kernel.h"

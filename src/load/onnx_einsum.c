@@ -2,7 +2,8 @@
 
    Labels that both operands and the result have are a batch; of what only one operand brings to the
    result, the last label is the matrix's row or column and the others are dims of the batch in
-   which the other operand has size 1; what is summed is put last and joined to one dim. */
+   which the other operand has size 1; what is summed is put last and joined to one dim. An ellipsis
+   stands for dims labelled by digits, the last of them 9. */
 #include <ctype.h>
 #include <string.h>
 
@@ -25,15 +26,19 @@ static bool has(const term *t, char label)
 
 static bool append(term *t, char label)
 {
-    if (!isalpha((unsigned char)label) || t->count == DV_MAX_RANK || has(t, label))
+    if (!isalnum((unsigned char)label) || t->count == DV_MAX_RANK || has(t, label))
         return false;
     t->label[t->count++] = label;
     return true;
 }
 
-/* Without an arrow the result has the labels that occur once, sorted. */
+/* Without an arrow the result has the ellipsis, then the labels that occur once, sorted. */
 static bool implied_result(equation *e)
 {
+    for (int c = '0'; c <= '9'; c++)
+        if ((has(&e->in[0], (char)c) || (e->operands == 2 && has(&e->in[1], (char)c))) &&
+            !append(&e->out, (char)c))
+            return false;
     for (int c = 'A'; c <= 'z'; c++) {
         size_t seen = 0;
         for (size_t i = 0; i < e->operands; i++)
@@ -44,8 +49,32 @@ static bool implied_result(equation *e)
     return true;
 }
 
-/* False for what is not understood: an ellipsis, a diagonal, more than two operands. */
-static bool parse(dv_span text, size_t operands, equation *e)
+/* Appends the dims that an ellipsis stands for in an operand of that rank whose term is the text up
+   to the next comma or arrow; in the result, all that an operand has. */
+static bool append_ellipsis(dv_span text, size_t at, uint8_t rank, const equation *e, term *t)
+{
+    int dims = 0;
+    if (t == &e->out) {
+        for (char c = '0'; c <= '9'; c++)
+            if ((has(&e->in[0], c) || (e->operands == 2 && has(&e->in[1], c))) && !append(t, c))
+                return false;
+        return true;
+    }
+    if (rank == DV_RANK_UNKNOWN)
+        return false;
+    dims = rank - t->count;
+    for (size_t i = at; i < text.size && text.data[i] != ',' && text.data[i] != '-'; i++)
+        dims -= isalpha(text.data[i]) != 0;
+    if (dims < 0 || dims > DV_MAX_RANK)
+        return false;
+    for (int d = dims; d > 0; d--)
+        if (!append(t, (char)('9' - d + 1)))
+            return false;
+    return true;
+}
+
+/* False for what is not understood: a diagonal, more than two operands. */
+static bool parse(dv_span text, size_t operands, const uint8_t *ranks, equation *e)
 {
     term *at = &e->in[0];
     bool arrow = false;
@@ -61,7 +90,12 @@ static bool parse(dv_span text, size_t operands, equation *e)
             arrow = true;
             at = &e->out;
             i++;
-        } else if (!append(at, c)) {
+        } else if (c == '.' && i + 2 < text.size && text.data[i + 1] == '.' &&
+                   text.data[i + 2] == '.') {
+            if (!append_ellipsis(text, i + 3, ranks[at == &e->in[1]], e, at))
+                return false;
+            i += 2;
+        } else if (!isalpha((unsigned char)c) || !append(at, c)) {
             return false;
         }
     }
@@ -190,7 +224,10 @@ dv_status dv_onnx_op_einsum(dv_onnx_at *at)
     dv_span text;
     equation e;
     DV_TRY(dv_onnx_text(at, "equation", "", &text));
-    if (!parse(text, at->op.input_count, &e))
+    uint8_t ranks[2] = {DV_RANK_UNKNOWN, DV_RANK_UNKNOWN};
+    for (uint32_t i = 0; i < at->op.input_count && i < 2; i++)
+        ranks[i] = at->graph->tensors[at->inputs[i]].shape.rank;
+    if (!parse(text, at->op.input_count, ranks, &e))
         return dv_onnx_opaque(at, "equation '%.*s' is not supported",
                               (int)(text.size > 80 ? 80 : text.size), (const char *)text.data);
     for (size_t i = 0; i < e.operands; i++) {

@@ -173,6 +173,8 @@ static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
                                   SHOWN, tensor->name);
     }
     for (uint32_t i = outputs_of(rule); i < at->op.output_count; i++)
+        {"com.microsoft.SkipLayerNormalization", 4},
+        {"com.microsoft.SkipSimplifiedLayerNormalization", 4},
         if (at->outputs[i] != DV_NONE)
             return dv_onnx_opaque(at, "its output %u '%.*s' is used, which is not supported", i,
                                   SHOWN, at->graph->tensors[at->outputs[i]].name);

@@ -1,13 +1,67 @@
 /* onnx_ops_quant.c - quantised tensors, and products of integers. */
+#include <math.h>
+
 #include "load/onnx_ops.h"
 
-/* Blocks of elements with a scale each are not per tensor nor per channel. */
-static dv_status check_blocks(dv_onnx_at *at)
+/* One number a block becomes one an element: its places along the axis, each repeated. */
+static dv_status spread(dv_onnx_at *at, int64_t axis, dv_tensor_id places, dv_tensor_id *id)
 {
-    int64_t block;
+    dv_op_params along = {.axis = {.axis = axis}};
+    return dv_onnx_emit(at, DV_OP_INDEX_SELECT, &along, *id, places, id);
+}
+
+/* Blocks of elements with a scale each are not per tensor nor per channel: scales and zero points
+   are spread to one an element, and op becomes what is left to do. */
+static dv_status read_blocks(dv_onnx_at *at, bool quantises)
+{
+    int64_t block, axis = at->op.params.quant.axis;
+    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
     DV_TRY(dv_onnx_int(at, "block_size", 0, &block));
-    return block != 0 ? dv_onnx_opaque(at, "block_size = %lld is not supported", (long long)block)
-                      : DV_OK;
+    if (block == 0)
+        return DV_OK;
+    if (axis < 0 && x->rank != DV_RANK_UNKNOWN)
+        axis += x->rank;
+    if (x->rank == DV_RANK_UNKNOWN || axis < 0 || axis >= x->rank || x->dim[axis] < 1)
+        return dv_onnx_opaque(at, "block_size = %lld needs a shape that is not known yet",
+                              (long long)block);
+    int64_t size = x->dim[axis];
+    int64_t *blocks = dv_arena_array(at->arena, (size_t)size, sizeof *blocks);
+    if (!blocks)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (int64_t i = 0; i < size; i++)
+        blocks[i] = block < 1 ? 0 : i / block;
+    dv_op_params real = {.cast = {DV_DTYPE_F32}};
+    dv_tensor_id places, y = at->inputs[0], scale = at->inputs[1], zero = DV_NONE;
+    dv_dtype integers = dv_onnx_given_input(at, 2) ? at->graph->tensors[at->inputs[2]].dtype
+                                                   : at->op.params.quant.dtype;
+    DV_TRY(dv_onnx_list(at, blocks, (size_t)size, &places));
+    DV_TRY(spread(at, axis, places, &scale));
+    if (dv_onnx_given_input(at, 2)) {
+        zero = at->inputs[2];
+        DV_TRY(spread(at, axis, places, &zero));
+        DV_TRY(dv_onnx_emit(at, DV_OP_CAST, &real, zero, DV_NONE, &zero));
+    }
+    if (!quantises) {
+        DV_TRY(dv_onnx_emit(at, DV_OP_CAST, &real, y, DV_NONE, &y));
+        if (zero != DV_NONE)
+            DV_TRY(dv_onnx_emit(at, DV_OP_SUB, NULL, y, zero, &y));
+        dv_onnx_become(at, DV_OP_MUL, y, scale, DV_NONE);
+        return DV_OK;
+    }
+    size_t bits = 8 * dv_dtype_bytes(integers);
+    bool is_signed = integers == DV_DTYPE_I8 || integers == DV_DTYPE_I16;
+    if (!is_signed && integers != DV_DTYPE_U8 && integers != DV_DTYPE_U16)
+        return dv_fail(DV_BAD_INPUT, "blocks of %s cannot be quantised", dv_dtype_name(integers));
+    dv_op_params range = {.clamp = {.min = is_signed ? -ldexp(1, (int)bits - 1) : 0,
+                                    .max = ldexp(1, (int)bits - is_signed) - 1}};
+    DV_TRY(dv_onnx_emit(at, DV_OP_DIV, NULL, y, scale, &y));
+    DV_TRY(dv_onnx_emit(at, DV_OP_ROUND, NULL, y, DV_NONE, &y));
+    if (zero != DV_NONE)
+        DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, y, zero, &y));
+    DV_TRY(dv_onnx_emit(at, DV_OP_CLAMP, &range, y, DV_NONE, &y));
+    dv_onnx_become(at, DV_OP_CAST, y, DV_NONE, DV_NONE);
+    at->op.params.cast.dtype = integers;
+    return DV_OK;
 }
 
 dv_status dv_onnx_op_quantize(dv_onnx_at *at)
@@ -18,13 +72,13 @@ dv_status dv_onnx_op_quantize(dv_onnx_at *at)
     at->op.params.quant.dtype = DV_DTYPE_U8;
     if (type > 0 && type <= UINT32_MAX)
         at->op.params.quant.dtype = dv_onnx_dtype((uint32_t)type);
-    return check_blocks(at);
+    return read_blocks(at, true);
 }
 
 dv_status dv_onnx_op_dequantize(dv_onnx_at *at)
 {
     DV_TRY(dv_onnx_int(at, "axis", 1, &at->op.params.quant.axis));
-    return check_blocks(at);
+    return read_blocks(at, false);
 }
 
 /* Outputs (y, scale, zero point): the latter two are chosen from x. */

@@ -403,7 +403,6 @@ static const dv_canon_rule rules[DV_OP_COUNT] = {
     [DV_OP_RECIPROCAL] = canon_reciprocal,
     [DV_OP_INDEX_SELECT] = canon_index_select,
     [DV_OP_WHERE] = canon_where,
-    [DV_OP_DEQUANTIZE] = dv_canon_dequantize,
     [DV_OP_LINEAR] = dv_canon_linear,
     [DV_OP_MATMUL] = dv_canon_matmul,
     [DV_OP_SOFTMAX] = dv_canon_softmax,
@@ -458,7 +457,7 @@ dv_status dv_canon_run(const dv_graph *graph, const dv_canon_rule table[DV_OP_CO
 
 /* One spelling may show the way to the next, so the rules run until none applies. Each application
    removes or simplifies an operator; the limit guards against two rules that undo each other. */
-enum { MOST_RUNS = 16 };
+enum { MOST_RUNS = 32 };
 
 dv_status dv_pass_canon(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)
 {
@@ -466,7 +465,10 @@ dv_status dv_pass_canon(const dv_graph *graph, const dv_lower_options *options, 
     *out = NULL;
     for (int run = 0; run < MOST_RUNS; run++) {
         dv_graph *next = NULL;
-        dv_status status = dv_canon_run(*out ? *out : graph, rules, &next);
+        const dv_graph *now = *out ? *out : graph;
+        dv_status status = dv_canon_quantised_moves(now, &next);
+        if (status == DV_OK && !next)
+            status = dv_canon_run(now, rules, &next);
         if (status != DV_OK) {
             dv_graph_destroy(*out);
             *out = NULL;

@@ -1,9 +1,40 @@
 /* canon_linear.c - matrix products: ONNX's Gemm and MatMul become linear layers where they are. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lower/canon.h"
 #include "lower/scale.h"
+
+/* A constant of f64 or f16 times factor; f32 may be scaled without computing it (scale.h). */
+static dv_status scaled_constant(dv_rewrite *rewrite, double factor, dv_tensor_id *id)
+{
+    dv_tensor tensor = *dv_rewrite_at(rewrite, *id);
+    size_t count, bytes;
+    if (!dv_shape_elements(&tensor.shape, &count) || !dv_tensor_bytes(&tensor, &bytes))
+        return dv_fail(DV_INTERNAL, "a constant of unknown shape");
+    dv_data data = {.storage = DV_STORAGE_BUFFER, .buffer = dv_buffer_create(bytes)};
+    if (!data.buffer)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    uint8_t *out = dv_buffer_writable(data.buffer);
+    for (size_t i = 0; i < count; i++) {
+        double wide;
+        float narrow = 0;
+        if (tensor.dtype == DV_DTYPE_F64) {
+            dv_tensor_read(&tensor, i, 1, &wide);
+            wide *= factor;
+            memcpy(out + i * sizeof wide, &wide, sizeof wide);
+            continue;
+        }
+        (void)dv_tensor_read_f32(&tensor, i, 1, &narrow);
+        uint16_t half = dv_f32_to_f16((float)((double)narrow * factor));
+        memcpy(out + i * sizeof half, &half, sizeof half);
+    }
+    dv_status status =
+        dv_rewrite_constant(rewrite, tensor.name, "scaled", tensor.dtype, &tensor.shape, &data, id);
+    dv_buffer_release(data.buffer);
+    return status;
+}
 
 /* *id times factor: folded into a constant, or computed. */
 static dv_status times(dv_rewrite *rewrite, const dv_op *op, const char *suffix, double factor,
@@ -14,6 +45,9 @@ static dv_status times(dv_rewrite *rewrite, const dv_op *op, const char *suffix,
         return DV_OK;
     if (tensor.role == DV_ROLE_CONSTANT && tensor.dtype == DV_DTYPE_F32)
         return dv_scale_constant(rewrite, &(dv_factors){1, 1, &factor}, "scaled", id);
+    if (tensor.role == DV_ROLE_CONSTANT &&
+        (tensor.dtype == DV_DTYPE_F64 || tensor.dtype == DV_DTYPE_F16))
+        return scaled_constant(rewrite, factor, id);
     dv_tensor_id inputs[2] = {*id};
     dv_shape scalar = {0};
     dv_data data = {.storage = DV_STORAGE_FILL, .shift = factor};
@@ -30,7 +64,7 @@ static dv_status row_bias(dv_rewrite *rewrite, dv_tensor_id bias, int64_t n, dv_
     dv_shape row = {.rank = 1, .dim = {n}};
     size_t count;
     *id = DV_NONE;
-    if (tensor.role != DV_ROLE_CONSTANT || tensor.dtype != DV_DTYPE_F32 ||
+    if (tensor.role != DV_ROLE_CONSTANT || !dv_dtype_is_float(tensor.dtype) ||
         !dv_shape_elements(&tensor.shape, &count))
         return DV_OK;
     if (dv_shape_equal(&tensor.shape, &row)) {
@@ -38,9 +72,13 @@ static dv_status row_bias(dv_rewrite *rewrite, dv_tensor_id bias, int64_t n, dv_
         return DV_OK;
     }
     if (count == 1) {
-        float value;
-        (void)dv_tensor_read_f32(&tensor, 0, 1, &value);
-        dv_data data = {.storage = DV_STORAGE_FILL, .shift = (double)value};
+        float value = 0;
+        double wide = 0;
+        if (tensor.dtype == DV_DTYPE_F64)
+            dv_tensor_read(&tensor, 0, 1, &wide);
+        else if (dv_tensor_read_f32(&tensor, 0, 1, &value))
+            wide = (double)value;
+        dv_data data = {.storage = DV_STORAGE_FILL, .shift = wide};
         return dv_rewrite_constant(rewrite, tensor.name, "row", tensor.dtype, &row, &data, id);
     }
     bool one_row =

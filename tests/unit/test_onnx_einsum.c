@@ -150,9 +150,38 @@ static void attention_has_several_labels_a_side(void)
     check("abx,bc->ac", "abx", "bc", "ac"); /* x is summed beforehand */
 }
 
+static dv_graph *einsum_of(const char *equation, const char *a, const char *b)
+{
+    onnx_writer w = onnx_begin(12);
+    onnx_input(&w, "a", ONNX_FLOAT, a);
+    onnx_input(&w, "b", ONNX_FLOAT, b);
+    onnx_node(&w, "Einsum", "a b", "y");
+    onnx_attr_string(&w, "equation", equation);
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    dv_graph *graph = onnx_loaded(&w);
+    onnx_free(&w);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    return graph;
+}
+
+static void an_ellipsis_is_as_many_dims_as_are_left(void)
+{
+    dv_graph *dots = lowered(einsum_of("...ij,...jk", "2,3,4,5", "2,3,5,6"));
+    dv_graph *letters = lowered(einsum_of("abij,abjk->abik", "2,3,4,5", "2,3,5,6"));
+    CU_ASSERT_TRUE(difference(dots, letters, 1, 4) < 1e-6);
+    dv_graph_destroy(dots);
+    dv_graph_destroy(letters);
+
+    dots = lowered(einsum_of("b...d,dk", "2,3,4,5", "5,6")); /* the ellipsis comes first */
+    letters = lowered(einsum_of("bxyd,dk->xybk", "2,3,4,5", "5,6"));
+    CU_ASSERT_TRUE(difference(dots, letters, 2, 4) < 1e-6);
+    dv_graph_destroy(dots);
+    dv_graph_destroy(letters);
+}
+
 static void what_is_not_understood_stays_opaque(void)
 {
-    static const char *const equations[] = {"ii->i", "...i->...", "i->j", "i,", "i->i->i", "1->1"};
+    static const char *const equations[] = {"ii->i", "..i->i", "i->j", "i,", "i->i->i", "1->1"};
     for (size_t i = 0; i < sizeof equations / sizeof equations[0]; i++) {
         onnx_writer w = onnx_begin(12);
         onnx_input(&w, "a", ONNX_FLOAT, "3");
@@ -169,4 +198,5 @@ static void what_is_not_understood_stays_opaque(void)
 
 DV_SUITE(load_onnx_einsum, DV_TEST(one_operand_is_summed_and_transposed),
          DV_TEST(products_of_matrices_and_batches), DV_TEST(attention_has_several_labels_a_side),
+         DV_TEST(an_ellipsis_is_as_many_dims_as_are_left),
          DV_TEST(what_is_not_understood_stays_opaque));

@@ -160,7 +160,33 @@ static void test_products_of_every_size_agree_with_the_definition(void)
     }
 }
 
-DV_SUITE(portable_linear, DV_TEST(test_linear_multiplies_rows_by_rows_of_the_weight),
+static void test_products_of_other_numbers_keep_their_precision(void)
+{
+    kernel_case c = kernel_case_of(DV_OP_MATMUL);
+    kernel_input(&c, DV_DTYPE_F64, "1x2", (double[]){1, 1e-12});
+    kernel_input(&c, DV_DTYPE_F64, "2x1", (double[]){1, 1});
+    kernel_output(&c, DV_DTYPE_F64, "1x1");
+    EXPECT(double, &c, 1 + 1e-12);
+    kernel_end(&c);
+
+    c = kernel_case_of(DV_OP_MATMUL); /* beyond what a double holds */
+    kernel_input(&c, DV_DTYPE_I64, "1x2", (int64_t[]){1, INT64_C(1) << 60});
+    kernel_input(&c, DV_DTYPE_I64, "2x1", (int64_t[]){1, 4});
+    kernel_output(&c, DV_DTYPE_I64, "1x1");
+    EXPECT(int64_t, &c, (INT64_C(1) << 62) + 1);
+    kernel_end(&c);
+
+    c = kernel_case_of(DV_OP_LINEAR); /* halves: sums are rounded once */
+    c.params.linear = (dv_linear_params){.weight_kn = true, .alpha = 1, .beta = 1};
+    kernel_input(&c, DV_DTYPE_F16, "1x3", (uint16_t[]){0x6400, 0x3800, 0x3800}); /* 1024 1/2 1/2 */
+    kernel_input(&c, DV_DTYPE_F16, "3x1", (uint16_t[]){0x3c00, 0x3c00, 0x3c00});
+    kernel_output(&c, DV_DTYPE_F16, "1x1");
+    EXPECT(uint16_t, &c, 0x6401); /* 1025 */
+    kernel_end(&c);
+}
+
+DV_SUITE(portable_linear, DV_TEST(test_products_of_other_numbers_keep_their_precision),
+         DV_TEST(test_linear_multiplies_rows_by_rows_of_the_weight),
          DV_TEST(test_linear_takes_a_weight_that_lies_the_other_way),
          DV_TEST(test_linear_over_no_terms_gives_the_bias),
          DV_TEST(test_linear_refuses_source_form_and_shapes_that_do_not_fit),

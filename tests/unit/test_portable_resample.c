@@ -104,7 +104,37 @@ static void test_channels_are_not_resized_and_nothing_cannot_be(void)
     kernel_end(&c);
 }
 
-DV_SUITE(portable_resample, DV_TEST(test_nearest_doubles_every_pixel),
+/* A third of the size by a tent three times as wide: 1 2 3 2 1 of nine around each middle. */
+static void test_antialiased_shrinking_hears_every_pixel(void)
+{
+    kernel_case c = kernel_case_of(DV_OP_UPSAMPLE_BILINEAR);
+    c.params.resize = (dv_resize_params){.coordinate = DV_COORDINATE_HALF_PIXEL,
+                                         .scale_h = 1,
+                                         .scale_w = 1.0 / 3,
+                                         .antialias = true};
+    kernel_input(&c, DV_DTYPE_F32, "1x1x1x9", (float[]){0, 0, 0, 0, 9, 0, 0, 0, 0});
+    kernel_output(&c, DV_DTYPE_F32, "1x1x1x3");
+    EXPECT_F32(&c, 0, 3, 0);
+    kernel_end(&c);
+}
+
+static void test_a_region_may_reach_outside_the_image(void)
+{
+    kernel_case c = kernel_case_of(DV_OP_UPSAMPLE_BILINEAR);
+    c.params.resize = (dv_resize_params){.coordinate = DV_COORDINATE_CROP,
+                                         .scale_h = 1,
+                                         .scale_w = 1,
+                                         .roi = {0, 0.5, 1, 1.5},
+                                         .outside = -7};
+    kernel_input(&c, DV_DTYPE_F32, "1x1x1x3", (float[]){1, 2, 3});
+    kernel_output(&c, DV_DTYPE_F32, "1x1x1x3");
+    EXPECT_F32(&c, 2, 3, -7);
+    kernel_end(&c);
+}
+
+DV_SUITE(portable_resample, DV_TEST(test_antialiased_shrinking_hears_every_pixel),
+         DV_TEST(test_a_region_may_reach_outside_the_image),
+         DV_TEST(test_nearest_doubles_every_pixel),
          DV_TEST(test_nearest_modes_break_ties_and_round_their_own_way),
          DV_TEST(test_bilinear_between_half_pixel_centres),
          DV_TEST(test_bilinear_with_aligned_corners_keeps_the_corners),
