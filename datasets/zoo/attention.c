@@ -28,3 +28,11 @@ dv_tensor_id dv_attention(dv_network *net, dv_tensor_id query, dv_tensor_id key,
     dv_tensor_id mixed = dv_matmul(net, dv_softmax(net, scores), value);
     return dv_view(net, dv_permute(net, mixed, join, 4), dims, 3);
 }
+
+dv_tensor_id dv_padding_mask(dv_network *net, dv_tensor_id mask)
+{
+    int64_t dims[] = {dv_dim(net, mask, 0), 1, 1, dv_dim(net, mask, 1)};
+    dv_tensor_id kept = dv_cast(net, dv_view(net, mask, dims, 4), DV_DTYPE_F32);
+    dv_tensor_id hidden = dv_binary(net, DV_OP_SUB, dv_scalar(net, 1), kept);
+    return dv_binary(net, DV_OP_MUL, hidden, dv_scalar(net, -10000));
+}

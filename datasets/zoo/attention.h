@@ -9,4 +9,8 @@
 dv_tensor_id dv_attention(dv_network *net, dv_tensor_id query, dv_tensor_id key, dv_tensor_id value,
                           int64_t heads, dv_tensor_id mask);
 
+/* For dv_attention, of a mask [N, S] of booleans: 0 where a token counts, a large negative number
+   where it is padding; for every head and query. */
+dv_tensor_id dv_padding_mask(dv_network *net, dv_tensor_id mask);
+
 #endif

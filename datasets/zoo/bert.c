@@ -32,15 +32,6 @@ static dv_tensor_id encoder_layer(dv_network *net, dv_tensor_id x, dv_tensor_id 
     return dv_layer_norm(net, dv_binary(net, DV_OP_ADD, dv_linear(net, y, WIDTH, true), x), EPS);
 }
 
-/* 0 where a token counts, a large negative number where it is padding; for every head and query. */
-static dv_tensor_id additive_mask(dv_network *net, dv_tensor_id mask)
-{
-    int64_t dims[] = {dv_dim(net, mask, 0), 1, 1, dv_dim(net, mask, 1)};
-    dv_tensor_id kept = dv_cast(net, dv_view(net, mask, dims, 4), DV_DTYPE_F32);
-    dv_tensor_id hidden = dv_binary(net, DV_OP_SUB, dv_scalar(net, 1), kept);
-    return dv_binary(net, DV_OP_MUL, hidden, dv_scalar(net, -10000));
-}
-
 static dv_tensor_id pooler(dv_network *net, dv_tensor_id x)
 {
     dv_network_scope(net, "pooler");
@@ -68,7 +59,7 @@ static dv_status build(const dv_zoo_entry *entry, const char *options, dv_graph 
     dv_tensor_id places = dv_weight(&net, "position", (int64_t[]){POSITIONS, WIDTH}, 2, 0.03, 0);
     places = dv_slice(&net, places, 0, 0, length);
     x = dv_layer_norm(&net, dv_binary(&net, DV_OP_ADD, x, places), EPS);
-    dv_tensor_id hidden = additive_mask(&net, mask);
+    dv_tensor_id hidden = dv_padding_mask(&net, mask);
     for (int layer = 0; layer < variant->layers; layer++) {
         dv_network_scope(&net, "encoder.%d", layer);
         x = encoder_layer(&net, x, hidden);

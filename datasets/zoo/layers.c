@@ -105,6 +105,16 @@ dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool b
     return dv_network_op(net, op, inputs, bias ? 3 : 2, DV_DTYPE_F32, shape);
 }
 
+dv_tensor_id dv_linear_tied(dv_network *net, dv_tensor_id x, dv_tensor_id weight)
+{
+    dv_op op = {.kind = DV_OP_LINEAR, .params.linear = {.alpha = 1, .beta = 1}};
+    dv_shape shape = *dv_network_shape(net, x);
+    if (shape.rank > 0)
+        shape.dim[shape.rank - 1] = dv_dim(net, weight, 0);
+    dv_tensor_id inputs[] = {x, weight};
+    return dv_network_op(net, op, inputs, 2, DV_DTYPE_F32, shape);
+}
+
 dv_tensor_id dv_unary(dv_network *net, dv_op_kind kind, dv_tensor_id x)
 {
     return dv_network_op(net, (dv_op){.kind = kind}, &x, 1, dv_network_dtype(net, x),
@@ -124,6 +134,12 @@ dv_tensor_id dv_binary(dv_network *net, dv_op_kind kind, dv_tensor_id a, dv_tens
 dv_tensor_id dv_clamp(dv_network *net, dv_tensor_id x, double min, double max)
 {
     dv_op op = {.kind = DV_OP_CLAMP, .params.clamp = {.min = min, .max = max}};
+    return dv_network_op(net, op, &x, 1, DV_DTYPE_F32, *dv_network_shape(net, x));
+}
+
+dv_tensor_id dv_gelu_tanh(dv_network *net, dv_tensor_id x)
+{
+    dv_op op = {.kind = DV_OP_GELU, .params.flag = {.on = true}};
     return dv_network_op(net, op, &x, 1, DV_DTYPE_F32, *dv_network_shape(net, x));
 }
 
@@ -194,6 +210,16 @@ dv_tensor_id dv_global_average(dv_network *net, dv_tensor_id x)
     return dv_network_op(net, op, &x, 1, DV_DTYPE_F32, shape);
 }
 
+dv_tensor_id dv_mean_last(dv_network *net, dv_tensor_id x)
+{
+    dv_shape shape = *dv_network_shape(net, x);
+    dv_op op = {.kind = DV_OP_MEAN,
+                .params.reduce = {.count = 1, .keep_dims = true, .axes = {shape.rank - 1}}};
+    if (shape.rank > 0)
+        shape.dim[shape.rank - 1] = 1;
+    return dv_network_op(net, op, &x, 1, DV_DTYPE_F32, shape);
+}
+
 dv_tensor_id dv_concat(dv_network *net, const dv_tensor_id *xs, uint32_t count, int64_t axis)
 {
     dv_op op = {.kind = DV_OP_CAT, .params.axis = {.axis = axis}};
@@ -235,6 +261,13 @@ dv_tensor_id dv_permute(dv_network *net, dv_tensor_id x, const uint8_t *perm, ui
         shape.dim[i] = dv_dim(net, x, perm[i]);
     }
     return dv_network_op(net, op, &x, 1, dv_network_dtype(net, x), shape);
+}
+
+dv_tensor_id dv_expand(dv_network *net, dv_tensor_id x, const int64_t *dims, size_t rank)
+{
+    dv_shape shape = dv_shape_make(dims, rank);
+    return dv_network_op(net, (dv_op){.kind = DV_OP_EXPAND, .params.view = {.shape = shape}}, &x, 1,
+                         dv_network_dtype(net, x), shape);
 }
 
 dv_tensor_id dv_flatten(dv_network *net, dv_tensor_id x)
@@ -324,8 +357,13 @@ dv_tensor_id dv_cast(dv_network *net, dv_tensor_id x, dv_dtype dtype)
 dv_tensor_id dv_embedding(dv_network *net, dv_tensor_id ids, int64_t rows, int64_t width)
 {
     int64_t dims[] = {rows, width};
-    dv_tensor_id inputs[] = {dv_weight(net, "weight", dims, 2, 0.02 * sqrt(3.0), 0), ids};
+    return dv_lookup(net, dv_weight(net, "weight", dims, 2, 0.02 * sqrt(3.0), 0), ids);
+}
+
+dv_tensor_id dv_lookup(dv_network *net, dv_tensor_id table, dv_tensor_id ids)
+{
+    dv_tensor_id inputs[] = {table, ids};
     dv_shape shape = *dv_network_shape(net, ids);
-    shape.dim[shape.rank++] = width;
+    shape.dim[shape.rank++] = dv_dim(net, table, 1);
     return dv_network_op(net, (dv_op){.kind = DV_OP_EMBEDDING}, inputs, 2, DV_DTYPE_F32, shape);
 }

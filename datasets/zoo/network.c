@@ -13,7 +13,9 @@ enum { NAME_MAX_BYTES = 160 };
 
 dv_network dv_network_begin(const dv_zoo_entry *entry, const char *options)
 {
-    dv_network net = {.graph = dv_graph_create(entry->name, "zoo"), .scope = "", .norm_eps = 1e-5};
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%s%s%s", entry->name, options ? ":" : "", options ? options : "");
+    dv_network net = {.graph = dv_graph_create(name, "zoo"), .scope = "", .norm_eps = 1e-5};
     if (!net.graph) {
         net.status = dv_fail(DV_NO_MEMORY, "out of memory while building %s", entry->name);
         return net;
@@ -177,6 +179,7 @@ dv_tensor_id dv_known(dv_network *net, const char *name, dv_dtype dtype, const v
                         .dtype = dtype,
                         .shape = dv_shape_make(dims, rank),
                         .role = DV_ROLE_CONSTANT,
+                        .is_table = true,
                         .data = {.storage = DV_STORAGE_BUFFER}};
     size_t bytes = 0;
     if (net->status == DV_OK && !dv_tensor_bytes(&tensor, &bytes))
@@ -192,6 +195,34 @@ dv_tensor_id dv_known(dv_network *net, const char *name, dv_dtype dtype, const v
     dv_tensor_id id = add_tensor(net, tensor);
     dv_buffer_release(tensor.data.buffer);
     return id;
+}
+
+dv_tensor_id dv_state(dv_network *net, const char *name, const int64_t *dims, size_t rank)
+{
+    char full[NAME_MAX_BYTES];
+    full_name(net, name, full);
+    return add_tensor(net, (dv_tensor){.name = full,
+                                       .dtype = DV_DTYPE_F32,
+                                       .shape = dv_shape_make(dims, rank),
+                                       .role = DV_ROLE_STATE});
+}
+
+void dv_becomes(dv_network *net, dv_tensor_id state, dv_tensor_id next)
+{
+    if (net->status == DV_OK)
+        net->status = dv_graph_add_state(net->graph, state, next);
+}
+
+bool dv_network_chosen(const char *options, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = options; at && *at;) {
+        size_t part = strcspn(at, ",");
+        if (part == length && strncmp(at, word, length) == 0)
+            return true;
+        at += part + (at[part] == ',');
+    }
+    return false;
 }
 
 int64_t dv_network_option(dv_network *net, const char *options, const char *key, int64_t low,

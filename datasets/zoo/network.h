@@ -63,10 +63,14 @@ dv_tensor_id dv_group_norm(dv_network *net, dv_tensor_id x, int64_t groups, doub
 
 dv_tensor_id dv_linear(dv_network *net, dv_tensor_id x, int64_t features, bool bias);
 
+/* x weight^T with a weight [features, width] that is there already, as tied embeddings are. */
+dv_tensor_id dv_linear_tied(dv_network *net, dv_tensor_id x, dv_tensor_id weight);
+
 /* Element-wise operators without parameters: DV_OP_RELU, DV_OP_GELU, DV_OP_TANH, ... */
 dv_tensor_id dv_unary(dv_network *net, dv_op_kind kind, dv_tensor_id x);
 dv_tensor_id dv_binary(dv_network *net, dv_op_kind kind, dv_tensor_id a, dv_tensor_id b);
 dv_tensor_id dv_clamp(dv_network *net, dv_tensor_id x, double min, double max);
+dv_tensor_id dv_gelu_tanh(dv_network *net, dv_tensor_id x);   /* the tanh form */
 dv_tensor_id dv_hardsigmoid(dv_network *net, dv_tensor_id x); /* clamp(x / 6 + 1 / 2, 0, 1) */
 
 /* Squeeze and excite (Hu et al. 2018): x times gate(W2 inner(W1 mean(x))). */
@@ -78,11 +82,13 @@ dv_tensor_id dv_max_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_
 dv_tensor_id dv_average_pool(dv_network *net, dv_tensor_id x, int64_t kernel, int64_t stride,
                              int64_t padding);                   /* padding counts as zeros */
 dv_tensor_id dv_global_average(dv_network *net, dv_tensor_id x); /* [N, C, 1, 1] */
+dv_tensor_id dv_mean_last(dv_network *net, dv_tensor_id x);      /* the last dim becomes 1 */
 dv_tensor_id dv_concat(dv_network *net, const dv_tensor_id *xs, uint32_t count, int64_t axis);
 dv_tensor_id dv_softmax(dv_network *net, dv_tensor_id x); /* last dim */
 dv_tensor_id dv_matmul(dv_network *net, dv_tensor_id a, dv_tensor_id b);
 dv_tensor_id dv_view(dv_network *net, dv_tensor_id x, const int64_t *dims, size_t rank);
 dv_tensor_id dv_permute(dv_network *net, dv_tensor_id x, const uint8_t *perm, uint8_t rank);
+dv_tensor_id dv_expand(dv_network *net, dv_tensor_id x, const int64_t *dims, size_t rank);
 dv_tensor_id dv_flatten(dv_network *net, dv_tensor_id x); /* [N, the rest] */
 dv_tensor_id dv_slice(dv_network *net, dv_tensor_id x, int64_t axis, int64_t begin, int64_t end);
 dv_tensor_id dv_stride(dv_network *net, dv_tensor_id x, int64_t axis, int64_t begin, int64_t step);
@@ -98,14 +104,23 @@ dv_tensor_id dv_up_conv2d(dv_network *net, dv_tensor_id x, int64_t channels, int
 /* A trained table of rows looked up by integer ids: ids' shape + [width]. */
 dv_tensor_id dv_embedding(dv_network *net, dv_tensor_id ids, int64_t rows, int64_t width);
 
+dv_tensor_id dv_lookup(dv_network *net, dv_tensor_id table, dv_tensor_id ids);
+
+/* What is kept from one inference to the next (zeros at first), and what it becomes. */
+dv_tensor_id dv_state(dv_network *net, const char *name, const int64_t *dims, size_t rank);
+void dv_becomes(dv_network *net, dv_tensor_id state, dv_tensor_id next);
+
 /* A trained constant, uniform in shift +- scale; and a scalar. */
 dv_tensor_id dv_weight(dv_network *net, const char *name, const int64_t *dims, size_t rank,
                        double scale, double shift);
 dv_tensor_id dv_scalar(dv_network *net, double value);
 
-/* A constant of the given elements (I64 or BOOL), copied. */
+/* A constant of the given elements, copied; it counts as no parameter. */
 dv_tensor_id dv_known(dv_network *net, const char *name, dv_dtype dtype, const void *elements,
                       const int64_t *dims, size_t rank);
+
+/* Is that word, without a value, among the options (may be NULL)? */
+bool dv_network_chosen(const char *options, const char *word);
 
 /* Reads "key=N" settings separated by ',' from options (may be NULL): the value of key, or preset.
    Sets the network's status on a value outside [low, high]. */

@@ -13,6 +13,8 @@ struct dv_zoo_entry {
     double parameters;    /* as published (weights, biases, norm scale and shift); exact */
     double multiply_adds; /* as published; 2 % */
     const char *options;  /* keys it takes after ':', separated by spaces */
+    const char *variants; /* the forms it has, of which one may be named first after ':', separated
+                             by spaces: "prefill=N decode=N"; NULL: one form only */
     const void *variant;  /* what tells it from others of its family; its builder's own */
     /* options: checked keys, may be NULL */
     dv_status (*build)(const dv_zoo_entry *entry, const char *options, dv_graph **out);
@@ -21,8 +23,9 @@ struct dv_zoo_entry {
 /* The i-th network, NULL past the last. */
 const dv_zoo_entry *dv_zoo_at(size_t i);
 
-/* "mobilenet_v2" or "name:key=value": a finished graph in source form. DV_BAD_PARAMETER with the
-   nearest name. Weights are generated lazily: building costs no memory for them. */
+/* "mobilenet_v2", "name:variant", "name:variant,key=value": a finished graph in source form.
+   DV_BAD_PARAMETER with the nearest name. Weights are generated lazily: building costs no memory
+   for them. */
 DV_MUST_USE dv_status dv_zoo_build(const char *name, dv_graph **out);
 
 #endif

@@ -66,6 +66,7 @@ typedef struct dv_tensor {
     dv_role role;
     bool is_output; /* the host needs it after each inference */
     bool is_kept;   /* a state takes it over after each inference */
+    bool is_table;  /* a constant that was computed, not trained: no parameter */
     dv_data data;   /* constants, and what a state begins with (NONE: zeros) */
     dv_quant quant;
 } dv_tensor;

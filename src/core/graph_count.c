@@ -171,8 +171,8 @@ dv_work dv_op_work(const dv_graph *graph, dv_op_id id)
     return work;
 }
 
-/* Trained numbers: floating constants of rank 1 or more, without the running statistics of a batch
-   norm, each counted once. */
+/* Trained numbers: floating constants of rank 1 or more, without computed tables and the running
+   statistics of a batch norm, each counted once. */
 static void count_parameters(const dv_graph *graph, bool *seen, dv_graph_totals *totals)
 {
     for (dv_op_id o = 0; o < graph->op_count; o++) {
@@ -184,7 +184,8 @@ static void count_parameters(const dv_graph *graph, bool *seen, dv_graph_totals 
             seen[t] = true;
             totals->weight_bytes += bytes_of(graph, t);
             bool statistics = op->kind == DV_OP_BATCH_NORM && i >= 3;
-            if (!statistics && dv_dtype_is_float(graph->tensors[t].dtype) &&
+            if (!statistics && !graph->tensors[t].is_table &&
+                dv_dtype_is_float(graph->tensors[t].dtype) &&
                 graph->tensors[t].shape.rank >= 1)
                 totals->parameters += elements_of(graph, t);
         }

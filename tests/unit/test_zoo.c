@@ -25,6 +25,40 @@ static void test_every_network_has_its_published_parameters_and_multiply_adds(vo
     }
 }
 
+/* Of the forms that a bare name does not give. The multiply-adds are those of
+   torch.utils.flop_counter on the networks of Hugging Face's transformers 5.23, made on the meta
+   device from the published configurations: halves of its operations, the logits of the last token
+   only, 127 tokens in the cache before the one that is decoded; the decoder of Whisper computes the
+   keys and values of the audio, too. */
+static void test_every_variant_has_its_share_of_parameters_and_its_multiply_adds(void)
+{
+    static const struct {
+        const char *name;
+        double parameters, multiply_adds;
+    } cases[] = {
+        {"gpt2:prefill=128", 124439808, 1.12124e10},
+        {"gpt2:decode=128", 124439808, 1.25891e8},
+        {"llama_3_2_1b:decode=128", 1235814400, 1.24414e9},
+        {"llama_3_2_3b:decode=128", 3212749824, 3.23459e9},
+        {"llama_3_1_8b:decode=128", 8030261248, 7.53821e9},
+        {"whisper_tiny:encoder", 8208384, 1.84689e10},
+        {"whisper_tiny:decoder=128", 29552256, 1.80265e9},
+        {"whisper_medium:encoder", 307216384, 5.69033e11},
+        {"whisper_medium:decoder=128", 456641536, 7.5983e10},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dv_graph *graph = NULL;
+        CU_ASSERT_EQUAL_FATAL(dv_zoo_build(cases[i].name, &graph), DV_OK);
+        dv_graph_totals totals = dv_graph_count(graph);
+        if (fabs(totals.macs / cases[i].multiply_adds - 1) >= 0.02)
+            printf("\n    %s: %.5g multiply-adds\n", cases[i].name, totals.macs);
+        CU_ASSERT_EQUAL(totals.parameters, cases[i].parameters);
+        CU_ASSERT_TRUE(fabs(totals.macs / cases[i].multiply_adds - 1) < 0.02);
+        CU_ASSERT_STRING_EQUAL(graph->name, cases[i].name);
+        dv_graph_destroy(graph);
+    }
+}
+
 static void test_options_change_the_network_and_its_hash(void)
 {
     dv_graph *usual = NULL, *small = NULL;
@@ -44,11 +78,17 @@ static void test_unknown_names_and_options_are_named(void)
         const char *name, *message;
     } cases[] = {
         {"resnet5", "did you mean zoo:resnet50?"},
-        {"nothing-like-it", "there are bert_base, convnext_tiny"},
+        {"nothing-like-it", "there are bert_base, clip_vit_b_32"},
         {"resnet50:deep=3", "'deep=3' is no option"},
         {"resnet50:side", "'side' is no option"},
         {"resnet50:side=abc", "side takes a whole number from 32 to 4096, not 'abc'"},
         {"bert_base:seq=513", "seq takes a whole number from 1 to 512, not '513'"},
+        {"gpt2:decode",
+         "'decode' needs a number; after its name and ':' it takes one of prefill=N"},
+        {"gpt2:decode=4,prefill=2", "'prefill=2' is a second variant"},
+        {"gpt2:decode=0", "decode takes a whole number from 1 to 1024, not '0'"},
+        {"whisper_tiny:encoder=3", "'encoder=3' takes no value"},
+        {"whisper_tiny:encode", "'encode' is no option"},
         {"unet:side=100", "side must be a multiple of 16"},
         {"mobilevit_s:side=224", "side must be a multiple of 64"},
         {"sd_unet:side=12", "side must be a multiple of 8"},
@@ -78,6 +118,7 @@ static void test_generated_weights_repeat_and_have_the_stated_spread(void)
 }
 
 DV_SUITE(zoo, DV_TEST(test_every_network_has_its_published_parameters_and_multiply_adds),
+         DV_TEST(test_every_variant_has_its_share_of_parameters_and_its_multiply_adds),
          DV_TEST(test_options_change_the_network_and_its_hash),
          DV_TEST(test_unknown_names_and_options_are_named),
          DV_TEST(test_generated_weights_repeat_and_have_the_stated_spread));
