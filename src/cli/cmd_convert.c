@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "load/graphjson.h"
 #include "load/onnx_write.h"
+#include "lower/lower.h"
 
 /* ---- DOT ---- */
 
@@ -123,7 +124,11 @@ static dv_onnx_weights weights_of(const dv_cli *cli)
 static dv_status write_as(const dv_cli *cli, const char *path, const dv_graph *graph)
 {
     if (ends_with(path, ".onnx")) {
-        dv_status status = dv_onnx_write(graph, path, weights_of(cli));
+        dv_graph *spelt = NULL; /* ONNX has no quantised operators of its own that all tools read */
+        dv_status status = dv_spell_quantisation(graph, &spelt);
+        if (status == DV_OK)
+            status = dv_onnx_write(spelt, path, weights_of(cli));
+        dv_graph_destroy(spelt);
         return status == DV_IO ? status : dv_within(status, "%s", cli->arguments[0]);
     }
 

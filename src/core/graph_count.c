@@ -171,8 +171,25 @@ dv_work dv_op_work(const dv_graph *graph, dv_op_id id)
     return work;
 }
 
-/* Trained numbers: floating constants of rank 1 or more, without computed tables and the running
-   statistics of a batch norm, each counted once. */
+/* Is an operand a scale or a zero point, which quantised tensors carry and nobody counts? */
+static bool is_conversions_own(dv_op_kind kind, uint32_t input)
+{
+    bool converts = kind == DV_OP_QUANTIZE || kind == DV_OP_QUANTIZE_CHANNEL ||
+                    kind == DV_OP_DEQUANTIZE || kind == DV_OP_DEQUANTIZE_CHANNEL;
+    bool multiplies = kind == DV_OP_CONV_INTEGER || kind == DV_OP_MATMUL_INTEGER;
+    return (converts && input >= 1) || (multiplies && input >= 2);
+}
+
+/* Integers are trained numbers if they stand for such: behind a conversion, in a product of
+   integers, or as a quantised tensor. */
+static bool stands_for_numbers(const dv_tensor *tensor, dv_op_kind kind)
+{
+    return dv_dtype_is_float(tensor->dtype) || tensor->quant.count > 0 ||
+           (dv_op_is_raw(kind) && kind != DV_OP_OPAQUE);
+}
+
+/* Trained numbers: floating or quantised constants of rank 1 or more, without computed tables and
+   the running statistics of a batch norm, each counted once. */
 static void count_parameters(const dv_graph *graph, bool *seen, dv_graph_totals *totals)
 {
     for (dv_op_id o = 0; o < graph->op_count; o++) {
@@ -182,10 +199,12 @@ static void count_parameters(const dv_graph *graph, bool *seen, dv_graph_totals 
             if (t == DV_NONE || seen[t] || graph->tensors[t].role != DV_ROLE_CONSTANT)
                 continue;
             seen[t] = true;
+            if (is_conversions_own(op->kind, i))
+                continue;
             totals->weight_bytes += bytes_of(graph, t);
             bool statistics = op->kind == DV_OP_BATCH_NORM && i >= 3;
             if (!statistics && !graph->tensors[t].is_table &&
-                dv_dtype_is_float(graph->tensors[t].dtype) &&
+                stands_for_numbers(&graph->tensors[t], op->kind) &&
                 graph->tensors[t].shape.rank >= 1)
                 totals->parameters += elements_of(graph, t);
         }

@@ -29,6 +29,11 @@ DV_MUST_USE dv_status dv_lower(const dv_graph *graph, const dv_lower_options *op
 /* The i-th pass, NULL past the last; one pass by itself. */
 const dv_pass *dv_pass_at(size_t i);
 
+/* A lowered graph without quantised tensors: where there were, conversions (QUANTIZE, DEQUANTIZE)
+   stand around operators on floats, as formats have them that know no other way. It has no units.
+ */
+DV_MUST_USE dv_status dv_spell_quantisation(const dv_graph *graph, dv_graph **out);
+
 /* One operator a line, with its parameters and, after fusion, its unit:
      "  17 %y f32[1x64x56x56] = aten.relu.default(%x) 'name' unit 9". */
 DV_MUST_USE dv_status dv_graph_print(const dv_graph *graph, dv_text *out);

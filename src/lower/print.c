@@ -87,6 +87,25 @@ static void print_spectrum(dv_text *out, const dv_op_params *p)
                    p->spectrum.inverse ? " inverse" : "", p->spectrum.onesided ? " onesided" : "");
 }
 
+static void print_unique(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " axis=%lld%s%s", (long long)p->unique.axis, p->unique.flat ? " flat" : "",
+                   p->unique.sorted ? " sorted" : "");
+}
+
+static void print_nms(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " most=%lld overlap=%.17g score=%.17g%s", (long long)p->nms.most,
+                   p->nms.overlap, p->nms.score, p->nms.centred ? " centred" : "");
+}
+
+static void print_mel(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " bins=%lld length=%lld rate=%lld low=%.17g high=%.17g to=%s",
+                   (long long)p->mel.bins, (long long)p->mel.length, (long long)p->mel.rate,
+                   p->mel.low, p->mel.high, dv_dtype_name(p->mel.dtype));
+}
+
 static void print_reverse(dv_text *out, const dv_op_params *p)
 {
     dv_text_append(out, " axis=%lld batch=%lld", (long long)p->reverse.axis,
@@ -269,6 +288,15 @@ static void (*const printers[DV_OP_COUNT])(dv_text *, const dv_op_params *) = {
 #undef OP
 };
 
+/* What a quantised tensor's elements stand for. */
+static void print_quantisation(dv_text *out, const dv_quant *quant)
+{
+    if (quant->count == 1)
+        dv_text_append(out, " scale=%g zero=%d", (double)quant->scale[0], quant->zero[0]);
+    else if (quant->count > 1)
+        dv_text_append(out, " scales=%u axis=%u", quant->count, quant->axis);
+}
+
 static void print_op(dv_text *out, const dv_graph *graph, dv_op_id id)
 {
     const dv_op *op = &graph->ops[id];
@@ -278,9 +306,11 @@ static void print_op(dv_text *out, const dv_graph *graph, dv_op_id id)
         dv_tensor_id t = op->outputs[i];
         dv_text_append(out, "%s", i ? ", " : "");
         print_tensor(out, graph, t);
-        if (t != DV_NONE)
-            dv_text_append(out, " %s[%s]", dv_dtype_name(graph->tensors[t].dtype),
-                           dv_shape_text(&graph->tensors[t].shape, text));
+        if (t == DV_NONE)
+            continue;
+        dv_text_append(out, " %s[%s]", dv_dtype_name(graph->tensors[t].dtype),
+                       dv_shape_text(&graph->tensors[t].shape, text));
+        print_quantisation(out, &graph->tensors[t].quant);
     }
     dv_text_append(out, " = %s(", dv_op_info_of(op->kind)->name);
     for (uint32_t i = 0; i < op->input_count; i++) {

@@ -191,10 +191,38 @@ static void lowering_a_quantised_graph_again_changes_nothing(void)
     dv_graph_destroy(twice);
 }
 
+static void quantisation_can_be_spelt_by_conversions_again(void)
+{
+    dv_graph *core = lowered(convolution(DV_OP_RELU, 5)), *spelt = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_spell_quantisation(core, &spelt), DV_OK);
+    CU_ASSERT_EQUAL(count_of(spelt, DV_OP_DEQUANTIZE), 1);
+    CU_ASSERT_EQUAL(count_of(spelt, DV_OP_DEQUANTIZE_CHANNEL), 1);
+    CU_ASSERT_EQUAL(count_of(spelt, DV_OP_QUANTIZE), 1);
+    for (dv_tensor_id t = 0; t < spelt->tensor_count; t++)
+        CU_ASSERT_EQUAL(spelt->tensors[t].quant.count, 0);
+    CU_ASSERT_EQUAL(steps_apart(core, spelt, 8), 0);
+    dv_graph_destroy(core);
+    dv_graph_destroy(spelt);
+}
+
+static void weights_of_integers_are_parameters_and_their_scales_are_not(void)
+{
+    dv_graph *source = inferred(convolution(DV_OP_RELU, 5));
+    dv_graph *core = lowered(convolution(DV_OP_RELU, 5));
+    CU_ASSERT_EQUAL(dv_graph_count(source).parameters, 4 * 3 * 3 * 3);
+    CU_ASSERT_EQUAL(dv_graph_count(core).parameters, 4 * 3 * 3 * 3);
+    CU_ASSERT_EQUAL(dv_graph_count(source).weight_bytes, 4 * 3 * 3 * 3);
+    CU_ASSERT_EQUAL(dv_graph_count(core).weight_bytes, 4 * 3 * 3 * 3);
+    dv_graph_destroy(source);
+    dv_graph_destroy(core);
+}
+
 DV_SUITE(lower_quantise, DV_TEST(a_convolution_takes_and_gives_integers),
          DV_TEST(an_activation_that_the_range_does_not_imply_stays),
          DV_TEST(one_floating_operand_leaves_the_conversions_where_they_are),
          DV_TEST(weights_stay_integers_beside_floating_activations),
          DV_TEST(integers_that_others_read_are_not_said_to_stand_for_numbers),
          DV_TEST(operators_of_several_results_merge_if_all_of_them_become_integers),
-         DV_TEST(lowering_a_quantised_graph_again_changes_nothing));
+         DV_TEST(lowering_a_quantised_graph_again_changes_nothing),
+         DV_TEST(quantisation_can_be_spelt_by_conversions_again),
+         DV_TEST(weights_of_integers_are_parameters_and_their_scales_are_not));
