@@ -62,11 +62,12 @@ static dv_status load_file(const dv_cli *cli, const char *path, dv_session *sess
     bool problem;
     dv_binding *dims = NULL;
     size_t dim_count = 0;
-    dv_status status = is_problem(path, buffer, &problem);
+    const char *shown = strcmp(path, "-") == 0 ? "standard input" : path;
+    dv_status status = is_problem(shown, buffer, &problem);
     if (status != DV_OK)
         goto done;
     if (problem) {
-        status = dv_problem_parse(path, (const char *)dv_buffer_data(buffer),
+        status = dv_problem_parse(shown, (const char *)dv_buffer_data(buffer),
                                   dv_buffer_size(buffer), &session->problem);
         goto done;
     }

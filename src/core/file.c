@@ -17,6 +17,9 @@
 
 enum { ALIGNMENT = 64, PADDING = 64 };
 
+/* A pipe may never end, and unlike a file it has to be kept in memory. */
+enum { MOST_OF_STREAM = 1 << 30 };
+
 struct dv_buffer {
     atomic_uint references;
     bool mapped;
@@ -73,6 +76,10 @@ static dv_status read_stream(int descriptor, const char *path, dv_buffer **out)
         if (got <= 0)
             break;
         size += (size_t)got;
+        if (size > MOST_OF_STREAM) {
+            status = dv_fail(DV_IO, "%s: more than 1 GiB; give the path of a file instead", path);
+            break;
+        }
     }
     if (status == DV_OK) {
         *out = dv_buffer_create(size);
@@ -92,6 +99,8 @@ static dv_status map_descriptor(int descriptor, const char *path, dv_buffer **ou
         return dv_fail(DV_IO, "%s: %s", path, strerror(errno));
     if (S_ISDIR(about.st_mode))
         return dv_fail(DV_IO, "%s: this is a folder, not a file", path);
+    if (S_ISCHR(about.st_mode) || S_ISBLK(about.st_mode)) /* /dev/zero never ends */
+        return dv_fail(DV_IO, "%s: this is a device, not a file", path);
     if (!S_ISREG(about.st_mode)) /* a pipe, as in <(command) */
         return read_stream(descriptor, path, out);
     size_t size = (size_t)about.st_size;

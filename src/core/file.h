@@ -8,7 +8,8 @@
 typedef struct dv_buffer dv_buffer;
 
 /* Maps a file read-only (an empty file gives size 0). DV_IO with "path: reason" if it is missing,
-   unreadable, or not a regular file. Standard input ("-") is read to its end into memory. */
+   unreadable, a folder or a device. A pipe and standard input ("-") are read to their end into
+   memory; more than 1 GiB of that is refused. */
 DV_MUST_USE dv_status dv_buffer_map(const char *path, dv_buffer **out);
 
 /* size zeroed bytes, 64-byte aligned and padded by 64; NULL without memory. */
