@@ -56,7 +56,7 @@ static bool is_program(const dv_session *session)
     return strcmp(session->source->format, "pte") == 0;
 }
 
-static dv_status json_info(dv_json_writer *json, const dv_session *session)
+static dv_status json_info(const dv_cli *cli, dv_json_writer *json, const dv_session *session)
 {
     const dv_graph *source = session->source, *graph = session->graph;
     dv_graph_totals totals = dv_graph_count(graph);
@@ -92,7 +92,7 @@ static dv_status json_info(dv_json_writer *json, const dv_session *session)
     }
     dv_json_end(json, ']');
     if (is_program(session))
-        DV_TRY(dv_delegates_json(session->model, json));
+        DV_TRY(dv_delegates_json(cli, session->model, json));
     dv_json_end(json, '}');
     return DV_OK;
 }
@@ -195,7 +195,7 @@ dv_status dv_cmd_info(dv_cli *cli)
         if (status == DV_OK && !session.graph)
             status = refuse_problem(&session);
         if (status == DV_OK && cli->json)
-            status = json_info(&json, &session);
+            status = json_info(cli, &json, &session);
         else if (status == DV_OK) {
             if (i)
                 dv_text_append(&cli->out, "\n");

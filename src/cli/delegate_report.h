@@ -7,6 +7,6 @@
 
 /* Both read the file again; "-", which was read already, is a DV_BAD_PARAMETER that says so. */
 DV_MUST_USE dv_status dv_delegates_print(const dv_cli *cli, const char *path, dv_text *out);
-DV_MUST_USE dv_status dv_delegates_json(const char *path, dv_json_writer *json);
+DV_MUST_USE dv_status dv_delegates_json(const dv_cli *cli, const char *path, dv_json_writer *json);
 
 #endif

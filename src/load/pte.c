@@ -129,6 +129,10 @@ dv_status dv_pte_make(dv_pte_builder *b, uint32_t value, dv_tensor_id *id)
 
 void dv_pte_set(dv_pte_builder *b, uint32_t value, dv_tensor_id id)
 {
+    const char *name = name_of(b, value);
+    const char *own = name ? dv_arena_copy(dv_graph_arena(b->graph), name) : NULL;
+    if (own && b->graph->tensors[id].role == DV_ROLE_ACTIVATION)
+        dv_graph_tensor_mutable(b->graph, id)->name = own; /* as the program calls it */
     b->ids[value] = id;
 }
 

@@ -1,2 +1,10 @@
-divvy info "$golden/data/delegated.pte"
-divvy partition "$golden/data/delegated.pte"
+# What ExecuTorch itself wrote: calls, kernels, segments, the nodes of its delegates
+pte=$golden/../data/pte
+divvy info "$pte/conv_xnn.pte" | sed '1d'
+divvy info "$pte/conv_vulkan.pte" --json | sed -n '/"method":/,/"segments"/p'
+divvy info "$pte/methods_xnn.pte" | tail -n 1
+divvy info "$pte/methods_xnn.pte" --method nothing
+# Its own placement beside the optimum
+divvy compare "$pte/conv_vulkan.pte" -p galaxy_s24 -s auto -s chain --untimed | sed '1d'
+divvy compare "$pte/conv_vulkan.pte" -s auto --untimed | sed '1d'
+divvy explain "$pte/conv_vulkan.pte" -p galaxy_s24 | sed -n '/own placement/p'
