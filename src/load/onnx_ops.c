@@ -38,7 +38,7 @@ const dv_onnx_rule *dv_onnx_rule_of(dv_span type)
 const dv_onnx_rule *dv_onnx_rule_in(dv_span domain, dv_span type)
 {
     char name[96];
-    if (domain.size + type.size + 1 > sizeof name)
+    if (domain.size == 0 || type.size == 0 || domain.size + type.size + 1 > sizeof name)
         return NULL;
     memcpy(name, domain.data, domain.size);
     name[domain.size] = '.';
