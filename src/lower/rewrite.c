@@ -50,13 +50,31 @@ uint32_t dv_graph_readers(const dv_graph *graph, dv_tensor_id id)
            (graph->tensors[id].is_output || graph->tensors[id].is_kept ? 1 : 0);
 }
 
+dv_rewrite dv_rewrite_dry(const dv_graph *from)
+{
+    return (dv_rewrite){.from = from};
+}
+
+/* A dry rewrite has no new graph: what would change it ends it. */
+static bool stops(dv_rewrite *rewrite)
+{
+    if (rewrite->to)
+        return false;
+    rewrite->changed = true;
+    return true;
+}
+
 const dv_tensor *dv_rewrite_at(const dv_rewrite *rewrite, dv_tensor_id id)
 {
+    if (!rewrite->to)
+        return &rewrite->from->tensors[id];
     return &rewrite->to->tensors[id];
 }
 
 const dv_op *dv_rewrite_producer(const dv_rewrite *rewrite, dv_tensor_id id)
 {
+    if (!rewrite->to)
+        return dv_graph_maker(rewrite->from, id);
     if (id == DV_NONE || rewrite->producer[id] == DV_NONE)
         return NULL;
     return &rewrite->to->ops[rewrite->producer[id]];
@@ -64,6 +82,8 @@ const dv_op *dv_rewrite_producer(const dv_rewrite *rewrite, dv_tensor_id id)
 
 dv_status dv_rewrite_add(dv_rewrite *rewrite, const dv_tensor *tensor, dv_tensor_id *id)
 {
+    if (stops(rewrite))
+        return DV_INTERNAL;
     DV_TRY(dv_graph_add_tensor(rewrite->to, tensor, id));
     if (!dv_grow((void **)&rewrite->producer, &rewrite->producer_capacity, (size_t)*id + 1,
                  sizeof *rewrite->producer))
@@ -74,8 +94,8 @@ dv_status dv_rewrite_add(dv_rewrite *rewrite, const dv_tensor *tensor, dv_tensor
 
 dv_status dv_rewrite_tensor(dv_rewrite *rewrite, dv_tensor_id old, dv_tensor_id *id)
 {
-    if (old == DV_NONE) {
-        *id = DV_NONE;
+    if (old == DV_NONE || !rewrite->to) {
+        *id = old;
         return DV_OK;
     }
     if (rewrite->map[old] == DV_NONE) {
@@ -139,6 +159,8 @@ dv_status dv_rewrite_begin(dv_rewrite *rewrite, const dv_graph *from)
         memset(rewrite->map, 0xff, from->tensor_count * sizeof *rewrite->map); /* DV_NONE */
         status = dv_graph_copy_source(rewrite->to, from);
     }
+    if (status == DV_OK)
+        status = dv_graph_reserve(rewrite->to, from->op_count, from->tensor_count);
     dv_tensor_id ignored;
     for (uint32_t i = 0; status == DV_OK && i < from->input_count; i++)
         status = dv_rewrite_tensor(rewrite, from->inputs[i], &ignored);
@@ -153,6 +175,8 @@ dv_status dv_rewrite_begin(dv_rewrite *rewrite, const dv_graph *from)
 dv_status dv_rewrite_add_op(dv_rewrite *rewrite, const dv_op *op)
 {
     dv_op_id id;
+    if (stops(rewrite))
+        return DV_INTERNAL;
     DV_TRY(dv_graph_add_op(rewrite->to, op, &id));
     for (uint32_t i = 0; i < op->output_count; i++)
         if (op->outputs[i] != DV_NONE)
@@ -209,6 +233,8 @@ dv_status dv_rewrite_replace(dv_rewrite *rewrite, const dv_made *made)
 static dv_status add_named(dv_rewrite *rewrite, const char *base, const char *suffix,
                            dv_tensor *tensor, dv_tensor_id *id)
 {
+    if (stops(rewrite))
+        return DV_INTERNAL;
     tensor->name = dv_arena_printf(dv_graph_arena(rewrite->to), "%s.%s", base, suffix);
     return tensor->name ? dv_rewrite_add(rewrite, tensor, id) : out_of_memory();
 }
@@ -268,6 +294,8 @@ static dv_status make_view(dv_rewrite *rewrite, const dv_op *like, dv_tensor_id 
 dv_status dv_rewrite_alias(dv_rewrite *rewrite, const dv_op *source, dv_tensor_id id)
 {
     dv_tensor_id old = source->outputs[0];
+    if (stops(rewrite))
+        return DV_INTERNAL;
     if (old == DV_NONE)
         return DV_OK;
     if (!rewrite->from->tensors[old].is_output) {
@@ -351,96 +379,20 @@ static dv_status add_states(dv_rewrite *rewrite)
     return DV_OK;
 }
 
-/* Marks in live[] the operators of a finished graph that reach an output or a state; returns how
-   many. */
-static uint32_t mark_live(const dv_graph *graph, bool *live)
+static dv_status finish(dv_rewrite *rewrite, dv_status status, bool sweeps, dv_graph **out)
 {
-    uint32_t count = 0;
-    for (dv_op_id o = graph->op_count; o-- > 0;) {
-        const dv_op *op = &graph->ops[o];
-        for (uint32_t i = 0; i < op->output_count && !live[o]; i++) {
-            dv_tensor_id t = op->outputs[i];
-            if (t == DV_NONE)
-                continue;
-            live[o] = graph->tensors[t].is_output || graph->tensors[t].is_kept;
-            for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++)
-                live[o] |= live[graph->consumers[c]];
-        }
-        count += live[o];
-    }
-    return count;
-}
-
-static bool has_unread_tensors(const dv_graph *graph)
-{
-    for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
-        if (graph->tensors[t].role != DV_ROLE_INPUT && graph->tensors[t].role != DV_ROLE_STATE &&
-            dv_graph_readers(graph, t) == 0)
-            return true;
-    return false;
-}
-
-static bool has_live_reader(const dv_graph *graph, const bool *live, dv_tensor_id t)
-{
-    for (uint32_t c = graph->consumer_start[t]; c < graph->consumer_start[t + 1]; c++)
-        if (live[graph->consumers[c]])
-            return true;
-    return graph->tensors[t].is_output || graph->tensors[t].is_kept;
-}
-
-/* An operator without the outputs that nobody reads. */
-static dv_status copy_live(dv_rewrite *rewrite, const dv_op *op, const bool *live)
-{
-    dv_op copy = *op;
-    uint32_t count = op->output_count;
-    dv_tensor_id few[8], *outputs = count > 8 ? malloc(count * sizeof *outputs) : few;
-    if (!outputs)
-        return out_of_memory();
-    for (uint32_t i = 0; i < count; i++) {
-        dv_tensor_id t = op->outputs[i];
-        outputs[i] = t != DV_NONE && has_live_reader(rewrite->from, live, t) ? t : DV_NONE;
-    }
-    copy.outputs = outputs;
-    while (copy.kind != DV_OP_SPLIT && copy.output_count > 1 &&
-           outputs[copy.output_count - 1] == DV_NONE)
-        copy.output_count--;
-    dv_status status = dv_rewrite_copy(rewrite, &copy);
-    if (outputs != few)
-        free(outputs);
-    return status;
-}
-
-/* Takes a finished graph and gives one of only what reaches an output. */
-static dv_status sweep(dv_graph *graph, dv_graph **out)
-{
-    bool *live = calloc((size_t)graph->op_count + 1, sizeof *live);
-    dv_status status = live ? DV_OK : out_of_memory();
-    if (live && mark_live(graph, live) == graph->op_count && !has_unread_tensors(graph)) {
-        free(live);
-        *out = graph;
-        return DV_OK;
-    }
-    dv_rewrite rewrite;
     if (status == DV_OK)
-        status = dv_rewrite_begin(&rewrite, graph);
-    if (status == DV_OK) {
-        for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++)
-            if (live[o])
-                status = copy_live(&rewrite, &graph->ops[o], live);
-        for (uint32_t i = 0; status == DV_OK && i < graph->output_count; i++)
-            status = dv_graph_add_output(rewrite.to, rewrite.map[graph->outputs[i]]);
-        if (status == DV_OK)
-            status = add_states(&rewrite);
-        if (status == DV_OK)
-            status = dv_graph_finish(rewrite.to);
-        forget(&rewrite);
-        if (status == DV_OK)
-            *out = rewrite.to;
-        else
-            dv_graph_destroy(rewrite.to);
-    }
-    free(live);
-    dv_graph_destroy(graph);
+        status = add_states(rewrite);
+    if (status == DV_OK && sweeps)
+        status = dv_graph_sweep(rewrite->to);
+    if (status == DV_OK)
+        status = dv_graph_finish(rewrite->to);
+    forget(rewrite);
+    if (status == DV_OK)
+        *out = rewrite->to;
+    else
+        dv_graph_destroy(rewrite->to);
+    rewrite->to = NULL;
     return status;
 }
 
@@ -449,18 +401,7 @@ dv_status dv_rewrite_end(dv_rewrite *rewrite, dv_status status, dv_graph **out)
     const dv_graph *from = rewrite->from;
     for (uint32_t i = 0; status == DV_OK && i < from->output_count; i++)
         status = add_output(rewrite, from->outputs[i]);
-    if (status == DV_OK)
-        status = add_states(rewrite);
-    if (status == DV_OK)
-        status = dv_graph_finish(rewrite->to);
-    forget(rewrite);
-    dv_graph *to = rewrite->to;
-    rewrite->to = NULL;
-    if (status != DV_OK) {
-        dv_graph_destroy(to);
-        return status;
-    }
-    return sweep(to, out);
+    return finish(rewrite, status, true, out);
 }
 
 dv_status dv_rewrite_end_as_is(dv_rewrite *rewrite, dv_status status, dv_graph **out)
@@ -472,17 +413,7 @@ dv_status dv_rewrite_end_as_is(dv_rewrite *rewrite, dv_status status, dv_graph *
         if (status == DV_OK)
             status = dv_graph_add_output(rewrite->to, id);
     }
-    if (status == DV_OK)
-        status = add_states(rewrite);
-    if (status == DV_OK)
-        status = dv_graph_finish(rewrite->to);
-    forget(rewrite);
-    if (status == DV_OK)
-        *out = rewrite->to;
-    else
-        dv_graph_destroy(rewrite->to);
-    rewrite->to = NULL;
-    return status;
+    return finish(rewrite, status, false, out);
 }
 
 dv_status dv_rewrite_end_if_changed(dv_rewrite *rewrite, dv_status status, dv_graph **out)

@@ -11,7 +11,7 @@
 
 typedef struct dv_rewrite {
     const dv_graph *from;
-    dv_graph *to;
+    dv_graph *to;       /* NULL: dry */
     dv_tensor_id *map;  /* per tensor of `from`: its stand-in, DV_NONE until it is needed */
     dv_op_id *producer; /* per tensor of `to` */
     size_t producer_capacity;
@@ -21,6 +21,11 @@ typedef struct dv_rewrite {
 
 /* Starts a copy: a new graph with the marks and the inputs of from. */
 DV_MUST_USE dv_status dv_rewrite_begin(dv_rewrite *rewrite, const dv_graph *from);
+
+/* A rewrite that makes nothing: the old graph stands for the new one, and the first call that would
+   add or replace something sets `changed` and fails (DV_INTERNAL, without a message). It tells
+   whether there is anything to do at all, and is not to be ended. */
+dv_rewrite dv_rewrite_dry(const dv_graph *from);
 
 /* Ends it. If status is a failure, frees all and returns it. Else names the outputs as they were
    (one that has become an input, a constant or another output is made by a VIEW), drops what
