@@ -33,7 +33,7 @@ static dv_status find_rule(dv_tfl_at *at)
     int32_t number = old > builtin ? old : builtin;
     const char *reason = "";
     if (number == CUSTOM) {
-        at->type = custom.size ? dv_tfl_text(b, custom) : "CUSTOM";
+        at->type = custom.size ? dv_tfl_text(b, custom) : rules[CUSTOM].type;
         for (size_t i = 0; i < sizeof customs / sizeof customs[0]; i++)
             if (dv_span_is(custom, customs[i].type))
                 at->rule = &customs[i];

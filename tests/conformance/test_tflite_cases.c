@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "load/flatbuffer.h"
 #include "load/load.h"
 #include "tests/execution.h"
 
@@ -113,6 +114,42 @@ static bool run_case(const char *folder, const char *name, double *floats, doubl
     return fits;
 }
 
+/* ---- which operators the cases have ---- */
+
+static const struct {
+    const char *type, *kind, *reason; /* reason NULL: read, as operators around that kind */
+} builtins[] = {
+#define BUILTIN(code, type, kind, reader, least, most) [code] = {type, #kind, NULL},
+#define UNKNOWN(code, type, reason)                    [code] = {type, NULL, reason},
+#include "load/tflite_ops.def"
+#undef BUILTIN
+#undef UNKNOWN
+};
+
+enum { BUILTINS = sizeof builtins / sizeof builtins[0] };
+
+static unsigned cases_with[BUILTINS]; /* that passed */
+
+/* Counts the operators of a case's file, each once. */
+static void count_builtins(const char *folder, const char *name)
+{
+    char path[1024];
+    dv_buffer *data;
+    snprintf(path, sizeof path, "%s/%s.tflite", folder, name);
+    CU_ASSERT_EQUAL_FATAL(dv_buffer_map(path, &data), DV_OK);
+    dv_fb fb = {.bytes = dv_buffer_data(data), .size = dv_buffer_size(data)};
+    dv_fb_table model = dv_fb_root(&fb);
+    dv_fb_vector codes = dv_fb_tables(&model, 1);
+    for (uint32_t i = 0; i < codes.count; i++) {
+        dv_fb_table code = dv_fb_table_at(&codes, i);
+        int32_t old = dv_fb_i8(&code, 0, 0), number = dv_fb_i32(&code, 3, 0);
+        number = old > number ? old : number;
+        if (number >= 0 && number < BUILTINS)
+            cases_with[number]++;
+    }
+    dv_buffer_release(data);
+}
+
 static void expect_close(const char *name, double most_floats, double most_steps)
 {
     char folder[512];
@@ -123,6 +160,62 @@ static void expect_close(const char *name, double most_floats, double most_steps
     if (ran && !(floats <= most_floats && steps <= most_steps))
         fprintf(stderr, "    %s: floats off by %g, integers by %g\n", name, floats, steps);
     CU_ASSERT_TRUE(ran && floats <= most_floats && steps <= most_steps);
+    if (ran && floats <= most_floats && steps <= most_steps)
+        count_builtins(folder, name);
+}
+
+/* ---- the table ---- */
+
+static void append_table(dv_text *out)
+{
+    dv_text_append(
+        out,
+        "# TFLite's operators\n\n"
+        "Every builtin operator of TFLite's schema (version 3), by its number. Made by the test "
+        "suite; do not\nedit: after a change to `src/load/tflite_ops.def` or to the cases in "
+        "`tests/data/tflite`, run\n\n"
+        "    DIVVY_WRITE_TFLITE=doc/operators-tflite.md build/tests/run "
+        "conformance_tflite_cases\n\n"
+        "An operator that is read becomes operators of doc/operators.md, the one named here "
+        "among them; cases\nare networks in `tests/data/tflite` that such an operator is in "
+        "and whose outputs are those of TFLite's\nown interpreter. What is not read is kept by "
+        "name, for the reason given: `info` lists it, and it is\nplaced on the processor that "
+        "runs everything. A single use may still be kept by name, with its own\nreason, if "
+        "its shape or bounds are computed by the network.\n\n"
+        "| number | operator | becomes | cases | kept by name because |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < BUILTINS; i++) {
+        dv_text_append(out, "| %zu | %s |", i, builtins[i].type);
+        if (builtins[i].reason)
+            dv_text_append(out, " | | %s |\n", builtins[i].reason);
+        else
+            dv_text_append(out, " %s | %u | |\n", builtins[i].kind, cases_with[i]);
+    }
+}
+
+static void the_documentation_lists_every_operator_and_its_cases(void)
+{
+    const char *write = getenv("DIVVY_WRITE_TFLITE");
+    char path[1024];
+    dv_text table = {0};
+    dv_buffer *stored = NULL;
+    append_table(&table);
+    CU_ASSERT_FALSE_FATAL(table.failed);
+    if (write)
+        CU_ASSERT_EQUAL(dv_file_write(write, table.data, table.length), DV_OK);
+    snprintf(path, sizeof path, "%s/doc/operators-tflite.md", dv_source_root());
+    CU_ASSERT_EQUAL_FATAL(dv_buffer_map(path, &stored), DV_OK);
+    bool same = dv_buffer_size(stored) == table.length &&
+                memcmp(dv_buffer_data(stored), table.data, table.length) == 0;
+    if (!same)
+        fprintf(stderr, "    doc/operators-tflite.md is not what the suite would write\n");
+    CU_ASSERT_TRUE(same);
+    for (size_t i = 0; i < BUILTINS; i++) /* DENSIFY and CALL_ONCE fold into what reads them */
+        if (!builtins[i].reason && cases_with[i] == 0 && strcmp(builtins[i].type, "DENSIFY") != 0) {
+            fprintf(stderr, "    no case has a %s\n", builtins[i].type);
+            CU_FAIL("an operator that is read has no case");
+        }
+    dv_buffer_release(stored);
+    dv_text_free(&table);
 }
 
 /* Weights of 8 bits are computed with as they are; the interpreter rounds what comes in, too. */
@@ -197,4 +290,5 @@ DV_SUITE(conformance_tflite_cases, DV_TEST(every_operator_computes_what_the_inte
          DV_TEST(a_network_of_bytes_computes_within_a_step),
          DV_TEST(a_network_with_bytes_inside_computes_within_a_step),
          DV_TEST(weights_of_bytes_compute_nearly_what_rounded_activations_do),
+         DV_TEST(the_documentation_lists_every_operator_and_its_cases),
          DV_TEST(networks_of_real_size_compute_what_the_interpreter_does));

@@ -16,6 +16,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python.xla import dynamic_update_slice
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -250,13 +252,117 @@ CASES["dense_dynamic"] = quantised(layer(lambda x: L.Dense(64)(x), 1, 64), (1, 6
 CASES["lstm_dynamic"] = quantised(layer(lambda x: L.LSTM(32)(x), 1, 6, 32), (1, 6, 32), "dynamic")
 
 
+# Operators that the converter does not write of its own accord, by hand.
+class Written:
+    """A network of one operator; of() gives what convert() would."""
+
+    def __init__(self, operator, inputs, outputs, options=None, **fields):
+        """Tensors are arrays (constants), (shape, type) pairs, or None for one left out; a third
+        element "variable" marks what the operator keeps."""
+        self.model = schema.ModelT()
+        self.model.version, self.model.buffers = 3, [schema.BufferT()]
+        graph = schema.SubGraphT()
+        graph.tensors, code = [], schema.OperatorCodeT()
+        code.builtinCode = getattr(schema.BuiltinOperator, operator)
+        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+        node = schema.OperatorT()
+        node.inputs = [self.tensor(graph, "in", value) for value in inputs]
+        node.outputs = [self.tensor(graph, "out", value) for value in outputs]
+        if options:
+            node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+            node.builtinOptions = getattr(schema, options + "T")()
+            for name, value in fields.items():
+                setattr(node.builtinOptions, name, value)
+        graph.inputs = [i for i, value in zip(node.inputs, inputs)
+                        if isinstance(value, tuple) and len(value) == 2]
+        graph.outputs, graph.operators = list(node.outputs), [node]
+        self.model.operatorCodes, self.model.subgraphs = [code], [graph]
+
+    def tensor(self, graph, name, value):
+        if value is None:
+            return -1
+        types = {"float32": 0, "int32": 2, "int64": 4, "bool": 6}
+        tensor, buffer = schema.TensorT(), schema.BufferT()
+        if isinstance(value, tuple):
+            tensor.shape, dtype = list(value[0]), value[1]
+            tensor.isVariable = len(value) == 3
+        else:
+            tensor.shape, dtype = list(value.shape), str(value.dtype)
+            buffer.data = list(value.tobytes())
+        tensor.type = types[dtype]
+        tensor.name = f"{name}{len(graph.tensors)}".encode()
+        tensor.buffer = 0
+        if buffer.data is not None:
+            tensor.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        graph.tensors.append(tensor)
+        return len(graph.tensors) - 1
+
+    def convert(self):
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def written(name, *arguments, **fields):
+    CASES["written_" + name] = lambda: Written(*arguments, **fields)
+
+
+F, I, BOOL = "float32", "int32", "bool"
+X = ((2, 3, 4), F)
+ints = lambda *values: np.array(values, np.int32)
+for name in ("RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"):
+    written(name.lower(), name, [X], [X])
+written("expand_dims", "EXPAND_DIMS", [X, ints(1)], [((2, 1, 3, 4), F)])
+written("squeeze", "SQUEEZE", [((2, 1, 3, 1), F)], [((2, 3), F)], "SqueezeOptions", squeezeDims=[1, 3])
+written("logical_not", "LOGICAL_NOT", [((5,), BOOL)], [((5,), BOOL)])
+written("zeros_like", "ZEROS_LIKE", [X], [X])
+written("fill", "FILL", [ints(2, 3), np.array(2.5, np.float32)], [((2, 3), F)])
+written("range", "RANGE", [np.array(1, np.int32), np.array(9, np.int32), np.array(3, np.int32)], [((3,), I)])
+written("rank", "RANK", [X], [((), I)])
+written("shape", "SHAPE", [X], [((3,), I)], "ShapeOptions", outType=2)
+written("where", "WHERE", [np.array([[True, False], [True, True]])], [((3, 2), "int64")])
+written("select", "SELECT", [((2,), BOOL), X, X], [X])
+written("broadcast_args", "BROADCAST_ARGS", [ints(1, 3, 4), ints(2, 1, 4)], [((3,), I)])
+written("bucketize", "BUCKETIZE", [X], [((2, 3, 4), I)], "BucketizeOptions", boundaries=[-0.5, 0.0, 0.7])
+written("fake_quant", "FAKE_QUANT", [X], [X], "FakeQuantOptions", min=-0.71, max=0.9, numBits=8)
+written("embedding_lookup", "EMBEDDING_LOOKUP", [((3,), I), numbers(4, 5)], [((3, 5), F)])
+written("l2_pool", "L2_POOL_2D", [((1, 6, 7, 2), F)], [((1, 3, 4, 2), F)], "Pool2DOptions",
+        padding=0, strideW=2, strideH=2, filterWidth=3, filterHeight=2, fusedActivationFunction=1)
+written("rnn", "RNN", [((2, 3), F), numbers(4, 3), numbers(4, 4), numbers(4), ((2, 4), F, "variable")],
+        [((2, 4), F)], "RNNOptions", fusedActivationFunction=4)
+for time_major in (False, True):
+    written(f"sequence_rnn_{time_major}".lower(), "UNIDIRECTIONAL_SEQUENCE_RNN",
+            [((2, 5, 3), F), numbers(4, 3), numbers(4, 4), numbers(4),
+             ((5 if time_major else 2, 4), F, "variable")],
+            [((2, 5, 4), F)], "SequenceRNNOptions", timeMajor=time_major, fusedActivationFunction=1)
+written("svdf", "SVDF", [((2, 3), F), numbers(8, 3), numbers(8, 5), numbers(4), ((2, 40), F, "variable")],
+        [((2, 4), F)], "SVDFOptions", rank=2, fusedActivationFunction=1)
+
+
+def lstm_inputs(x, units, batch, peepholes):
+    inputs = [(x, F)] + [numbers(units, x[-1], seed=i) for i in range(4)]
+    inputs += [numbers(units, units, seed=4 + i) for i in range(4)]
+    inputs += [numbers(units, seed=8 + i) if peepholes else None for i in range(3)]
+    inputs += [numbers(units, seed=11 + i) for i in range(4)] + [None, None]
+    return inputs + [((batch, units), F, "variable")] * 2 + [None] * 4
+
+
+for peepholes in (False, True):
+    written(f"lstm_{peepholes}".lower(), "LSTM", lstm_inputs((2, 3), 4, 2, peepholes), [((2, 4), F)],
+            "LSTMOptions", fusedActivationFunction=4)
+    written(f"sequence_lstm_{peepholes}".lower(), "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            lstm_inputs((2, 5, 3), 4, 5 if peepholes else 2, peepholes), [((2, 5, 4), F)],
+            "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4, timeMajor=peepholes)
+
+
 def draw(detail, seed):
     random, dtype, shape = np.random.RandomState(seed), detail["dtype"], detail["shape"]
     if np.issubdtype(dtype, np.floating):
         return random.uniform(-1, 1, shape).astype(dtype)
     if detail["quantization"][0]:
         return random.randint(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype)
-    return random.randint(0, 3, shape).astype(dtype)
+    return random.randint(0, 2 if dtype == np.bool_ else 3, shape).astype(dtype)
 
 
 def interpreter_of(path):
@@ -300,7 +406,7 @@ def main():
                 raise ValueError(f"{len(model)} bytes are too many")
             with open(path + ".tflite", "wb") as file:
                 file.write(model)
-            data = run(path + ".tflite", 3 if name.startswith(("variable", "lstm")) else 1)
+            data = run(path + ".tflite", 1 + 2 * ("rnn" in name or "lstm" in name or name in ("variable", "written_svdf")))
             with open(path + ".io", "wb") as file:
                 file.write(data)
             print(f"{name}: {len(model)} bytes", flush=True)
