@@ -117,9 +117,10 @@ static dv_status pool(const dv_kernel_call *call, pooling how)
                            how == POOL_NORM      ? pow(p.powers, 1 / params->p)
                            : how == POOL_AVERAGE ? p.sum / (double)divisor
                                                  : p.most);
-                    int64_t index = index_of(params, &w, plane, p.most_at);
-                    if (indexed)
-                        dv_store_i64(&call->outputs[1], at, 1, 1, &index);
+                    if (!indexed)
+                        continue;
+                    int64_t index = volume ? index_of(params, &w, plane, p.most_at) : 0;
+                    dv_store_i64(&call->outputs[1], at, 1, 1, &index);
                 }
     return DV_OK;
 }

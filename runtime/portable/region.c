@@ -161,7 +161,7 @@ static const char *check_regions(const dv_kernel_call *call, int64_t numbers)
         !dv_same_dtype(call))
         return "image and boxes must be floats, the output of the image's type";
     if (image->shape.rank != 4 || boxes->shape.rank != 2 || boxes->shape.dim[1] != numbers ||
-        p->height < 1 || p->width < 1)
+        p->height < 1 || p->width < 1 || p->height > INT32_MAX || p->width > INT32_MAX)
         return "image and boxes do not fit";
     if (image->shape.dim[2] < 1 || image->shape.dim[3] < 1)
         return "there is nothing to pool";

@@ -111,7 +111,8 @@ static const char *check_parts(const dv_kernel_call *call)
     const dv_operand *in = &call->inputs[0];
     if (!dv_dtype_is_float(in->dtype) || !dv_same_dtype(call))
         return "signal and spectrum must be floats of one type";
-    if (in->shape.rank < 2 || call->op->params.spectrum.length < 1)
+    if (in->shape.rank < 2 || call->op->params.spectrum.length < 1 ||
+        call->op->params.spectrum.length > 1 << 24)
         return "it is not in core form: lower the graph first";
     int64_t parts = in->shape.dim[in->shape.rank - 1];
     return parts == 1 || parts == 2 ? NULL : "its numbers are neither real nor complex";

@@ -3,6 +3,20 @@
 
 #include "runtime/portable/kernel.h"
 
+/* Beyond this no window makes sense, and no product below can overflow. */
+enum { LARGEST = 1 << 24 };
+
+static bool sane(const dv_pool_params *p)
+{
+    for (int d = 0; d < p->spatial && d < DV_MAX_SPATIAL; d++)
+        if (p->kernel[d] < 1 || p->kernel[d] > LARGEST || p->stride[d] < 1 ||
+            p->stride[d] > LARGEST || p->dilation[d] < 1 || p->dilation[d] > LARGEST ||
+            p->pad_begin[d] < 0 || p->pad_begin[d] > LARGEST || p->pad_end[d] < 0 ||
+            p->pad_end[d] > LARGEST || p->image[d] < 0 || p->image[d] > LARGEST)
+            return false;
+    return p->spatial >= 1 && p->spatial <= DV_MAX_SPATIAL;
+}
+
 /* ---- max unpool ---- */
 
 /* Where the i-th element goes: index counts through the pooled image (or all of them), which lies
@@ -57,9 +71,8 @@ const char *dv_check_max_unpool(const dv_kernel_call *call)
     if (!dv_dtype_is_number(call->inputs[0].dtype) || !dv_same_dtype(call) ||
         call->inputs[1].dtype != DV_DTYPE_I64 || !dv_shape_equal(x, &call->inputs[1].shape))
         return "numbers and an index for each must be given";
-    if (p->by_column || p->spatial < 1 || p->spatial > DV_MAX_SPATIAL ||
-        x->rank != p->spatial + 2 || out->rank != x->rank || out->dim[0] != x->dim[0] ||
-        out->dim[1] != x->dim[1])
+    if (p->by_column || !sane(p) || x->rank != p->spatial + 2 || out->rank != x->rank ||
+        out->dim[0] != x->dim[0] || out->dim[1] != x->dim[1])
         return "input and output do not fit";
     for (int d = 0; d < p->spatial; d++) {
         int64_t least =
@@ -135,8 +148,7 @@ const char *dv_check_col2im(const dv_kernel_call *call)
     const dv_shape *x = &call->inputs[0].shape, *out = &call->outputs[0].shape;
     if (!dv_dtype_is_float(call->inputs[0].dtype) || !dv_same_dtype(call))
         return "blocks and image must be floats of one type";
-    if (p->spatial < 1 || p->spatial > DV_MAX_SPATIAL || x->rank != 3 ||
-        out->rank != 2 + p->spatial || out->dim[0] != x->dim[0])
+    if (!sane(p) || x->rank != 3 || out->rank != 2 + p->spatial || out->dim[0] != x->dim[0])
         return "input and output do not fit";
     int64_t window = 1, windows = 1;
     for (int d = 0; d < p->spatial; d++) {
@@ -144,6 +156,8 @@ const char *dv_check_col2im(const dv_kernel_call *call)
             p->image[d] + p->pad_begin[d] + p->pad_end[d] - p->dilation[d] * (p->kernel[d] - 1) - 1;
         if (room < 0 || out->dim[2 + d] != p->image[d])
             return "the blocks do not fit into the image";
+        if (p->kernel[d] > LARGEST / window || room / p->stride[d] + 1 > LARGEST / windows)
+            return "there are too many blocks";
         window *= p->kernel[d];
         windows *= room / p->stride[d] + 1;
     }

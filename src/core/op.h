@@ -24,7 +24,9 @@
      COL2IM    (data, image shape, block shape)
      DFT       (data, length, axis)            either may be DV_NONE
      STFT      (signal, step, window, length)  the last two may be DV_NONE
-     NONZERO takes a constant only: its result is folded
+     NMS       (boxes, scores, most boxes of a class, overlap, least score)
+     MEL_WEIGHTS (bins, DFT length, sample rate, low, high)
+     NONZERO, UNIQUE and NMS take constants only: their results are folded
      WHERE     (condition, a, b) with its flag on is the choice that an If makes: the condition has
                one element and the result is a or b whole, which may differ in shape as long as
                lowering knows the condition */
@@ -142,6 +144,23 @@ typedef struct dv_spectrum_params {
     int64_t axis, length, step;
     bool inverse, onesided;
 } dv_spectrum_params;
+
+typedef struct dv_unique_params { /* equal slices along axis, or equal elements (flat) */
+    int64_t axis;
+    bool flat, sorted; /* not sorted: by first place */
+} dv_unique_params;
+
+typedef struct dv_nms_params { /* non-maximum suppression */
+    int64_t most;              /* boxes of a class */
+    double overlap, score;     /* drops what overlaps a better box by more, or scores no more */
+    bool centred;              /* boxes are middle and size, not two corners */
+} dv_nms_params;
+
+typedef struct dv_mel_params { /* weights of so many mel bins over a DFT's */
+    int64_t bins, length, rate;
+    double low, high; /* Hertz */
+    dv_dtype dtype;
+} dv_mel_params;
 
 typedef struct dv_reverse_params { /* (x, lengths): along axis, as many as the length of a batch */
     int64_t axis, batch;
@@ -378,6 +397,9 @@ typedef union dv_op_params {
     dv_region_params region;
     dv_spectrum_params spectrum;
     dv_reverse_params reverse;
+    dv_unique_params unique;
+    dv_nms_params nms;
+    dv_mel_params mel;
     dv_shuffle_params shuffle;
     dv_tri_params tri;
     dv_cast_params cast;

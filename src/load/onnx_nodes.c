@@ -170,6 +170,7 @@ static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
         bool ours = tensor->dtype != DV_DTYPE_NONE && tensor->dtype != DV_DTYPE_STRING;
         if (!ours && tensor->role != DV_ROLE_ACTIVATION)
             return dv_onnx_opaque(at, "its input '%.*s' has an element type that is not supported",
+        {"Unique", 4},
                                   SHOWN, tensor->name);
     }
     for (uint32_t i = outputs_of(rule); i < at->op.output_count; i++)

@@ -228,6 +228,8 @@ static dv_dtype output_dtype(const dv_graph *graph, const dv_op *op)
         return DV_DTYPE_BOOL;
     case DV_OP_SHAPE:
     case DV_OP_NUMEL:
+    case DV_OP_NONZERO:
+    case DV_OP_NMS:
     case DV_OP_ARGMAX:
     case DV_OP_ARGMIN:
         return DV_DTYPE_I64;
@@ -263,6 +265,8 @@ dv_status dv_onnx_add(dv_onnx_at *at, const dv_op *op)
         dv_tensor *tensor = dv_graph_tensor_mutable(at->graph, op->outputs[i]);
         if (tensor->role == DV_ROLE_ACTIVATION)
             tensor->dtype = i == 1 && op->kind == DV_OP_TOPK             ? DV_DTYPE_I64
+                            : i >= 1 && op->kind == DV_OP_UNIQUE         ? DV_DTYPE_I64
+                            : i == 1 && op->kind == DV_OP_MAX_POOL       ? DV_DTYPE_I64
                             : i == 1 && op->kind == DV_OP_CHOOSE_QPARAMS ? DV_DTYPE_U8
                                                                          : dtype;
     }

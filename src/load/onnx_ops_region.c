@@ -1,4 +1,5 @@
 /* onnx_ops_region.c - images read and written at computed places. */
+#include <math.h>
 #include <string.h>
 
 #include "load/onnx_ops.h"
@@ -139,4 +140,20 @@ dv_status dv_onnx_op_center_crop_pad(dv_onnx_at *at)
     at->inputs[3] = list;
     at->op.input_count = list == DV_NONE ? 2 : 4;
     return DV_OK;
+}
+
+/* Elements or slices along the axis that differ. */
+dv_status dv_onnx_op_unique(dv_onnx_at *at)
+{
+    dv_unique_params *unique = &at->op.params.unique;
+    unique->flat = !dv_onnx_has(at, "axis");
+    DV_TRY(dv_onnx_int(at, "axis", 0, &unique->axis));
+    return dv_onnx_flag(at, "sorted", true, &unique->sorted);
+}
+
+/* Inputs (boxes, scores[, most boxes of a class[, overlap[, least score]]]). */
+dv_status dv_onnx_op_nms(dv_onnx_at *at)
+{
+    at->op.params.nms.score = -(double)INFINITY;
+    return dv_onnx_flag(at, "center_point_box", false, &at->op.params.nms.centred);
 }

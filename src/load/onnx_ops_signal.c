@@ -80,3 +80,15 @@ dv_status dv_onnx_op_blackman_window(dv_onnx_at *at)
 {
     return become_window(at, (double[]){0.42, 0.5, 0.08});
 }
+
+/* Inputs (bins, DFT length, sample rate, low, high). */
+dv_status dv_onnx_op_mel_weights(dv_onnx_at *at)
+{
+    int64_t type;
+    DV_TRY(dv_onnx_int(at, "output_datatype", DV_ONNX_FLOAT, &type));
+    dv_dtype dtype = type < 0 || type > UINT32_MAX ? DV_DTYPE_NONE : dv_onnx_dtype((uint32_t)type);
+    if (!dv_dtype_is_float(dtype))
+        return dv_onnx_opaque(at, "elements of type %lld are not supported", (long long)type);
+    at->op.params.mel.dtype = dtype;
+    return DV_OK;
+}

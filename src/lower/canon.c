@@ -193,6 +193,8 @@ static dv_status canon_split(dv_rewrite *rewrite, const dv_op *op, bool *done)
 static dv_status canon_reduce(dv_rewrite *rewrite, const dv_op *op, bool *done)
 {
     const dv_shape *x = &dv_old_input(rewrite, op, 0)->shape;
+    if (dv_old_input(rewrite, op, 0)->role == DV_ROLE_CONSTANT)
+        return DV_OK; /* folding has left it alone; as a view it would not */
     for (uint8_t i = 0; i < op->params.reduce.count; i++)
         if (x->dim[op->params.reduce.axes[i]] != 1)
             return DV_OK;

@@ -1,6 +1,8 @@
 /* evaluate.c - which operators fold, and how constants are packed and unpacked. */
 #include "lower/evaluate.h"
 
+#include "lower/infer_select.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,8 +181,9 @@ static dv_status fold_output(dv_infer *infer, const dv_value *inputs, uint32_t i
     out.cells = calloc(out.count + 1, sizeof *out.cells);
     dv_data data = {.storage = DV_STORAGE_BUFFER};
     dv_status status = out.cells ? DV_OK : out_of_memory();
-    bool good = status == DV_OK &&
-                (dv_evaluate_math(infer, inputs, &out) || dv_evaluate_move(infer, inputs, i, &out));
+    bool good = status == DV_OK && (dv_evaluate_math(infer, inputs, &out) ||
+                                    dv_evaluate_move(infer, inputs, i, &out) ||
+                                    dv_evaluate_select(infer, inputs, i, &out));
     if (good && one) {
         data.storage = DV_STORAGE_FILL;
         data.shift = dv_dtype_is_float(out.dtype) ? out.cells[0].f : (double)out.cells[0].i;

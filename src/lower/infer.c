@@ -274,6 +274,11 @@ static dv_status infer_op(dv_rewrite *rewrite, const dv_op *op, bool keep_opaque
     return status;
 }
 
+static bool is_dependent(dv_op_kind kind)
+{
+    return kind == DV_OP_NONZERO || kind == DV_OP_UNIQUE || kind == DV_OP_NMS;
+}
+
 /* For `info`: an operator whose output's shape only values tell, while its input is computed. */
 static dv_status keep_dependent(dv_rewrite *rewrite, const dv_op *op)
 {
@@ -344,10 +349,11 @@ dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, 
         status = infer_op(&rewrite, op, keep_opaque);
         if (status == DV_BAD_INPUT && keep_opaque && taints)
             status = keep_unknown(&rewrite, op);
-        else if (status == DV_BAD_INPUT && keep_opaque && op->kind == DV_OP_NONZERO) {
+        else if (status == DV_BAD_INPUT && keep_opaque && is_dependent(op->kind)) {
             status = keep_dependent(&rewrite, op);
-            if (op->outputs[0] != DV_NONE)
-                tainted[op->outputs[0]] = true;
+            for (uint32_t i = 0; i < op->output_count; i++)
+                if (op->outputs[i] != DV_NONE)
+                    tainted[op->outputs[i]] = true;
         }
     }
     free(tainted);

@@ -315,6 +315,25 @@ SOUND(resize)
 
 UNLIMITED(reverse)
 
+SOUND(unique)
+{
+    LIMITED;
+    p->unique.flat = draw(m, 2);
+    p->unique.sorted = draw(m, 2);
+}
+
+SOUND(nms)
+{
+    LIMITED;
+    p->nms.centred = draw(m, 2);
+}
+
+SOUND(mel)
+{
+    LIMITED;
+    p->mel.dtype = (dv_dtype)draw(m, DV_DTYPE_COUNT);
+}
+
 SOUND(spectrum)
 {
     LIMITED;

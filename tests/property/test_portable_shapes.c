@@ -7,6 +7,7 @@
 
 #include "core/rng.h"
 #include "lower/lower.h"
+#include "runtime/portable/kernel.h"
 #include "tests/unit/kernel_case.h"
 
 /* --- random parameters, one function for each member of dv_op_params -----------------------------
@@ -66,7 +67,65 @@ static void random_pool(dv_rng *rng, dv_op_params *p)
         p->pool.dilation[d] = number(rng, 1, 2);
         p->pool.pad_begin[d] = number(rng, 0, 2);
         p->pool.pad_end[d] = number(rng, 0, 2);
+        p->pool.image[d] = number(rng, 0, 8);
     }
+    p->pool.whole = coin(rng);
+    p->pool.by_column = coin(rng);
+    p->pool.p = real(rng);
+}
+
+static void random_grid(dv_rng *rng, dv_op_params *p)
+{
+    p->grid = (dv_grid_params){.mode = (dv_sample_mode)small(rng, 0, 2),
+                               .border = (dv_border)small(rng, 0, 2),
+                               .align_corners = coin(rng)};
+    p->grid.shape.rank = (uint8_t)small(rng, 3, 6);
+    for (int d = 0; d < DV_MAX_RANK; d++)
+        p->grid.shape.dim[d] = number(rng, 0, 3);
+}
+
+static void random_region(dv_rng *rng, dv_op_params *p)
+{
+    p->region = (dv_region_params){.height = number(rng, 0, 3),
+                                   .width = number(rng, 0, 3),
+                                   .samples = number(rng, 0, 2),
+                                   .scale = real(rng),
+                                   .largest = coin(rng),
+                                   .half_pixel = coin(rng)};
+}
+
+static void random_spectrum(dv_rng *rng, dv_op_params *p)
+{
+    p->spectrum = (dv_spectrum_params){.axis = number(rng, 0, 3),
+                                       .length = number(rng, 0, 4),
+                                       .step = number(rng, 0, 2),
+                                       .inverse = coin(rng),
+                                       .onesided = coin(rng)};
+}
+
+static void random_reverse(dv_rng *rng, dv_op_params *p)
+{
+    p->reverse = (dv_reverse_params){number(rng, 0, 2), number(rng, 0, 2)};
+}
+
+static void random_unique(dv_rng *rng, dv_op_params *p)
+{
+    p->unique = (dv_unique_params){number(rng, 0, 2), coin(rng), coin(rng)};
+}
+
+static void random_nms(dv_rng *rng, dv_op_params *p)
+{
+    p->nms = (dv_nms_params){number(rng, 0, 3), real(rng), real(rng), coin(rng)};
+}
+
+static void random_mel(dv_rng *rng, dv_op_params *p)
+{
+    p->mel = (dv_mel_params){.bins = number(rng, 0, 3),
+                             .length = number(rng, 0, 4),
+                             .rate = number(rng, 0, 9),
+                             .low = real(rng),
+                             .high = real(rng),
+                             .dtype = DV_DTYPE_F32};
 }
 
 static void random_linear(dv_rng *rng, dv_op_params *p)
@@ -175,7 +234,7 @@ static void random_select(dv_rng *rng, dv_op_params *p)
 
 static void random_pad(dv_rng *rng, dv_op_params *p)
 {
-    p->pad.mode = (dv_pad_mode)small(rng, 0, 2);
+    p->pad.mode = (dv_pad_mode)small(rng, 0, 3);
     p->pad.rank = (uint8_t)small(rng, 0, 4);
     p->pad.value = real(rng);
     for (int d = 0; d < DV_MAX_RANK; d++) {
@@ -186,7 +245,10 @@ static void random_pad(dv_rng *rng, dv_op_params *p)
 
 static void random_resize(dv_rng *rng, dv_op_params *p)
 {
-    p->resize.coordinate = (dv_coordinate_mode)small(rng, 0, 3);
+    p->resize.coordinate = (dv_coordinate_mode)small(rng, 0, 5);
+    p->resize.antialias = coin(rng);
+    for (int i = 0; i < 4; i++)
+        p->resize.roi[i] = real(rng);
     p->resize.nearest = (dv_nearest_mode)small(rng, 0, 3);
     p->resize.scale_h = coin(rng) ? (double)small(rng, 1, 3) : real(rng);
     p->resize.scale_w = coin(rng) ? (double)small(rng, 1, 3) : real(rng);
@@ -342,6 +404,15 @@ static bool inferred(const kernel_case *c, dv_dtype *dtype, dv_shape *shape)
     return known;
 }
 
+/* One element for each index of a dim of x. */
+static bool along(const dv_shape *x, int64_t axis, dv_shape *shape)
+{
+    if (axis < 0 || axis >= x->rank)
+        return false;
+    *shape = dv_shape_make(&x->dim[axis], 1);
+    return true;
+}
+
 /* What the i-th input of a kind should be, given the first; other kinds take shapes near it. */
 static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shape *shape)
 {
@@ -389,6 +460,18 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
     case DV_OP_GROUP_NORM:
         *shape = dv_shape_make((int64_t[]){channels}, 1);
         return true;
+    case DV_OP_MAX_UNPOOL:
+        *shape = *x;
+        return true;
+    case DV_OP_ROI_ALIGN:
+    case DV_OP_MAX_ROI_POOL:
+        *shape = dv_shape_make((int64_t[]){2, c->kind == DV_OP_ROI_ALIGN ? 4 : 5}, i == 2 ? 1 : 2);
+        return true;
+    case DV_OP_REVERSE_SEQUENCE:
+        return along(x, c->params.reverse.batch, shape);
+    case DV_OP_QUANTIZE_CHANNEL:
+    case DV_OP_DEQUANTIZE_CHANNEL:
+        return along(x, c->params.quant.axis, shape);
     case DV_OP_LAYER_NORM:
         *shape = dv_shape_make((int64_t[]){width}, 1);
         return true;
@@ -428,6 +511,21 @@ static void add_parts(dv_rng *rng, kernel_case *c)
     }
 }
 
+/* The type that the i-th input of a kind should have, where the others have dtype. */
+static dv_dtype input_dtype(dv_op_kind kind, uint32_t i, dv_dtype dtype)
+{
+    bool dequantises = kind == DV_OP_DEQUANTIZE || kind == DV_OP_DEQUANTIZE_CHANNEL;
+    bool indexed = dv_op_info_of(kind)->family == DV_FAMILY_GATHER && kind != DV_OP_GRID_SAMPLE;
+    if (dequantises)
+        return i == 1 ? DV_DTYPE_F32 : DV_DTYPE_U8;
+    if (kind == DV_OP_WHERE && i == 0)
+        return DV_DTYPE_BOOL;
+    if ((i == 1 && (indexed || kind == DV_OP_MAX_UNPOOL || kind == DV_OP_REVERSE_SEQUENCE)) ||
+        (i == 2 && kind == DV_OP_ROI_ALIGN))
+        return DV_DTYPE_I64;
+    return dtype;
+}
+
 static kernel_case random_case(dv_rng *rng, dv_op_kind kind)
 {
     const dv_op_info *info = dv_op_info_of(kind);
@@ -442,14 +540,7 @@ static kernel_case random_case(dv_rng *rng, dv_op_kind kind)
     for (uint32_t i = 0; i < inputs; i++) {
         shape = random_input_shape(rng, &c, i, shape);
         bool odd = dv_rng_below(rng, 20) == 0;
-        bool index = i == 1 && info->family == DV_FAMILY_GATHER;
-        bool condition = i == 0 && kind == DV_OP_WHERE;
-        add_operand(rng, &c,
-                    odd         ? random_dtype(rng)
-                    : index     ? DV_DTYPE_I64
-                    : condition ? DV_DTYPE_BOOL
-                                : dtype,
-                    shape, true);
+        add_operand(rng, &c, odd ? random_dtype(rng) : input_dtype(kind, i, dtype), shape, true);
     }
     bool regular = dv_rng_below(rng, 3) > 0 && inferred(&c, &dtype, &first);
     size_t elements;
@@ -484,8 +575,7 @@ static void test_every_kind_says_no_or_computes_inside_its_operands(void)
         if (getenv("DIVVY_TEST_VERBOSE"))
             printf("\n    %-44s %5u run %5u refused", dv_op_info_of((dv_op_kind)kind)->name, run,
                    refused);
-        bool plumbing = dv_op_info_of((dv_op_kind)kind)->family == DV_FAMILY_PLUMBING;
-        bool has_kernel = kind != DV_OP_OPAQUE && (!plumbing || kind == DV_OP_FULL);
+        bool has_kernel = dv_kernel_of((dv_op_kind)kind)->run != NULL;
         if (has_kernel && run == 0)
             printf("\n    %s never ran", dv_op_info_of((dv_op_kind)kind)->name);
         CU_ASSERT_EQUAL(run > 0, has_kernel);
