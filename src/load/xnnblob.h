@@ -93,8 +93,8 @@ typedef enum dv_xnn_layout {
     DV_XNN_TRANSPOSED, /* [out, h, w, in / groups] to [in, out / groups, h, w] */
 } dv_xnn_layout;
 
-/* The constant of a value as f32 (or as it is, if it is f32 and needs no change), added to the
-   graph. groups is for DV_XNN_TRANSPOSED. */
+/* The constant of a value, added to the graph: as f32, or as i8 behind a DEQUANTIZE. groups is for
+   DV_XNN_TRANSPOSED. */
 DV_MUST_USE dv_status dv_xnn_constant(dv_xnn_builder *x, uint32_t value, dv_xnn_layout layout,
                                       int64_t groups, dv_tensor_id *id);
 
@@ -104,6 +104,13 @@ DV_MUST_USE dv_status dv_xnn_add_node(dv_xnn_builder *x);
 /* Adds an operator whose output is *id, a new tensor. params may be NULL. */
 DV_MUST_USE dv_status dv_xnn_emit(dv_xnn_builder *x, dv_op_kind kind, const dv_op_params *params,
                                   const dv_tensor_id *inputs, uint32_t count, dv_tensor_id *id);
+
+/* Adds a constant of one element. */
+DV_MUST_USE dv_status dv_xnn_scalar(dv_xnn_builder *x, dv_dtype dtype, double value,
+                                    dv_tensor_id *id);
+
+/* Rounds *id to the numbers that a quantised value can hold; others stay. */
+DV_MUST_USE dv_status dv_xnn_round(dv_xnn_builder *x, uint32_t value, dv_tensor_id *id);
 
 /* A value as it is, or with its channels in front. */
 DV_MUST_USE dv_status dv_xnn_plain(dv_xnn_builder *x, uint32_t value, dv_tensor_id *id);

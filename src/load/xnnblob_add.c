@@ -1,7 +1,8 @@
 /* xnnblob_add.c - the call of an XNNPACK delegate becomes the operators of its blob.
 
-   Quantised values are shown as the f32 numbers that they approximate, as elsewhere; a quantised
-   tensor that crosses the delegate's border is converted there. */
+   A quantised value is the f32 numbers that it stands for, between a QUANTIZE and a DEQUANTIZE,
+   from which lowering makes operators of integers; one that crosses the delegate's border is
+   converted there. */
 #include <string.h>
 
 #include "load/xnnblob.h"
@@ -73,7 +74,7 @@ static bool channels_last(const dv_pte_value *value)
     return value->permuted && value->shape.rank == 4 && memcmp(value->order, order, 4) == 0;
 }
 
-static dv_status scalar(dv_xnn_builder *x, dv_dtype dtype, double value, dv_tensor_id *id)
+dv_status dv_xnn_scalar(dv_xnn_builder *x, dv_dtype dtype, double value, dv_tensor_id *id)
 {
     dv_tensor tensor = {.name = x->name,
                         .dtype = dtype,
@@ -92,9 +93,21 @@ static dv_status convert(dv_xnn_builder *x, const dv_xnn_value *value, dv_dtype 
     dv_tensor_id inputs[3] = {*id};
     if (dv_dtype_is_float(dtype) || value->quant != PER_TENSOR)
         return dtype == DV_DTYPE_F32 ? DV_OK : dv_xnn_emit(x, DV_OP_CAST, &cast, id, 1, id);
-    DV_TRY(scalar(x, DV_DTYPE_F32, (double)dv_fb_f32(&value->quant_table, 0, 1), &inputs[1]));
-    DV_TRY(scalar(x, dtype, dv_fb_i32(&value->quant_table, 1, 0), &inputs[2]));
+    DV_TRY(
+        dv_xnn_scalar(x, DV_DTYPE_F32, (double)dv_fb_f32(&value->quant_table, 0, 1), &inputs[1]));
+    DV_TRY(dv_xnn_scalar(x, dtype, dv_fb_i32(&value->quant_table, 1, 0), &inputs[2]));
     return dv_xnn_emit(x, back ? DV_OP_QUANTIZE : DV_OP_DEQUANTIZE, &params, inputs, 3, id);
+}
+
+dv_status dv_xnn_round(dv_xnn_builder *x, uint32_t value, dv_tensor_id *id)
+{
+    enum { QINT8 = 3, QUINT8 = 4, PER_TENSOR = 2 };
+    const dv_xnn_value *v = &x->graph.values[value];
+    dv_dtype dtype = v->type == QUINT8 ? DV_DTYPE_U8 : DV_DTYPE_I8;
+    if ((v->type != QINT8 && v->type != QUINT8) || v->quant != PER_TENSOR)
+        return DV_OK;
+    DV_TRY(convert(x, v, dtype, true, id));
+    return convert(x, v, dtype, false, id);
 }
 
 /* The program's shape of a value; XNNPACK has no values without dimensions. */

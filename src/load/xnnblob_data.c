@@ -1,5 +1,6 @@
-/* xnnblob_data.c - the constants of an XNNPACK graph become constants of ours: f32, in our order of
-   dimensions. What is f32 already and needs no other order stays in the mapped file. */
+/* xnnblob_data.c - the constants of an XNNPACK graph become constants of ours, in our order of
+   dimensions: i8 with its scales behind a DEQUANTIZE, else f32. What needs no other order stays in
+   the mapped file. */
 #include <math.h>
 #include <string.h>
 
@@ -78,13 +79,13 @@ typedef struct scales {
     int32_t zero;        /* per tensor */
     dv_span list;        /* f32 per channel, bf16 per group */
     dv_fb_vector inside; /* f32, in the flatbuffer (older files) */
+    dv_buffer *buffer;   /* that list is in */
     size_t count;
     int64_t axis, group; /* the channel's dim; elements a group */
 } scales;
 
 static dv_status read_scales(dv_xnn_builder *x, const dv_xnn_value *value, scales *out)
 {
-    dv_buffer *buffer;
     const dv_fb_table *table = &value->quant_table;
     *out = (scales){.kind = value->quant, .scale = 1};
     if (value->quant == PER_TENSOR) {
@@ -101,7 +102,7 @@ static dv_status read_scales(dv_xnn_builder *x, const dv_xnn_value *value, scale
     out->count = out->inside.count;
     if (out->count == 0) {
         out->count = dv_fb_u32(table, grouped ? 5 : 3, 0);
-        DV_TRY(bytes_of(x, index, &out->list, &buffer));
+        DV_TRY(bytes_of(x, index, &out->list, &out->buffer));
         if (out->count > out->list.size / (grouped ? 2 : 4))
             return dv_fail(DV_BAD_INPUT, "it has fewer scales than it says");
     }
@@ -260,11 +261,11 @@ static bool in_order(const order *o)
     return true;
 }
 
-static dv_status add(dv_xnn_builder *x, const dv_shape *shape, dv_buffer *buffer, size_t offset,
-                     dv_tensor_id *id)
+static dv_status add(dv_xnn_builder *x, dv_dtype dtype, const dv_shape *shape, dv_buffer *buffer,
+                     size_t offset, dv_tensor_id *id)
 {
     dv_tensor tensor = {.name = dv_arena_printf(x->b->arena, "%s.weight", x->name),
-                        .dtype = DV_DTYPE_F32,
+                        .dtype = dtype,
                         .shape = *shape,
                         .role = DV_ROLE_CONSTANT,
                         .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer, .offset = offset}};
@@ -298,6 +299,84 @@ static dv_status open_source(dv_xnn_builder *x, const dv_xnn_value *value, dv_sp
     return DV_OK;
 }
 
+/* ---- 8-bit weights stay what they are ---- */
+
+/* The dim of the result that the scales are for; -1: none. */
+static int64_t channel_axis(const scales *s, const dv_shape *have, dv_xnn_layout layout,
+                            int64_t groups)
+{
+    switch (layout) {
+    case DV_XNN_AS_IS:
+        return s->axis;
+    case DV_XNN_OHWI:
+        return s->axis == 0 ? 0 : -1;
+    case DV_XNN_DEPTHWISE:
+        return s->axis == 3 && have->dim[0] == 1 ? 0 : -1;
+    case DV_XNN_TRANSPOSED:
+    default:
+        return s->axis == 0 && groups == 1 ? 1 : -1;
+    }
+}
+
+static dv_status add_bytes(dv_xnn_builder *x, const source *from, const order *o, size_t count,
+                           dv_buffer *buffer, dv_tensor_id *id)
+{
+    dv_buffer *made = NULL;
+    size_t index[5] = {0}, at = 0;
+    if (!in_order(o)) {
+        DV_TRY(dv_pte_new_buffer(x->b, count, &made));
+        uint8_t *out = dv_buffer_writable(made);
+        for (size_t i = 0; i < count; i++) {
+            out[i] = from->bytes[at];
+            for (unsigned k = o->loops; k-- > 0;) {
+                at += o->stride[k];
+                if (++index[k] < o->dim[k])
+                    break;
+                at -= o->stride[k] * index[k];
+                index[k] = 0;
+            }
+        }
+    }
+    dv_buffer *held = made ? made : buffer;
+    size_t offset = made ? 0 : (size_t)(from->bytes - dv_buffer_data(buffer));
+    dv_status status = add(x, DV_DTYPE_I8, &o->shape, held, offset, id);
+    dv_buffer_release(made);
+    return status;
+}
+
+/* The scales as a tensor: of the mapped file where they are there. */
+static dv_status add_scales(dv_xnn_builder *x, const scales *s, dv_buffer *buffer, dv_tensor_id *id)
+{
+    dv_shape shape = {1, {(int64_t)s->count}};
+    dv_buffer *made;
+    if (s->kind == PER_TENSOR)
+        return dv_xnn_scalar(x, DV_DTYPE_F32, (double)s->scale, id);
+    if (s->list.data)
+        return add(x, DV_DTYPE_F32, &shape, buffer, (size_t)(s->list.data - dv_buffer_data(buffer)),
+                   id);
+    DV_TRY(dv_pte_new_buffer(x->b, s->count * sizeof(float), &made));
+    float *out = (float *)(void *)dv_buffer_writable(made);
+    for (size_t i = 0; i < s->count; i++)
+        out[i] = scale_at(s, i);
+    dv_status status = add(x, DV_DTYPE_F32, &shape, made, 0, id);
+    dv_buffer_release(made);
+    return status;
+}
+
+static dv_status add_dequantised(dv_xnn_builder *x, const source *from, const order *o,
+                                 int64_t axis, size_t count, dv_buffer *buffer, dv_tensor_id *id)
+{
+    bool channels = from->scales.kind == PER_CHANNEL;
+    dv_op_params params = {.quant = {.axis = channels ? axis : 0, .dtype = DV_DTYPE_I8}};
+    dv_tensor_id inputs[3];
+    DV_TRY(add_bytes(x, from, o, count, buffer, &inputs[0]));
+    DV_TRY(add_scales(x, &from->scales, from->scales.buffer, &inputs[1]));
+    if (!channels)
+        DV_TRY(dv_xnn_scalar(x, DV_DTYPE_I8, from->scales.zero, &inputs[2]));
+    return dv_xnn_emit(x, channels ? DV_OP_DEQUANTIZE_CHANNEL : DV_OP_DEQUANTIZE, &params, inputs,
+                       channels ? 2 : 3, id);
+}
+
 static dv_status check_layout(const dv_shape *shape, dv_xnn_layout layout, int64_t groups)
 {
     if (layout != DV_XNN_AS_IS && shape->rank != 4)
@@ -321,13 +400,21 @@ dv_status dv_xnn_constant(dv_xnn_builder *x, uint32_t index, dv_xnn_layout layou
     DV_TRY(open_source(x, value, bytes, &from));
     order o = order_of(&value->shape, layout, groups);
     if (value->type == FP32 && in_order(&o))
-        return add(x, &o.shape, buffer, (size_t)(bytes.data - dv_buffer_data(buffer)), id);
+        return add(x, DV_DTYPE_F32, &o.shape, buffer, (size_t)(bytes.data - dv_buffer_data(buffer)),
+                   id);
+    int64_t axis = channel_axis(&from.scales, &value->shape, layout, groups);
+    bool bytewise = value->type == QINT8 || value->type == QCINT8;
+    bool fits = from.scales.kind == PER_TENSOR ? from.scales.zero >= -128 && from.scales.zero <= 127
+                                               : from.scales.kind == PER_CHANNEL && axis >= 0 &&
+                                                     from.scales.count == from.channels;
     if (!dv_shape_elements(&o.shape, &count) || !dv_mul_size(count, sizeof(float), &size))
         return dv_fail(DV_BAD_INPUT, "a constant has more elements than memory can hold");
+    if (bytewise && fits)
+        return add_dequantised(x, &from, &o, axis, count, buffer, id);
     dv_buffer *made;
     DV_TRY(dv_pte_new_buffer(x->b, size, &made));
     convert(&from, &o, count, (float *)(void *)dv_buffer_writable(made));
-    dv_status status = add(x, &o.shape, made, 0, id);
+    dv_status status = add(x, DV_DTYPE_F32, &o.shape, made, 0, id);
     dv_buffer_release(made);
     return status == DV_OK ? x->graph.fb.status : status;
 }

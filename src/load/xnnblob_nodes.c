@@ -8,6 +8,7 @@ enum { INPUT_MOST = DV_XNN_MOST_INPUTS };
 
 static dv_status finish(dv_xnn_builder *x, dv_tensor_id id, bool planar)
 {
+    DV_TRY(dv_xnn_round(x, x->node->outputs[0], &id));
     dv_xnn_slot *slot = &x->slots[x->node->outputs[0]];
     *slot = planar ? (dv_xnn_slot){DV_NONE, id} : (dv_xnn_slot){id, DV_NONE};
     return DV_OK;
@@ -58,7 +59,7 @@ static dv_op_kind elementwise_kind(const char *name)
         {"ELU", DV_OP_ELU},
         {"Clamp", DV_OP_IDENTITY}, /* its bounds do the work */
         {"Copy", DV_OP_IDENTITY},
-        {"Convert", DV_OP_IDENTITY}, /* quantised numbers are shown as f32 */
+        {"Convert", DV_OP_IDENTITY}, /* its output is rounded */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].name, name) == 0)
