@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 1 << 16, ALIGNMENT = 16 };
+/* Blocks double from the least to the most, so that an arena of a few names costs little. */
+enum { LEAST_BLOCK_BYTES = 1 << 10, MOST_BLOCK_BYTES = 1 << 16, ALIGNMENT = 16 };
 
 typedef struct block {
     struct block *next;
@@ -15,7 +16,8 @@ typedef struct block {
 } block;
 
 struct dv_arena {
-    block *blocks; /* the newest first; only it has room to give */
+    block *blocks;      /* the newest first; only it has room to give */
+    size_t block_bytes; /* of the last ordinary block; 0: none yet */
 };
 
 dv_arena *dv_arena_create(void)
@@ -37,7 +39,12 @@ void dv_arena_destroy(dv_arena *arena)
 
 static block *add_block(dv_arena *arena, size_t need)
 {
-    size_t size = need > BLOCK_BYTES / 4 ? need : BLOCK_BYTES;
+    size_t ordinary = 2 * arena->block_bytes;
+    if (ordinary < LEAST_BLOCK_BYTES)
+        ordinary = LEAST_BLOCK_BYTES;
+    if (ordinary > MOST_BLOCK_BYTES)
+        ordinary = MOST_BLOCK_BYTES;
+    size_t size = need > ordinary / 4 ? need : ordinary;
     if (size > SIZE_MAX - sizeof(block))
         return NULL;
     block *fresh = calloc(1, sizeof(block) + size);
@@ -51,6 +58,7 @@ static block *add_block(dv_arena *arena, size_t need)
     } else {
         fresh->next = arena->blocks;
         arena->blocks = fresh;
+        arena->block_bytes = ordinary;
     }
     return fresh;
 }
