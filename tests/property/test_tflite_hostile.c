@@ -1,4 +1,5 @@
 /* test_tflite_hostile.c - damaged and hostile TFLite files load cleanly or fail with a message. */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,30 @@ static dv_text sample(void)
     tfl_op(&w, 19, "0", "1");
     tfl_borders(&w, "0", "1");
     return tfl_bytes(&w);
+}
+
+/* Every operator of the conformance cases in turn: fn(name, bytes) for each of their files. */
+static void each_case(void (*fn)(const char *name, const dv_text *bytes))
+{
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/tests/data/tflite", dv_source_root());
+    DIR *entries = opendir(folder);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(entries);
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        const char *end = strstr(entry->d_name, ".tflite");
+        char path[1024];
+        dv_buffer *file;
+        dv_text bytes = {0};
+        if (!end || end[7])
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        CU_ASSERT_EQUAL_FATAL(dv_buffer_map(path, &file), DV_OK);
+        dv_text_append_n(&bytes, (const char *)dv_buffer_data(file), dv_buffer_size(file));
+        dv_buffer_release(file);
+        fn(entry->d_name, &bytes);
+        dv_text_free(&bytes);
+    }
+    closedir(entries);
 }
 
 /* Whatever the bytes, loading and lowering end in a whole graph or in a message. */
@@ -148,6 +173,31 @@ static void replaced_words_never_crash(void)
     dv_text_free(&bytes);
 }
 
+/* Loops, variables, recurrent layers, quantised networks and all the rest. */
+static void damage_case(const char *name, const dv_text *bytes)
+{
+    static const uint32_t words[] = {0, 1, 2, 3, 5, 8, 64, 0x7fffffff, 0x80000000, 0xffffffff};
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        dv_rng rng = dv_rng_seeded(seed);
+        dv_text damaged = {0};
+        dv_text_append_n(&damaged, bytes->data, bytes->length);
+        for (uint64_t i = 0; i <= seed % 3; i++) {
+            size_t at = 8 + 4 * (size_t)dv_rng_below(&rng, bytes->length / 4 - 3);
+            if (seed % 2)
+                memcpy(damaged.data + at, &words[dv_rng_below(&rng, 10)], 4);
+            else
+                damaged.data[at + dv_rng_below(&rng, 4)] ^= (char)(1 << dv_rng_below(&rng, 8));
+        }
+        damage(name, seed, &damaged);
+        dv_text_free(&damaged);
+    }
+}
+
+static void damaged_cases_never_crash(void)
+{
+    each_case(damage_case);
+}
+
 static void random_bytes_never_crash(void)
 {
     for (uint64_t seed = 0; seed < 1000; seed++) {
@@ -166,4 +216,5 @@ static void random_bytes_never_crash(void)
 
 DV_SUITE(property_tflite_hostile, DV_TEST(the_sample_itself_loads),
          DV_TEST(a_model_cut_at_any_byte_is_refused), DV_TEST(flipped_bits_never_crash),
-         DV_TEST(replaced_words_never_crash), DV_TEST(random_bytes_never_crash));
+         DV_TEST(replaced_words_never_crash), DV_TEST(damaged_cases_never_crash),
+         DV_TEST(random_bytes_never_crash));
