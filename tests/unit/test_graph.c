@@ -232,6 +232,36 @@ static void test_work_of_a_convolution_is_counted(void)
     dv_graph_destroy(graph);
 }
 
+static void test_what_leads_to_no_output_is_swept_out(void)
+{
+    dv_graph *graph = dv_graph_create("test", "test");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    dv_tensor_id unread = tensor(graph, "unread", DV_ROLE_CONSTANT, 4);
+    dv_tensor_id x = tensor(graph, "x", DV_ROLE_INPUT, 4);
+    dv_tensor_id dead = tensor(graph, "dead", DV_ROLE_ACTIVATION, 4);
+    dv_tensor_id deader = tensor(graph, "deader", DV_ROLE_ACTIVATION, 4);
+    dv_tensor_id c = tensor(graph, "c", DV_ROLE_CONSTANT, 4);
+    dv_tensor_id p = tensor(graph, "p", DV_ROLE_ACTIVATION, 4);
+    dv_tensor_id y = tensor(graph, "y", DV_ROLE_ACTIVATION, 4);
+    op(graph, "useless", x, unread, dead);
+    op(graph, "last", p, c, y); /* added before what it reads */
+    op(graph, "more useless", dead, p, deader);
+    op(graph, "first", x, DV_NONE, p);
+    CU_ASSERT_EQUAL_FATAL(dv_graph_add_output(graph, y), DV_OK);
+
+    CU_ASSERT_EQUAL_FATAL(dv_graph_sweep(graph), DV_OK);
+    CU_ASSERT_EQUAL(graph->tensor_count, 4);
+    CU_ASSERT_EQUAL_FATAL(graph->op_count, 2);
+    CU_ASSERT_EQUAL_FATAL(dv_graph_finish(graph), DV_OK);
+    CU_ASSERT_STRING_EQUAL(graph->ops[0].name, "first");
+    CU_ASSERT_STRING_EQUAL(graph->ops[1].name, "last");
+    CU_ASSERT_STRING_EQUAL(graph->tensors[graph->ops[1].inputs[0]].name, "p");
+    CU_ASSERT_STRING_EQUAL(graph->tensors[graph->ops[1].inputs[1]].name, "c");
+    CU_ASSERT_STRING_EQUAL(graph->tensors[graph->outputs[0]].name, "y");
+    CU_ASSERT_EQUAL(graph->input_count, 1);
+    dv_graph_destroy(graph);
+}
+
 static void test_every_operator_is_found_by_its_name(void)
 {
     for (int kind = 0; kind < DV_OP_COUNT; kind++)
@@ -272,5 +302,6 @@ DV_SUITE(core_graph, DV_TEST(test_operators_come_out_in_a_topological_order),
          DV_TEST(test_half_precision_converts_both_ways_for_every_value),
          DV_TEST(test_constants_are_read_as_other_types),
          DV_TEST(test_work_of_a_convolution_is_counted),
+         DV_TEST(test_what_leads_to_no_output_is_swept_out),
          DV_TEST(test_every_operator_is_found_by_its_name),
          DV_TEST(test_shapes_broadcast_multiply_and_print));
