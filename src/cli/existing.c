@@ -87,14 +87,21 @@ static void append_platforms(const char *backend, dv_text *out)
     }
 }
 
-static void note_missing(const finder *f, const char *backend)
+static void describe_missing(const dv_session *session, const char *backend, dv_text *out)
 {
     dv_text names = {0};
     append_platforms(backend, &names);
-    dv_cli_note(f->cli, "%s: no existing placement on %s: none of its devices is %s's%s%s",
-                f->session->model, dv_session_platform_name(f->session), backend,
-                names.length ? "; there is one on " : "", dv_text_string(&names));
+    dv_text_append(out, "none of the devices of %s is %s's%s%s", dv_session_platform_name(session),
+                   backend, names.length ? "; there is one on " : "", dv_text_string(&names));
     dv_text_free(&names);
+}
+
+static void note_missing(const finder *f, const char *backend)
+{
+    dv_text why = {0};
+    describe_missing(f->session, backend, &why);
+    dv_cli_note(f->cli, "%s: no existing placement: %s", f->session->model, dv_text_string(&why));
+    dv_text_free(&why);
 }
 
 static dv_status find_places(finder *f, bool *all)
@@ -223,22 +230,135 @@ static dv_status find(finder *f, dv_plan **out)
     return status;
 }
 
+static bool is_program(const dv_session *session)
+{
+    return session->source && strcmp(session->source->format, "pte") == 0 &&
+           strcmp(session->model, "standard input") != 0;
+}
+
+static dv_status open_program(finder *f)
+{
+    dv_buffer *buffer;
+    DV_TRY(dv_buffer_map(f->session->model, &buffer));
+    dv_status status =
+        dv_pte_read(buffer, f->session->model, dv_cli_value(f->cli, DV_OPTION_METHOD), &f->pte);
+    dv_buffer_release(buffer);
+    return dv_within(status, "%s", f->session->model);
+}
+
 dv_status dv_existing_plan(const dv_cli *cli, const dv_session *session, dv_plan **plan)
 {
     finder f = {.cli = cli, .session = session};
-    dv_buffer *buffer;
     *plan = NULL;
-    if (!session->source || strcmp(session->source->format, "pte") != 0 ||
-        strcmp(session->model, "standard input") == 0)
+    if (!is_program(session))
         return DV_OK;
-    DV_TRY(dv_buffer_map(session->model, &buffer));
-    dv_status status =
-        dv_pte_read(buffer, session->model, dv_cli_value(cli, DV_OPTION_METHOD), &f.pte);
-    dv_buffer_release(buffer);
+    dv_status status = open_program(&f);
     if (status == DV_OK)
         status = find(&f, plan);
     dv_pte_free(&f.pte);
     return status;
+}
+
+/* ---- what is closed ---- */
+
+static const dv_pte_call *call_of(const dv_pte *pte, int64_t instruction)
+{
+    for (uint32_t c = 0; c < pte->call_count; c++)
+        if ((int64_t)pte->calls[c].instruction == instruction)
+            return &pte->calls[c];
+    return NULL;
+}
+
+/* The device of an operator that is closed. */
+static dv_status device_of_closed(const finder *f, const dv_op *op, dv_device_id *out)
+{
+    const dv_pte_call *call = call_of(&f->pte, op->debug_handle);
+    const char *backend = call ? call->backend : NULL;
+    const char *specs = backend ? f->pte.delegates[call->delegate].specs : "";
+    *out = device_of(f->session->platform, backend, specs);
+    if (*out != DV_NONE)
+        return DV_OK;
+    dv_text why = {0};
+    describe_missing(f->session, backend, &why);
+    dv_status status = dv_fail(DV_BAD_INPUT, "%s: call '%s' can run on no device: %s",
+                               f->session->model, op->name, dv_text_string(&why));
+    dv_text_free(&why);
+    return status;
+}
+
+static uint32_t closed_count(const dv_graph *graph)
+{
+    uint32_t count = 0;
+    for (dv_op_id o = 0; o < graph->op_count; o++)
+        count += graph->ops[o].kind == DV_OP_OPAQUE;
+    return count;
+}
+
+/* Calls visit for every closed operator, with its device. */
+static dv_status each_closed(const dv_cli *cli, dv_session *session,
+                             dv_status (*visit)(dv_session *session, dv_op_id op,
+                                                dv_device_id device))
+{
+    finder f = {.cli = cli, .session = session};
+    if (!is_program(session) || closed_count(session->graph) == 0)
+        return DV_OK;
+    dv_status status = open_program(&f);
+    for (dv_op_id o = 0; status == DV_OK && o < session->graph->op_count; o++) {
+        dv_device_id device;
+        if (session->graph->ops[o].kind != DV_OP_OPAQUE)
+            continue;
+        status = device_of_closed(&f, &session->graph->ops[o], &device);
+        if (status == DV_OK)
+            status = visit(session, o, device);
+    }
+    dv_pte_free(&f.pte);
+    return status;
+}
+
+static dv_status allow(dv_session *session, dv_op_id o, dv_device_id device)
+{
+    const dv_op *op = &session->graph->ops[o];
+    bool known = op->reason && !strstr(op->reason, "has branches");
+    for (uint32_t i = 0; known && i < op->output_count; i++)
+        known = op->outputs[i] == DV_NONE ||
+                dv_shape_known(&session->graph->tensors[op->outputs[i]].shape);
+    if (!known)
+        return dv_fail(DV_BAD_INPUT, "%s: node '%s': %s", session->model, op->name,
+                       op->reason ? op->reason : "what it makes is not known");
+    dv_platform_allow(session->platform, device, DV_OP_OPAQUE);
+    return DV_OK;
+}
+
+static dv_status pin(dv_session *session, dv_op_id op, dv_device_id device)
+{
+    dv_problem *problem = session->problem;
+    if (!problem->pin) {
+        dv_target_id *all = dv_arena_array(problem->arena, problem->unit_count, sizeof *all);
+        if (!all)
+            return dv_fail(DV_NO_MEMORY, "no memory for pins");
+        for (dv_unit_id u = 0; u < problem->unit_count; u++)
+            all[u] = DV_NONE;
+        problem->pin = all;
+    }
+    dv_unit_id u = session->graph->unit_of[op];
+    ((dv_target_id *)problem->pin)[u] = target_on(session, u, device, false);
+    return DV_OK;
+}
+
+dv_status dv_existing_allow_closed(const dv_cli *cli, dv_session *session)
+{
+    uint32_t count = session->source ? closed_count(session->graph) : 0;
+    if (is_program(session) && count > 0)
+        dv_cli_note(cli,
+                    "%s: %u operators cannot be looked into; they stay where they are and are "
+                    "counted by the bytes they move alone",
+                    session->model, count);
+    return each_closed(cli, session, allow);
+}
+
+dv_status dv_existing_pin_closed(const dv_cli *cli, dv_session *session)
+{
+    return each_closed(cli, session, pin);
 }
 
 dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_text *out)

@@ -5,6 +5,13 @@
 #include "cli/pipeline.h"
 #include "core/json.h"
 
+/* What a program runs behind a closed door (a delegate whose blob cannot be opened, a kernel that
+   is not understood) can be on one device alone. Lets the session's platform run it there, before
+   the problem is built; pins it there, after. DV_BAD_INPUT naming the call if the platform has no
+   device of its backend. Nothing is to do for a graph that is understood. */
+DV_MUST_USE dv_status dv_existing_allow_closed(const dv_cli *cli, dv_session *session);
+DV_MUST_USE dv_status dv_existing_pin_closed(const dv_cli *cli, dv_session *session);
+
 /* Where the program's own calls put each unit of the session's problem: portable kernels on the
    host, a delegate's operators on the device that is its backend's. *plan NULL, with a note to the
    user that says why, if the platform has no such device or the plan breaks a limit of the problem;

@@ -176,5 +176,7 @@ dv_status dv_session_load(const dv_cli *cli, const char *model, bool keep_opaque
     if (session->problem)
         return DV_OK;
     DV_TRY(set_inputs(cli, session));
-    return lower(cli, keep_opaque, session);
+    /* what a compiled program runs behind a closed door still has its shapes and its device */
+    bool compiled = strcmp(session->source->format, "pte") == 0;
+    return lower(cli, keep_opaque || compiled, session);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/existing.h"
 #include "cli/pipeline.h"
 #include "cli/progress_bar.h"
 #include "costmodel/costmodel.h"
@@ -184,8 +185,10 @@ dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *s
     const dv_cost_model *model;
     DV_TRY(cost_model(cli, &model));
     DV_TRY(open_platform(cli, platform, session));
+    DV_TRY(dv_existing_allow_closed(cli, session));
     DV_TRY(dv_within(dv_problem_build(session->graph, session->platform, model, &session->problem),
                      "%s", session->model));
+    DV_TRY(dv_existing_pin_closed(cli, session));
     return apply_pins(cli, session);
 }
 

@@ -116,6 +116,9 @@ DV_MUST_USE dv_status dv_platform_restrict(const dv_platform *platform, const ch
    stay those of the platform's own count. */
 void dv_platform_set_threads(dv_platform *platform, uint32_t threads);
 
+/* Says that a device runs operators of that kind, whatever its support table says. */
+void dv_platform_allow(dv_platform *platform, dv_device_id device, dv_op_kind kind);
+
 /* Ids by name, or DV_NONE's value UINT32_MAX. */
 dv_target_id dv_platform_target(const dv_platform *platform, const char *name);
 dv_device_id dv_platform_device(const dv_platform *platform, const char *name);

@@ -189,3 +189,9 @@ void dv_platform_set_threads(dv_platform *platform, uint32_t threads)
             real->threads = threads;
     }
 }
+
+void dv_platform_allow(dv_platform *platform, dv_device_id device, dv_op_kind kind)
+{
+    bool *supports = (bool *)platform->devices[device].supports; /* of this platform's own arena */
+    supports[kind] = true;
+}
