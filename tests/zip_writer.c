@@ -18,7 +18,7 @@ static uint32_t crc_of(const uint8_t *bytes, size_t size)
 static void put(dv_text *out, uint64_t value, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
-        char c = (char)(value >> (8 * i));
+        char c = i < 8 ? (char)(value >> (8 * i)) : 0;
         dv_text_append_n(out, &c, 1);
     }
 }

@@ -351,16 +351,13 @@ def older_layout(path, state_dict, out):
         archive.writestr("version", "8.7")
 
 
-def drop_samples(path):
-    """Rewrites the archive without the sample inputs, which nothing here reads, and without the
-    stack traces; all else is kept. torch stores every record as it is; a large program is packed
-    here, which torch.export.load and divvy read as well."""
+def shorten(path):
+    """Rewrites the archive without stack traces; all else is kept. torch stores every record as it
+    is; a large program is packed here, which torch.export.load and divvy read as well."""
     with zipfile.ZipFile(path) as archive:
         entries = [(i.filename, archive.read(i)) for i in archive.infolist()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries:
-            if "/sample_inputs/" in name:
-                continue
             if "/models/" in name:
                 data = without_traces(data)
             packed = zipfile.ZIP_DEFLATED if len(data) > 30000 else zipfile.ZIP_STORED
@@ -392,7 +389,7 @@ def save(folder, name, module, inputs, options, decompositions, shrink=True):
     path = folder / f"{name}.pt2"
     torch.export.save(program, path)
     if shrink:
-        drop_samples(path)
+        shorten(path)
     write_reference(folder / f"{name}.ref", tensors_of(inputs), expected)
     print(f"{name}: {path.stat().st_size} bytes, {len(program.graph.nodes)} nodes")
 
@@ -413,7 +410,7 @@ def make_small(folder):
         converted = quantised(module, inputs)
         expected = tensors_of(converted(*inputs))
         torch.export.save(torch.export.export(converted, inputs), folder / "pt2e.pt2")
-        drop_samples(folder / "pt2e.pt2")
+        shorten(folder / "pt2e.pt2")
         write_reference(folder / "pt2e.ref", inputs, expected)
     except ImportError as missing:
         print(f"pt2e: skipped, {missing}")

@@ -130,7 +130,7 @@ static void change_meaning(uint8_t *text, size_t size, uint64_t seed)
             size_t length = (size_t)(a_end - a) + 1;
             if ((size_t)(b - text) + length <= size && b[length - 1] == '"' && b != a &&
                 !memchr(b + 1, '"', length - 2)) {
-                memcpy(a, b, length);
+                memmove(a, b, length);
                 break;
             }
         }
