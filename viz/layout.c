@@ -22,25 +22,47 @@ static bool is_near(const dag *g, uint32_t u, uint32_t v)
     return g->places[v].layer - g->places[u].layer <= DV_LONGEST_SPAN;
 }
 
-/* Longest path from the sources; a source itself sits just above its first reader. */
-static void find_layers(dag *g, const bool *has_previous)
+static uint32_t before_readers(const dag *g, uint32_t u, const uint32_t *layer)
 {
+    uint32_t first = UINT32_MAX;
+    for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++)
+        if (layer[g->next[e]] < first)
+            first = layer[g->next[e]];
+    return first;
+}
+
+/* Longest path from the sources. What hangs on sources alone and is needed only later, or so much
+   later that no line is drawn (the keys and values that a diffusion network makes of its text, the
+   shifts that it makes of its time), sinks to just above its first reader. */
+static dv_status find_layers(dag *g)
+{
+    uint32_t *layer = dv_arena_array(g->scratch, g->count, sizeof *layer);
+    uint32_t *latest = dv_arena_array(g->scratch, g->count, sizeof *latest);
+    bool *held = dv_arena_array(g->scratch, g->count, sizeof *held);
+    if (!layer || !latest || !held)
+        return dv_fail(DV_NO_MEMORY, "no memory for a layout");
     for (uint32_t u = 0; u < g->count; u++)
-        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++) {
-            dv_place *reader = &g->places[g->next[e]];
-            if (reader->layer < g->places[u].layer + 1)
-                reader->layer = g->places[u].layer + 1;
-        }
-    for (uint32_t u = 0; u < g->count; u++) {
-        uint32_t first = UINT32_MAX;
         for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++)
-            if (g->places[g->next[e]].layer < first)
-                first = g->places[g->next[e]].layer;
-        if (!has_previous[u] && first != UINT32_MAX)
-            g->places[u].layer = first - 1;
-        if (g->places[u].layer + 1 > g->layer_count)
-            g->layer_count = g->places[u].layer + 1;
+            if (layer[g->next[e]] < layer[u] + 1)
+                layer[g->next[e]] = layer[u] + 1;
+    for (uint32_t u = g->count; u-- > 0;) {
+        uint32_t first = before_readers(g, u, latest);
+        latest[u] = first == UINT32_MAX ? layer[u] : first - 1;
     }
+    for (uint32_t u = 0; u < g->count; u++) {
+        uint32_t slack = latest[u] - layer[u];
+        held[u] = slack == 0 || (held[u] && slack <= DV_LONGEST_SPAN);
+        for (uint32_t e = g->next_start[u]; held[u] && e < g->next_start[u + 1]; e++)
+            held[g->next[e]] = true;
+    }
+    for (uint32_t u = g->count; u-- > 0;) {
+        if (!held[u])
+            layer[u] = before_readers(g, u, layer) - 1;
+        g->places[u].layer = layer[u];
+        if (layer[u] + 1 > g->layer_count)
+            g->layer_count = layer[u] + 1;
+    }
+    return DV_OK;
 }
 
 /* A chain: nodes that follow each other in one lane, over layers [first, last]. */
@@ -298,20 +320,17 @@ static void assign_columns(dv_layout *layout)
 static dv_status fill(dv_layout *layout, dag *g, extent pane)
 {
     uint32_t edges = g->next_start[g->count];
-    bool *has_previous = dv_arena_array(g->scratch, g->count, sizeof *has_previous);
     layout->places = dv_arena_array(layout->arena, g->count, sizeof *layout->places);
     layout->wires = dv_arena_array(layout->arena, edges, sizeof *layout->wires);
-    if (!has_previous || !layout->places || !layout->wires)
+    if (!layout->places || !layout->wires)
         return dv_fail(DV_NO_MEMORY, "no memory to lay out the network");
     layout->node_count = g->count;
     layout->wire_count = edges;
     g->places = layout->places;
     for (uint32_t u = 0; u < g->count; u++)
-        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++) {
-            has_previous[g->next[e]] = true;
+        for (uint32_t e = g->next_start[u]; e < g->next_start[u + 1]; e++)
             layout->wires[e] = (dv_wire){.from = u, .to = g->next[e]};
-        }
-    find_layers(g, has_previous);
+    DV_TRY(find_layers(g));
     layout->layer_count = g->layer_count;
     DV_TRY(find_lanes(g, &layout->lane_count));
     DV_TRY(find_columns(layout, g, pane));

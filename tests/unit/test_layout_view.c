@@ -185,6 +185,37 @@ static void a_source_sits_just_above_its_first_reader(void)
     dv_layout_destroy(l);
 }
 
+/* A chain of 41 nodes; two more in a row hang on nothing and lead to its last, one hangs on its
+   first and leads to its last but one. */
+static void what_is_needed_only_later_sinks_with_what_it_alone_hangs_on(void)
+{
+    enum { CHAIN = 41 };
+    uint32_t start[CHAIN + 4], next[CHAIN + 4], edges = 0;
+    for (uint32_t u = 0; u < CHAIN;
+         u++) { /* in topological order: the others come second to fourth */
+        uint32_t id = u == 0 ? 0 : u + 3;
+        start[id] = edges;
+        if (u + 1 < CHAIN)
+            next[edges++] = u + 4;
+        if (u > 0)
+            continue;
+        next[edges++] = 3;
+        start[1] = edges;
+        next[edges++] = 2;
+        start[2] = edges;
+        next[edges++] = CHAIN + 2;
+        start[3] = edges;
+        next[edges++] = CHAIN + 1;
+    }
+    start[CHAIN + 3] = edges;
+    dv_layout *l = layout_of((dag){CHAIN + 3, start, next}, 900, 500);
+    CU_ASSERT_EQUAL(l->places[CHAIN + 2].layer, CHAIN - 1);
+    CU_ASSERT_EQUAL(l->places[2].layer, CHAIN - 2);
+    CU_ASSERT_EQUAL(l->places[1].layer, CHAIN - 3);
+    CU_ASSERT_EQUAL(l->places[3].layer, CHAIN - 3);
+    dv_layout_destroy(l);
+}
+
 static void the_same_network_is_laid_out_the_same_twice(void)
 {
     dag g = random_dag(5, 500, 4, 30);
@@ -230,6 +261,7 @@ DV_SUITE(viz_layout, DV_TEST(boxes_keep_apart_and_wires_run_between_them),
          DV_TEST(columns_are_broken_where_a_block_begins),
          DV_TEST(far_edges_become_tags_and_near_ones_lines),
          DV_TEST(a_source_sits_just_above_its_first_reader),
+         DV_TEST(what_is_needed_only_later_sinks_with_what_it_alone_hangs_on),
          DV_TEST(the_same_network_is_laid_out_the_same_twice),
          DV_TEST(nothing_and_a_single_node_can_be_laid_out),
          DV_TEST(ten_thousand_nodes_can_be_laid_out));
