@@ -135,6 +135,30 @@ class Shapes(nn.Module):
         return f.select(0, 1), f.amax((0, 2)), torch.topk(c, 2, dim=1)[0], c.argmax(1)
 
 
+class Kinds(nn.Module):
+    """As many kinds of XNNPACK node as its partitioner takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2)
+        self.wide = nn.Conv2d(6, 8, 3, padding=2, dilation=2, groups=2)
+        self.slope = nn.PReLU(8)
+        self.deep = nn.Conv2d(8, 16, 3, padding=1, groups=8)
+
+    def forward(self, x, m):
+        x = self.slope(self.wide(nn.functional.leaky_relu(self.up(x), 0.1)))
+        y = nn.functional.avg_pool2d(nn.functional.elu(self.deep(x)), 2)
+        y = nn.functional.interpolate(y, scale_factor=2.0, mode="bilinear", align_corners=True)
+        y = nn.functional.interpolate(y, size=(5, 5), mode="bilinear", align_corners=False)
+        z = torch.cat([y[:, 2:6], nn.functional.hardswish(y[:, 6:10]), torch.sigmoid(y[:, 10:])], 1)
+        z = nn.functional.pad(z, (1, 0, 0, 2), value=0.25)
+        n = torch.cat([m.abs(), m.neg(), m.ceil(), m.floor(), m.square()], 0)
+        n = torch.maximum(torch.minimum(n, n.sin()), n.cos()) - n.exp() / (n.abs() + 1).sqrt()
+        n = n + (n.abs() + 1).rsqrt() * (n.abs() + 2).log() + torch.tanh(n) + nn.functional.gelu(n)
+        q = n.reshape(5, 2, 6)
+        return z, torch.softmax(torch.bmm(q, q.permute(0, 2, 1)), -1), nn.functional.relu6(n).clamp(-1, 1)
+
+
 class MobileNetV2(nn.Module):
     """The network of arXiv:1801.04381, table 2."""
 
@@ -311,6 +335,7 @@ def small(folder, wanted):
         "attention": (Attention().eval(), (torch.randn(1, 3, 16),)),
         "views": (Views().eval(), (torch.randn(1, 2, 6, 6),)),
         "shapes": (Shapes().eval(), (torch.randn(4, 8), torch.randn(3, 4))),
+        "kinds": (Kinds().eval(), (torch.randn(1, 4, 4, 4), torch.randn(2, 6))),
     }
     ways = {
         "conv": ["portable", "xnn", "perop", "convs", "linears", "vulkan", "vulkanxnn", "xnnvulkan"],
@@ -318,6 +343,7 @@ def small(folder, wanted):
         "attention": ["portable", "xnn", "perop", "vulkan"],
         "views": ["portable", "xnn", "convs", "linears"],
         "shapes": ["portable", "xnn"],
+        "kinds": ["portable", "xnn", "perop", "vulkan"],
     }
     jobs = {f"{net}_{way}": (lambda n=net, w=way: write(folder, f"{n}_{w}", {"forward": nets[n]}, placement(w)))
             for net, some in ways.items() for way in some}
