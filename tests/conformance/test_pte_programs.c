@@ -36,6 +36,7 @@ static void portable_kernels_compute_as_in_executorch(void)
     expect_close(data_folder(), "views_portable", NULL, 1e-5);
     expect_close(data_folder(), "shapes_portable", NULL, 1e-5);
     expect_close(data_folder(), "cache_portable", NULL, 1e-5);
+    expect_close(data_folder(), "kinds_portable", NULL, 1e-5);
 }
 
 static void xnnpack_delegates_compute_as_in_executorch(void)
@@ -47,6 +48,7 @@ static void xnnpack_delegates_compute_as_in_executorch(void)
     expect_close(data_folder(), "attention_xnn", NULL, 1e-4);
     expect_close(data_folder(), "cache_xnn", NULL, 1e-5);
     expect_close(data_folder(), "mlp_inline", NULL, 1e-5);
+    expect_close(data_folder(), "kinds_xnn", NULL, 1e-5); /* 38 kinds of node */
 }
 
 static void vulkan_delegates_compute_as_in_torch(void)

@@ -14,10 +14,10 @@
 #include "lower/lower.h"
 #include "tests/suite.h"
 
-static const char *const samples[] = {"conv_xnn",        "conv_vulkan",   "conv_portable",
-                                      "shapes_portable", "attention_xnn", "cache_xnn",
-                                      "methods_xnn",     "conv_int8",     "mlp_inline",
-                                      "mlp_int8dynamic", "views_convs",   "conv_int8portable"};
+static const char *const samples[] = {
+    "conv_xnn",    "conv_vulkan",       "conv_portable", "shapes_portable", "attention_xnn",
+    "cache_xnn",   "methods_xnn",       "conv_int8",     "mlp_inline",      "mlp_int8dynamic",
+    "views_convs", "conv_int8portable", "kinds_xnn"};
 
 enum { SAMPLES = sizeof samples / sizeof samples[0] };
 
