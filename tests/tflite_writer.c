@@ -114,18 +114,25 @@ void tfl_borders(tfl_writer *w, const char *inputs, const char *outputs)
 
 /* ---- the file ---- */
 
-/* Three levels of a rank 2 tensor's sparsity: rows dense, columns compressed. */
+/* All dims dense but the last one, which is compressed. */
 static void put_sparsity(fb_writer *f, size_t tensor, const tfl_spec_tensor *spec)
 {
-    size_t sparsity = fb_child(f, tensor, 6, 3);
-    size_t dense_size = (size_t)strtol(spec->shape, NULL, 10);
-    fb_ints(f, sparsity, 0, "0,1");
-    size_t dims = fb_refs(f, sparsity, 2, 2);
-    size_t rows = fb_table(f, 6);
-    fb_point(f, dims, 0, rows);
-    fb_put(f, rows, 1, 4, dense_size);
+    static const char *const orders[] = {"0", "0,1", "0,1,2", "0,1,2,3"};
+    size_t sparsity = fb_child(f, tensor, 6, 3), last = 0;
+    for (const char *c = spec->shape; *c; c++)
+        last += *c == ',';
+    fb_ints(f, sparsity, 0, orders[last]);
+    size_t dims = fb_refs(f, sparsity, 2, last + 1);
+    const char *text = spec->shape;
+    for (size_t d = 0; d < last; d++, text++) {
+        char *end;
+        size_t rows = fb_table(f, 6);
+        fb_point(f, dims, d, rows);
+        fb_put(f, rows, 1, 4, (uint64_t)strtol(text, &end, 10));
+        text = end;
+    }
     size_t columns = fb_table(f, 6);
-    fb_point(f, dims, 1, columns);
+    fb_point(f, dims, last, columns);
     fb_put(f, columns, 0, 1, 1);
     fb_put(f, columns, 2, 1, 1);
     fb_put(f, columns, 4, 1, 1);
@@ -150,6 +157,8 @@ static void put_tensor(fb_writer *f, size_t refs, size_t i, const tfl_spec_tenso
         fb_vector(f, quantisation, 3, 8, spec->scale_count, spec->zeros);
         fb_put(f, quantisation, 6, 4, (uint64_t)spec->axis);
     }
+    if (spec->variable)
+        fb_put(f, tensor, 5, 1, 1);
     if (spec->sparse_segments)
         put_sparsity(f, tensor, spec);
     if (spec->signature)

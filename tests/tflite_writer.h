@@ -29,6 +29,7 @@ typedef struct tfl_spec_tensor {
     const int64_t *zeros;
     size_t scale_count;
     int axis;
+    bool variable; /* an operator keeps it from one inference to the next */
     const char *sparse_segments, *sparse_indices; /* the last dim is compressed */
 } tfl_spec_tensor;
 

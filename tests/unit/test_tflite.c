@@ -6,7 +6,7 @@
 #include "tests/tflite_writer.h"
 
 enum { CONV_2D = 3, DEQUANTIZE = 6, FULLY_CONNECTED = 9, RELU = 19, ADD = 0 };
-enum { IF = 118, DENSIFY = 124, GREATER = 61, HASHTABLE_FIND = 137, MUL = 18 };
+enum { IF = 118, DENSIFY = 124, GREATER = 61, HASHTABLE_FIND = 137, WHILE = 119, MUL = 18 };
 
 static dv_tensor_id tensor_named(const dv_graph *graph, const char *name)
 {
@@ -187,7 +187,7 @@ static void operators_that_are_not_understood_stay_by_name(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(op);
     CU_ASSERT_STRING_EQUAL(op->source_type, "Sorcery");
     CU_ASSERT_STRING_EQUAL(op->reason, "custom operator Sorcery is not supported");
-    CU_ASSERT_STRING_EQUAL(op_named(graph, "z")->reason, 
+    CU_ASSERT_STRING_EQUAL(op_named(graph, "z")->reason,
                            "operator HASHTABLE_FIND is not supported: it looks up keys in a table");
     dv_graph_destroy(graph);
 }
@@ -244,6 +244,140 @@ static void quantisation_that_makes_no_sense_is_refused(void)
     tfl_refused(&w, DV_BAD_INPUT, "its scale is -1");
 }
 
+/* Two elements a byte, the first in the low half. */
+static void elements_of_half_a_byte_are_unpacked(void)
+{
+    static const uint8_t packed[] = {0xe1, 0x87};
+    static const float scale = 0.5f;
+    static const int64_t zero = 0;
+    tfl_writer w = tfl_begin();
+    tfl_tensor(&w, "x", TFL_F32, "1,4");
+    tfl_constant(&w, "w", 17, "1,4", packed, sizeof packed);
+    tfl_quantise(&w, 1, &scale, &zero, 0);
+    tfl_tensor(&w, "y", TFL_F32, "1,1");
+    tfl_op(&w, FULLY_CONNECTED, "0,1,-1", "2");
+    tfl_borders(&w, "0", "2");
+    dv_graph *graph = lowered(tfl_loaded(&w));
+    CU_ASSERT_STRING_EQUAL(type_of(graph, "w"), "i8 1x4");
+    CU_ASSERT_TRUE(HOLDS(graph, tensor_named(graph, "w"), 1, -2, 7, -8));
+    dv_graph_destroy(graph);
+    w.graphs[0].tensors[1].size = 1;
+    tfl_refused(&w, DV_BAD_INPUT,
+                "tensor 'w': its buffer holds 1 bytes where its shape 1x4 needs 2");
+}
+
+/* As face_detection_full_range_sparse has them: sparse halves, unfolded, then widened. */
+static void sparse_halves_are_unfolded_and_widened(void)
+{
+    static const uint16_t halves[] = {0x3c00, 0x4000, 0xc200};
+    tfl_writer w = tfl_begin();
+    tfl_tensor(&w, "x", TFL_F32, "1,1,1,3");
+    tfl_constant(&w, "sparse", TFL_F16, "2,1,1,3", halves, sizeof halves);
+    tfl_sparse(&w, "0,1,3", "2,0,1");
+    tfl_tensor(&w, "half", TFL_F16, "2,1,1,3");
+    tfl_tensor(&w, "w", TFL_F32, "2,1,1,3");
+    tfl_tensor(&w, "y", TFL_F32, "1,1,1,2");
+    tfl_op(&w, DENSIFY, "1", "2");
+    tfl_op(&w, DEQUANTIZE, "2", "3");
+    tfl_op(&w, 3, "0,3", "4");
+    tfl_option(&w, 0, 1, 1);
+    tfl_option(&w, 1, 4, 1);
+    tfl_option(&w, 2, 4, 1);
+    tfl_borders(&w, "0", "4");
+    dv_graph *graph = lowered(tfl_loaded(&w));
+    const dv_op *conv = first_of(graph, DV_OP_CONVOLUTION);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(conv);
+    CU_ASSERT_TRUE(HOLDS(graph, conv->inputs[1], 0, 0, 1, 2, -3, 0));
+    dv_graph_destroy(graph);
+}
+
+/* x doubles while what is counted is less than a limit. */
+static tfl_writer looping(void)
+{
+    static const int32_t numbers[] = {0, 1, 3};
+    tfl_writer w = tfl_begin();
+    tfl_constant(&w, "start", TFL_I32, "", &numbers[0], 4);
+    tfl_tensor(&w, "x", TFL_F32, "2");
+    tfl_tensor(&w, "rounds", TFL_I32, "");
+    tfl_tensor(&w, "y", TFL_F32, "2");
+    tfl_op(&w, WHILE, "0,1", "2,3");
+    tfl_option(&w, 0, 4, 1);
+    tfl_option(&w, 1, 4, 2);
+    tfl_borders(&w, "1", "3");
+    tfl_subgraph(&w);
+    tfl_tensor(&w, "i", TFL_I32, "");
+    tfl_tensor(&w, "value", TFL_F32, "2");
+    tfl_constant(&w, "limit", TFL_I32, "", &numbers[2], 4);
+    tfl_tensor(&w, "goes on", TFL_BOOL, "");
+    tfl_op(&w, 58, "0,2", "3");
+    tfl_borders(&w, "0,1", "3");
+    tfl_subgraph(&w);
+    tfl_tensor(&w, "i", TFL_I32, "");
+    tfl_tensor(&w, "value", TFL_F32, "2");
+    tfl_constant(&w, "one", TFL_I32, "", &numbers[1], 4);
+    tfl_tensor(&w, "next i", TFL_I32, "");
+    tfl_tensor(&w, "next", TFL_F32, "2");
+    tfl_op(&w, ADD, "0,2", "3");
+    tfl_op(&w, ADD, "1,1", "4");
+    tfl_borders(&w, "0,1", "3,4");
+    return w;
+}
+
+static void a_loop_is_unrolled_if_its_rounds_can_be_counted(void)
+{
+    tfl_writer w = looping();
+    dv_graph *graph = lowered(tfl_loaded(&w));
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_ADD), 3);
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_OPAQUE), 0);
+    dv_graph_destroy(graph);
+}
+
+static void a_loop_whose_rounds_depend_on_values_stays_by_name(void)
+{
+    tfl_writer w = looping();
+    w.graphs[0].tensors[0].bytes = NULL;
+    w.graphs[0].tensors[0].size = 0;
+    w.graphs[0].inputs = "0,1";
+    dv_graph *graph = tfl_loaded(&w);
+    const dv_op *loop = first_of(graph, DV_OP_OPAQUE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(loop);
+    CU_ASSERT_STRING_EQUAL(loop->source_type, "WHILE");
+    CU_ASSERT_PTR_NOT_NULL(strstr(loop->reason, "how many rounds it takes depends on values"));
+    dv_graph_destroy(graph);
+    w = looping();
+    w.graphs[2].ops[0].inputs = "0,0"; /* not by a constant */
+    graph = tfl_loaded(&w);
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_OPAQUE), 1);
+    dv_graph_destroy(graph);
+    w = looping();
+    w.graphs[2].ops[0].code = 41; /* away from the limit */
+    graph = tfl_loaded(&w);
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_OPAQUE), 1);
+    dv_graph_destroy(graph);
+}
+
+/* What recurs becomes a state of the graph, with its next value. */
+static void a_recurrent_layer_keeps_its_state(void)
+{
+    static const float weight[12] = {1}, recurrent[16] = {1};
+    tfl_writer w = tfl_begin();
+    tfl_tensor(&w, "x", TFL_F32, "2,3");
+    tfl_constant(&w, "w", TFL_F32, "4,3", weight, sizeof weight);
+    tfl_constant(&w, "r", TFL_F32, "4,4", recurrent, sizeof recurrent);
+    tfl_constant(&w, "b", TFL_F32, "4", weight, 16);
+    tfl_tensor(&w, "h", TFL_F32, "2,4");
+    w.graphs[0].tensors[4].variable = true;
+    tfl_tensor(&w, "y", TFL_F32, "2,4");
+    tfl_op(&w, 24, "0,1,2,3,4", "5");
+    tfl_option(&w, 0, 1, 4);
+    tfl_borders(&w, "0", "5");
+    dv_graph *graph = lowered(tfl_loaded(&w));
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_RNN), 1);
+    CU_ASSERT_EQUAL_FATAL(graph->state_count, 1);
+    CU_ASSERT_EQUAL(graph->tensors[graph->states[0].tensor].role, DV_ROLE_STATE);
+    dv_graph_destroy(graph);
+}
+
 static void an_open_dimension_is_bound_by_its_input_and_index(void)
 {
     tfl_writer w = tfl_begin();
@@ -296,5 +430,10 @@ DV_SUITE(load_tflite, DV_TEST(weights_are_brought_to_oihw),
          DV_TEST(operators_that_are_not_understood_stay_by_name),
          DV_TEST(a_quantised_network_stays_one_of_integers),
          DV_TEST(quantisation_that_makes_no_sense_is_refused),
+         DV_TEST(elements_of_half_a_byte_are_unpacked),
+         DV_TEST(sparse_halves_are_unfolded_and_widened),
+         DV_TEST(a_loop_is_unrolled_if_its_rounds_can_be_counted),
+         DV_TEST(a_loop_whose_rounds_depend_on_values_stays_by_name),
+         DV_TEST(a_recurrent_layer_keeps_its_state),
          DV_TEST(an_open_dimension_is_bound_by_its_input_and_index),
          DV_TEST(faults_name_the_operator_and_the_tensor));
