@@ -232,10 +232,12 @@ static double unit_time_us(const dv_graph *graph, dv_unit_id unit, const dv_plat
 {
     const dv_unit *group = &graph->units[unit];
     const dv_target *target = &platform->targets[target_id];
-    const bool *supports = platform->devices[target->device].supports;
-    for (uint32_t k = 0; k < group->op_count; k++)
-        if (!supports[graph->ops[group->ops[k]].kind])
+    const dv_device *device = &platform->devices[target->device];
+    for (uint32_t k = 0; k < group->op_count; k++) {
+        const dv_op *op = &graph->ops[group->ops[k]];
+        if (!dv_device_runs(device, op->kind, op->source_type))
             return INFINITY;
+    }
     dv_demand demand = dv_demand_of(graph, group->ops, group->op_count, target->precision,
                                     target->channel_multiple);
     return dv_roofline_us(&demand, target);

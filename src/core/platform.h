@@ -66,6 +66,9 @@ typedef struct dv_device {
     dv_figure memory_bytes; /* INFINITY: not limited */
     dv_figure power_w;      /* while busy; NAN: unknown */
     const bool *supports;   /* DV_OP_COUNT entries */
+    bool runs_all;          /* every operator, also those of no kind of ours */
+    uint32_t named_count;   /* operators of no kind of ours that it runs, by their ATen names */
+    const char *const *named;
     const char *support_source;
     dv_realisation realisation;
 } dv_device;
@@ -115,6 +118,10 @@ DV_MUST_USE dv_status dv_platform_restrict(const dv_platform *platform, const ch
 /* Lets every device that runs in this process use so many threads (at least 1). The predictions
    stay those of the platform's own count. */
 void dv_platform_set_threads(dv_platform *platform, uint32_t threads);
+
+/* Does the device run operators of that kind? OPAQUE ones are looked up by their source type,
+   "aten.sort.default". O(names that the device lists). */
+bool dv_device_runs(const dv_device *device, dv_op_kind kind, const char *source_type);
 
 /* Says that a device runs operators of that kind, whatever its support table says. */
 void dv_platform_allow(dv_platform *platform, dv_device_id device, dv_op_kind kind);

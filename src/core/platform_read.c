@@ -261,7 +261,7 @@ static dv_status read_device(reader *to, const dv_json_at *at)
         return no_memory(at);
     dv_json_at support = dv_json_member(at, "support");
     DV_TRY(dv_json_object(&support));
-    DV_TRY(dv_platform_read_support(&support, to->arena, supports, &device->support_source));
+    DV_TRY(dv_platform_read_support(&support, to->arena, supports, device));
     device->supports = supports;
     dv_json_at realisation = dv_json_member(at, "realisation");
     DV_TRY(read_realisation(to, &realisation, &device->realisation));

@@ -41,6 +41,11 @@ static dv_device copy_device(copier *to, const dv_device *from)
         memcpy(supports, from->supports, DV_OP_COUNT * sizeof *supports);
     to->failed |= !supports;
     device.supports = supports;
+    const char **named = dv_arena_array(to->arena, from->named_count, sizeof *named);
+    to->failed |= !named;
+    for (uint32_t i = 0; named && i < from->named_count; i++)
+        named[i] = copy_text(to, from->named[i]);
+    device.named = named;
     return device;
 }
 

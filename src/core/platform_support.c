@@ -9,6 +9,8 @@
 #include "core/file.h"
 #include "core/platform_internal.h"
 
+enum { NAMES_STEP = 64 };
+
 /* The row of a table: fields are split at commas; no quoting in these tables. */
 typedef struct row {
     const char *start, *end;
@@ -71,7 +73,38 @@ static dv_op_kind kind_of_row(const char *text, size_t length)
     return dv_op_kind_of(copy);
 }
 
-static dv_status read_table(const dv_json_at *table, const dv_json_at *column, bool *supports)
+/* The operators of no kind of ours that a device runs, while its tables are read. */
+typedef struct name_list {
+    dv_arena *arena;
+    const char **items; /* room for every row of a table */
+    uint32_t count;
+} name_list;
+
+static dv_status add_name(name_list *to, const char *text, size_t length, bool runs)
+{
+    uint32_t i = 0;
+    while (i < to->count &&
+           (strncmp(to->items[i], text, length) != 0 || to->items[i][length] != '\0'))
+        i++;
+    if (i < to->count && !runs) /* a later table overrules */
+        to->items[i] = to->items[--to->count];
+    if (i < to->count || !runs)
+        return DV_OK;
+    if (to->count % NAMES_STEP == 0) {
+        const char **items =
+            dv_arena_array(to->arena, (size_t)to->count + NAMES_STEP, sizeof *items);
+        if (!items)
+            return dv_fail(DV_NO_MEMORY, "out of memory");
+        if (to->count)
+            memcpy(items, to->items, to->count * sizeof *items);
+        to->items = items;
+    }
+    to->items[to->count] = dv_arena_copy_n(to->arena, text, length);
+    return to->items[to->count++] ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+}
+
+static dv_status read_table(const dv_json_at *table, const dv_json_at *column, bool *supports,
+                            name_list *named)
 {
     const char *name = NULL, *wanted = NULL;
     DV_TRY(dv_json_string(table, &name));
@@ -98,8 +131,11 @@ static dv_status read_table(const dv_json_at *table, const dv_json_at *column, b
     while (next_row(&at, end, &line)) {
         field(&line, 0, &cell, &length);
         dv_op_kind kind = kind_of_row(cell, length);
+        bool runs = field_is(&line, index, "yes") || field_is(&line, index, "conditional");
         if (kind != DV_OP_COUNT)
-            supports[kind] = field_is(&line, index, "yes") || field_is(&line, index, "conditional");
+            supports[kind] = runs;
+        else
+            DV_TRY(add_name(named, cell, length, runs));
     }
     return DV_OK;
 }
@@ -139,7 +175,7 @@ static dv_status read_list(const dv_json_at *list, bool *supports, bool value)
 }
 
 static dv_status read_tables(const dv_json_at *at, dv_arena *arena, bool *supports,
-                             const char **source)
+                             name_list *named, const char **source)
 {
     dv_json_at tables = dv_json_member(at, "tables");
     dv_json_at column = dv_json_member(at, "column");
@@ -150,7 +186,7 @@ static dv_status read_tables(const dv_json_at *at, dv_arena *arena, bool *suppor
     dv_status status = DV_OK;
     for (dv_json_at table = dv_json_first(&tables); table.node && status == DV_OK;
          table = dv_json_next(&table)) {
-        status = read_table(&table, &column, supports);
+        status = read_table(&table, &column, supports, named);
         const char *name = NULL;
         if (status == DV_OK)
             status = dv_json_string(&table, &name);
@@ -169,8 +205,34 @@ static dv_status read_tables(const dv_json_at *at, dv_arena *arena, bool *suppor
     return status;
 }
 
+/* "aten.sort.default": an operator, not a delegate's or a kernel's name. */
+static bool is_operator_name(const char *type)
+{
+    const char *dot = strchr(type, '.');
+    return dot && strchr(dot + 1, '.') && !strchr(type, ':');
+}
+
+bool dv_device_runs(const dv_device *device, dv_op_kind kind, const char *source_type)
+{
+    char plain[160];
+    if (device->supports[kind] || kind != DV_OP_OPAQUE)
+        return device->supports[kind];
+    if (!source_type || !is_operator_name(source_type))
+        return false;
+    if (device->runs_all)
+        return true;
+    /* tables list ATen's names without "_copy" */
+    const char *type = source_type, *copy = strstr(type, "_copy.");
+    snprintf(plain, sizeof plain, "%.*s%s", copy ? (int)(copy - type) : 100, type,
+             copy ? copy + strlen("_copy") : "");
+    for (uint32_t i = 0; i < device->named_count; i++)
+        if (strcmp(device->named[i], type) == 0 || strcmp(device->named[i], plain) == 0)
+            return true;
+    return false;
+}
+
 dv_status dv_platform_read_support(const dv_json_at *at, dv_arena *arena, bool *supports,
-                                   const char **source)
+                                   dv_device *device)
 {
     static const char *const keys[] = {"all", "tables", "column", "except", "also", NULL};
     DV_TRY(dv_json_only(at, keys));
@@ -183,13 +245,17 @@ dv_status dv_platform_read_support(const dv_json_at *at, dv_arena *arena, bool *
     if (everything) {
         for (int kind = 0; kind < DV_OP_COUNT; kind++)
             supports[kind] = true;
-        *source = "every kind of operator";
+        device->runs_all = true;
+        device->support_source = "every kind of operator";
     } else {
-        DV_TRY(read_tables(at, arena, supports, source));
+        name_list named = {.arena = arena};
+        DV_TRY(read_tables(at, arena, supports, &named, &device->support_source));
+        device->named = named.items;
+        device->named_count = named.count;
     }
     DV_TRY(read_list(&also, supports, true));
     DV_TRY(read_list(&except, supports, false));
-    /* by name only: nobody can run it */
+    /* by name only: dv_device_runs looks it up */
     supports[DV_OP_OPAQUE] = false;
     return DV_OK;
 }

@@ -318,6 +318,8 @@ static bool is_read_turned(const dv_infer *infer)
 dv_status dv_fold(dv_infer *infer, bool *folded)
 {
     *folded = false;
+    if (infer->kind == DV_OP_OPAQUE)
+        return DV_OK;
     if (dv_op_info_of(infer->kind)->family == DV_FAMILY_PLUMBING)
         return fold_plumbing(infer, folded);
     if (!all_constant(infer))

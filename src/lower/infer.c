@@ -103,8 +103,28 @@ dv_status dv_infer_axes(const dv_infer *infer, int64_t *axes, size_t count, int6
     return DV_OK;
 }
 
+/* A torch.export program records the shapes of all values, so an operator without a rule can be
+   placed all the same. */
+static bool take_recorded(dv_infer *infer)
+{
+    const dv_graph *from = infer->rewrite->from;
+    bool known = strcmp(from->format, "pt2") == 0;
+    for (uint32_t i = 0; known && i < infer->output_count; i++) {
+        dv_tensor_id id = infer->source->outputs[i];
+        if (id == DV_NONE)
+            continue;
+        infer->shapes[i] = from->tensors[id].shape;
+        infer->dtypes[i] = from->tensors[id].dtype;
+        known = dv_shape_known(&infer->shapes[i]) && infer->dtypes[i] != DV_DTYPE_NONE;
+    }
+    infer->known_outputs = known ? infer->output_count : 1;
+    return known;
+}
+
 dv_status dv_infer_opaque(dv_infer *infer)
 {
+    if (take_recorded(infer))
+        return DV_OK;
     const char *reason = infer->source->reason;
     return dv_infer_fail(infer, "%s", reason ? reason : "this operator is not supported");
 }

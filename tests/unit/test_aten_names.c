@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "core/op.h"
+#include "core/platform.h"
 #include "load/aten.h"
 #include "tests/suite.h"
 
@@ -56,6 +57,26 @@ static void test_rows_are_sorted_so_that_all_are_found(void)
     CU_ASSERT_PTR_NULL(dv_aten_find("nonsense", "default"));
 }
 
-DV_SUITE(load_aten_names, DV_TEST(test_all_190_operators_of_executorch_are_known),
+/* Core ML sorts (executorch.csv), an NPU by Arm does not; the processor runs all that has a name.
+ */
+static void test_operators_without_a_kind_are_placed_by_the_support_tables(void)
+{
+    dv_platform *phone = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_platform_open("iphone15pro", &phone), DV_OK);
+    const dv_device *cpu = &phone->devices[phone->targets[phone->host].device];
+    dv_device_id ane = dv_platform_device(phone, "ane");
+    CU_ASSERT_NOT_EQUAL_FATAL(ane, UINT32_MAX);
+    CU_ASSERT_TRUE(dv_device_runs(cpu, DV_OP_OPAQUE, "aten.sort.default"));
+    CU_ASSERT_TRUE(dv_device_runs(cpu, DV_OP_OPAQUE, "my.magic.default"));
+    CU_ASSERT_FALSE(dv_device_runs(cpu, DV_OP_OPAQUE, "CoreMLBackend"));
+    CU_ASSERT_FALSE(dv_device_runs(cpu, DV_OP_OPAQUE, NULL));
+    CU_ASSERT_TRUE(dv_device_runs(&phone->devices[ane], DV_OP_OPAQUE, "aten.sort.default"));
+    CU_ASSERT_FALSE(dv_device_runs(&phone->devices[ane], DV_OP_OPAQUE, "aten.diagonal.default"));
+    CU_ASSERT_FALSE(dv_device_runs(&phone->devices[ane], DV_OP_OPAQUE, "my.magic.default"));
+    dv_platform_destroy(phone);
+}
+
+DV_SUITE(load_aten_names, DV_TEST(test_operators_without_a_kind_are_placed_by_the_support_tables),
+         DV_TEST(test_all_190_operators_of_executorch_are_known),
          DV_TEST(test_all_operators_of_our_own_table_are_known),
          DV_TEST(test_rows_are_sorted_so_that_all_are_found));

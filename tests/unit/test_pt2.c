@@ -221,6 +221,12 @@ static void test_an_operator_that_is_not_understood_is_kept_by_name(void)
     CU_ASSERT_EQUAL(graph->ops[0].kind, DV_OP_OPAQUE);
     CU_ASSERT_EQUAL(graph->ops[0].input_count, 2);
     CU_ASSERT_STRING_EQUAL(graph->ops[0].reason, "operator my.magic.default is not supported");
+    /* its shape is recorded, so what is behind it can be lowered and placed */
+    dv_graph *lowered = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_lower(graph, NULL, &lowered), DV_OK);
+    CU_ASSERT_EQUAL(lowered->unit_count, 2);
+    CU_ASSERT_EQUAL(lowered->tensors[lowered->outputs[0]].shape.dim[1], 3);
+    dv_graph_destroy(lowered);
     dv_graph_destroy(graph);
 }
 
