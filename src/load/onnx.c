@@ -100,13 +100,9 @@ static dv_status open_model(dv_onnx_builder *b, dv_buffer *buffer)
 static dv_status build(dv_onnx_builder *b, dv_buffer *buffer)
 {
     DV_TRY(open_model(b, buffer));
-    if (b->source.sparse_count > 0)
-        return dv_fail(DV_BAD_INPUT, "its sparse initialisers are not supported; export the model "
-                                     "with dense ones");
     if (b->source.outputs.count == 0)
         return dv_fail(DV_BAD_INPUT, "the graph has no outputs");
-    for (uint32_t i = 0; i < b->source.initialisers.count; i++)
-        DV_TRY(dv_onnx_add_initialiser(b, b->source.initialisers.items[i]));
+    DV_TRY(dv_onnx_add_initialisers(b, &b->source));
     DV_TRY(add_inputs(b));
     DV_TRY(dv_onnx_reads_graph(&b->reads, &b->source));
     for (uint32_t i = 0; i < b->source.nodes.count; i++)

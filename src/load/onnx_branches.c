@@ -10,8 +10,7 @@ typedef struct branches {
 static dv_status check_outputs(dv_onnx_builder *b, const dv_onnx_at *at, const dv_onnx_graph *graph,
                                bool *fits)
 {
-    *fits = graph->outputs.count == at->op.output_count && graph->sparse_count == 0 &&
-            graph->inputs.count == 0;
+    *fits = graph->outputs.count == at->op.output_count && graph->inputs.count == 0;
     for (uint32_t i = 0; *fits && i < graph->outputs.count; i++) {
         dv_onnx_value value;
         DV_TRY(dv_onnx_read_value(graph->outputs.items[i], b->file, &value));
@@ -38,8 +37,7 @@ static dv_status read_branches(dv_onnx_builder *b, const dv_onnx_at *at, branche
 
 static dv_status fill_branch(dv_onnx_builder *b, const dv_onnx_graph *graph, dv_tensor_id *results)
 {
-    for (uint32_t i = 0; i < graph->initialisers.count; i++)
-        DV_TRY(dv_onnx_add_initialiser(b, graph->initialisers.items[i]));
+    DV_TRY(dv_onnx_add_initialisers(b, graph));
     for (uint32_t i = 0; i < graph->nodes.count; i++)
         DV_TRY(dv_onnx_add_node(b, graph, i));
     for (uint32_t i = 0; i < graph->outputs.count; i++) {

@@ -60,8 +60,8 @@ DV_MUST_USE dv_status dv_onnx_add_tensor(dv_onnx_builder *b, dv_span name, dv_te
    the empty name. */
 DV_MUST_USE dv_status dv_onnx_tensor_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id);
 
-/* Adds the constant of a TensorProto to the innermost graph. */
-DV_MUST_USE dv_status dv_onnx_add_initialiser(dv_onnx_builder *b, dv_span bytes);
+/* Adds the constants of a graph, dense and sparse, to the innermost graph. */
+DV_MUST_USE dv_status dv_onnx_add_initialisers(dv_onnx_builder *b, const dv_onnx_graph *graph);
 
 /* Adds the index-th node of a graph: operators, or a constant. */
 DV_MUST_USE dv_status dv_onnx_add_node(dv_onnx_builder *b, const dv_onnx_graph *graph,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "load/onnx_build.h"
+#include "load/onnx_sparse.h"
 
 enum { SHOWN = 120 }; /* bytes of a name in a message */
 
@@ -58,22 +59,48 @@ static dv_status output_of(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
     return name.size == 0 || *id != DV_NONE ? DV_OK : add_activation(b, name, id);
 }
 
-dv_status dv_onnx_add_initialiser(dv_onnx_builder *b, dv_span bytes)
+/* Adds the constant that the data of tensor is, under a new name of the innermost graph. */
+static dv_status add_initialiser(dv_onnx_builder *b, dv_span name, dv_status status,
+                                 dv_tensor *tensor)
+{
+    dv_tensor_id id;
+    if (status == DV_OK && dv_names_find(&b->scope->ids, name, DV_NONE) != DV_NONE)
+        status = dv_fail(DV_BAD_INPUT, "the name is given twice");
+    if (status == DV_OK)
+        status = dv_onnx_add_tensor(b, name, tensor, &id);
+    dv_buffer_release(tensor->data.buffer);
+    return dv_within(status, "initialiser '%.*s'", dv_onnx_shown(name), dv_onnx_bytes(name));
+}
+
+static dv_status add_dense(dv_onnx_builder *b, dv_span bytes)
 {
     dv_onnx_tensor view;
+    dv_tensor tensor = {0};
     DV_TRY(dv_onnx_read_tensor(bytes, b->file, &view));
     if (view.name.size == 0)
         return dv_fail(DV_BAD_INPUT, "an initialiser has no name");
-    dv_tensor tensor = {0};
-    dv_tensor_id id;
     dv_status status = dv_onnx_tensor_data(&b->files, &view, &tensor);
-    if (status == DV_OK && dv_names_find(&b->scope->ids, view.name, DV_NONE) != DV_NONE)
-        status = dv_fail(DV_BAD_INPUT, "the name is given twice");
-    if (status == DV_OK)
-        status = dv_onnx_add_tensor(b, view.name, &tensor, &id);
-    dv_buffer_release(tensor.data.buffer);
-    return dv_within(status, "initialiser '%.*s'", dv_onnx_shown(view.name),
-                     dv_onnx_bytes(view.name));
+    return add_initialiser(b, view.name, status, &tensor);
+}
+
+static dv_status add_sparse(dv_onnx_builder *b, dv_span bytes)
+{
+    dv_onnx_sparse view;
+    dv_tensor tensor = {0};
+    DV_TRY(dv_onnx_read_sparse(bytes, b->file, &view));
+    if (view.values.name.size == 0)
+        return dv_fail(DV_BAD_INPUT, "a sparse initialiser has no name");
+    dv_status status = dv_onnx_sparse_data(&b->files, &view, &tensor);
+    return add_initialiser(b, view.values.name, status, &tensor);
+}
+
+dv_status dv_onnx_add_initialisers(dv_onnx_builder *b, const dv_onnx_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->initialisers.count; i++)
+        DV_TRY(add_dense(b, graph->initialisers.items[i]));
+    for (uint32_t i = 0; i < graph->sparse.count; i++)
+        DV_TRY(add_sparse(b, graph->sparse.items[i]));
+    return DV_OK;
 }
 
 /* ---- nodes ---- */
@@ -143,9 +170,12 @@ static uint32_t outputs_of(const dv_onnx_rule *rule)
         {"SoftmaxCrossEntropyLoss", 2},
         {"Split", DV_MANY},
         {"TopK", 2},
+        {"Unique", 4},
         {"ai.onnx.preview.training.Adagrad", DV_MANY},
         {"ai.onnx.preview.training.Adam", DV_MANY},
         {"ai.onnx.preview.training.Momentum", DV_MANY},
+        {"com.microsoft.SkipLayerNormalization", 4},
+        {"com.microsoft.SkipSimplifiedLayerNormalization", 4},
     };
     for (size_t i = 0; i < sizeof several / sizeof several[0]; i++)
         if (strcmp(several[i].type, rule->type) == 0)
@@ -170,12 +200,9 @@ static dv_status check_generally(dv_onnx_at *at, const dv_onnx_rule *rule)
         bool ours = tensor->dtype != DV_DTYPE_NONE && tensor->dtype != DV_DTYPE_STRING;
         if (!ours && tensor->role != DV_ROLE_ACTIVATION)
             return dv_onnx_opaque(at, "its input '%.*s' has an element type that is not supported",
-        {"Unique", 4},
                                   SHOWN, tensor->name);
     }
     for (uint32_t i = outputs_of(rule); i < at->op.output_count; i++)
-        {"com.microsoft.SkipLayerNormalization", 4},
-        {"com.microsoft.SkipSimplifiedLayerNormalization", 4},
         if (at->outputs[i] != DV_NONE)
             return dv_onnx_opaque(at, "its output %u '%.*s' is used, which is not supported", i,
                                   SHOWN, at->graph->tensors[at->outputs[i]].name);
@@ -259,6 +286,11 @@ static dv_status read_constant(dv_onnx_builder *b, const dv_onnx_node *node, dv_
         DV_TRY(dv_onnx_read_tensor(a->t, b->file, &view));
         return dv_onnx_tensor_data(&b->files, &view, tensor);
     }
+    if (dv_span_is(a->name, "sparse_value") && a->sparse.data) {
+        dv_onnx_sparse view;
+        DV_TRY(dv_onnx_read_sparse(a->sparse, b->file, &view));
+        return dv_onnx_sparse_data(&b->files, &view, tensor);
+    }
     if (dv_span_is(a->name, "value_int") && (a->given & DV_ONNX_I))
         return dv_onnx_tensor_of(DV_DTYPE_I64, &a->i, 1, 0, tensor);
     if (dv_span_is(a->name, "value_float") && (a->given & DV_ONNX_F))
@@ -275,7 +307,7 @@ static dv_status read_constant(dv_onnx_builder *b, const dv_onnx_node *node, dv_
         DV_TRY(dv_onnx_read_floats(a, b->file, most, values, &count));
         return dv_onnx_tensor_of(DV_DTYPE_F32, values, count, 1, tensor);
     }
-    tensor->role = DV_ROLE_CONSTANT; /* strings or sparse: whoever reads it stays opaque */
+    tensor->role = DV_ROLE_CONSTANT; /* strings: whoever reads it stays opaque */
     tensor->shape.rank = DV_RANK_UNKNOWN;
     return DV_OK;
 }

@@ -30,6 +30,8 @@ typedef enum dv_onnx_type { /* TensorProto.DataType */
                             DV_ONNX_UINT32 = 12,
                             DV_ONNX_UINT64 = 13,
                             DV_ONNX_BFLOAT16 = 16,
+                            DV_ONNX_UINT4 = 21,
+                            DV_ONNX_INT4 = 22,
 } dv_onnx_type;
 
 typedef struct dv_onnx_spans {
@@ -57,6 +59,7 @@ typedef struct dv_onnx_attribute {
     float f;
     int64_t i;
     dv_span s, t, g; /* text; a TensorProto; a GraphProto */
+    dv_span sparse;  /* a SparseTensorProto */
     dv_span body;    /* the whole message, for lists */
     dv_span refers;  /* to an attribute of the enclosing function; empty: to none */
     bool used;       /* set by the reader of the operator */
@@ -97,10 +100,15 @@ typedef struct dv_onnx_tensor { /* TensorProto */
     dv_span body;                     /* the whole message, for typed lists */
 } dv_onnx_tensor;
 
+typedef struct dv_onnx_sparse { /* SparseTensorProto: the elements of a tensor that are not 0 */
+    dv_onnx_tensor values, indices;
+    uint32_t rank;
+    int64_t dims[DV_ONNX_MAX_DIMS];
+} dv_onnx_sparse;
+
 typedef struct dv_onnx_graph {
     dv_span name;
-    dv_onnx_spans nodes, initialisers, inputs, outputs; /* messages still to be read */
-    uint32_t sparse_count;
+    dv_onnx_spans nodes, initialisers, inputs, outputs, sparse; /* messages still to be read */
 } dv_onnx_graph;
 
 typedef struct dv_onnx_opset {
@@ -140,6 +148,8 @@ DV_MUST_USE dv_status dv_onnx_read_value(dv_span bytes, const uint8_t *file, dv_
 DV_MUST_USE dv_status dv_onnx_read_function(dv_span bytes, const uint8_t *file, dv_arena *arena,
                                             dv_onnx_function *out);
 DV_MUST_USE dv_status dv_onnx_read_tensor(dv_span bytes, const uint8_t *file, dv_onnx_tensor *out);
+
+DV_MUST_USE dv_status dv_onnx_read_sparse(dv_span bytes, const uint8_t *file, dv_onnx_sparse *out);
 
 /* The elements of an attribute's list of ints (floats); at most most of them. */
 DV_MUST_USE dv_status dv_onnx_read_ints(const dv_onnx_attribute *attribute, const uint8_t *file,

@@ -139,6 +139,45 @@ static dv_status typed_data(const dv_onnx_files *files, const dv_onnx_tensor *te
     return DV_OK;
 }
 
+/* ---- four-bit integers: two to a byte, the lower half first; kept as one to a byte ---- */
+
+static bool is_nibbles(uint32_t type)
+{
+    return type == DV_ONNX_UINT4 || type == DV_ONNX_INT4;
+}
+
+/* Elements come from the bytes of src. */
+static dv_status unpack_nibbles(uint32_t type, dv_tensor *out, const uint8_t *src, size_t elements)
+{
+    dv_buffer *buffer = dv_buffer_create(elements);
+    if (!buffer)
+        return dv_fail(DV_NO_MEMORY, "out of memory for %zu bytes", elements);
+    uint8_t *to = dv_buffer_writable(buffer);
+    for (size_t i = 0; i < elements; i++) {
+        uint8_t nibble = i % 2 ? src[i / 2] >> 4 : src[i / 2] & 15;
+        to[i] = type == DV_ONNX_INT4 && nibble > 7 ? (uint8_t)(nibble | 0xf0) : nibble;
+    }
+    out->data = (dv_data){.storage = DV_STORAGE_BUFFER, .buffer = buffer};
+    return DV_OK;
+}
+
+/* int32_data holds a byte of two elements in each number. */
+static dv_status nibble_data(dv_onnx_files *files, const dv_onnx_tensor *tensor, dv_tensor *out)
+{
+    dv_tensor packed = {.dtype = DV_DTYPE_U8, .role = DV_ROLE_CONSTANT};
+    size_t elements, bytes;
+    DV_TRY(size_of(&out->shape, out->dtype, &elements, &bytes));
+    packed.shape = (dv_shape){.rank = 1, .dim = {(int64_t)(elements / 2 + elements % 2)}};
+    dv_onnx_tensor same = *tensor;
+    same.type = DV_ONNX_UINT8;
+    same.rank = 1;
+    same.dims[0] = packed.shape.dim[0];
+    DV_TRY(dv_onnx_tensor_data(files, &same, &packed));
+    dv_status status = unpack_nibbles(tensor->type, out, dv_tensor_raw(&packed), elements);
+    dv_buffer_release(packed.data.buffer);
+    return status;
+}
+
 /* ---- external files ---- */
 
 struct dv_onnx_external {
@@ -255,6 +294,10 @@ dv_status dv_onnx_tensor_data(dv_onnx_files *files, const dv_onnx_tensor *tensor
     out->dtype = dv_onnx_dtype(tensor->type);
     out->data = (dv_data){.storage = DV_STORAGE_NONE};
     DV_TRY(shape_of(tensor, &out->shape));
+    if (is_nibbles(tensor->type)) {
+        out->dtype = tensor->type == DV_ONNX_INT4 ? DV_DTYPE_I8 : DV_DTYPE_U8;
+        return nibble_data(files, tensor, out);
+    }
     if (out->dtype == DV_DTYPE_NONE || out->dtype == DV_DTYPE_STRING)
         return DV_OK;
     size_t elements, bytes;

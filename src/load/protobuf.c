@@ -132,6 +132,32 @@ bool dv_pb_each(dv_pb_cursor *cursor, const dv_pb_field *field, dv_pb_wire wire,
     return true;
 }
 
+void dv_pb_take_bytes(dv_pb_cursor *cursor, const dv_pb_field *field, dv_span *out)
+{
+    if (dv_pb_expect(cursor, field, DV_PB_BYTES))
+        *out = field->bytes;
+}
+
+void dv_pb_take_text(dv_pb_cursor *cursor, const dv_pb_field *field, dv_span *out)
+{
+    dv_pb_take_bytes(cursor, field, out);
+    if (cursor->status == DV_OK && out->size > 0 && memchr(out->data, 0, out->size))
+        cursor->status = dv_fail(DV_BAD_INPUT, "byte %zu: a name contains a NUL byte",
+                                 (size_t)(out->data - cursor->file));
+}
+
+void dv_pb_take_int(dv_pb_cursor *cursor, const dv_pb_field *field, int64_t *out)
+{
+    if (dv_pb_expect(cursor, field, DV_PB_VARINT))
+        *out = (int64_t)field->value;
+}
+
+void dv_pb_take_enum(dv_pb_cursor *cursor, const dv_pb_field *field, uint32_t *out)
+{
+    if (dv_pb_expect(cursor, field, DV_PB_VARINT))
+        *out = field->value > UINT32_MAX ? UINT32_MAX : (uint32_t)field->value;
+}
+
 float dv_pb_float(uint64_t bits)
 {
     uint32_t low = (uint32_t)bits;

@@ -55,6 +55,14 @@ bool dv_pb_expect(dv_pb_cursor *cursor, const dv_pb_field *field, dv_pb_wire wir
 bool dv_pb_each(dv_pb_cursor *cursor, const dv_pb_field *field, dv_pb_wire wire,
                 bool (*put)(void *context, uint64_t bits), void *context);
 
+/* Each takes the value of a field of that kind; another wire type fails the cursor. A text that
+   will be a C string must have no NUL byte, which would let two names collide; a number that no
+   enum has reads as UINT32_MAX. */
+void dv_pb_take_bytes(dv_pb_cursor *cursor, const dv_pb_field *field, dv_span *out);
+void dv_pb_take_text(dv_pb_cursor *cursor, const dv_pb_field *field, dv_span *out);
+void dv_pb_take_int(dv_pb_cursor *cursor, const dv_pb_field *field, int64_t *out);
+void dv_pb_take_enum(dv_pb_cursor *cursor, const dv_pb_field *field, uint32_t *out);
+
 /* The bits of a FIXED32 as a float, of a FIXED64 as a double. */
 float dv_pb_float(uint64_t bits);
 double dv_pb_double(uint64_t bits);
