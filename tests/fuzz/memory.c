@@ -1,0 +1,78 @@
+/* memory.c - how much a file's length allows, and the count of it. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/fuzz/fuzz.h"
+
+/* A shape of eight dims, a name and a row in each of the two graphs that a pass holds cost some
+   hundred bytes, and the shortest operator of a file some ten. Constants are computed at load up to
+   a limit of their own (lower/evaluate.h). */
+enum { BASE = 96 << 20, PER_BYTE = 1000 };
+
+size_t dv_fuzz_allowance(size_t size)
+{
+    return BASE + size * PER_BYTE;
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COUNTS 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define COUNTS 1
+#endif
+
+#ifdef COUNTS
+#include <sanitizer/allocator_interface.h>
+
+static size_t limit, held;
+static bool counting, installed;
+
+static void on_allocation(const volatile void *place, size_t size)
+{
+    (void)place;
+    if (!counting)
+        return;
+    held += size;
+    if (held <= limit)
+        return;
+    counting = false;
+    fprintf(stderr, "memory: %zu bytes held, %zu more asked for, %zu allowed\n", held - size, size,
+            limit);
+    abort();
+}
+
+static void on_free(const volatile void *place)
+{
+    if (!counting || !place)
+        return;
+    size_t size = __sanitizer_get_allocated_size(place);
+    held -= size < held ? size : held;
+}
+
+void dv_fuzz_memory_begin(size_t allowance)
+{
+    if (!installed)
+        __sanitizer_install_malloc_and_free_hooks(on_allocation, on_free);
+    installed = true;
+    limit = allowance;
+    held = 0;
+    counting = true;
+}
+
+void dv_fuzz_memory_end(void)
+{
+    counting = false;
+}
+#else
+void dv_fuzz_memory_begin(size_t allowance)
+{
+    (void)allowance;
+}
+
+void dv_fuzz_memory_end(void)
+{
+}
+#endif
