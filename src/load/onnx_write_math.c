@@ -323,14 +323,19 @@ dv_status dv_onnx_write_pool(dv_onnx_put *put)
         dv_put_int(put, "count_include_pad", 1);
     if (put->op->kind == DV_OP_AVG_POOL && dilated)
         dv_put_need(put, 19);
+    bool indexed = put->op->output_count > 1 && put->op->outputs[1] != DV_NONE;
+    if (indexed && !pool->whole)
+        return dv_put_refuse(put, "its indices are not those of the whole tensor");
+    if (indexed && pool->by_column)
+        dv_put_int(put, "storage_order", 1);
     return dv_put_whole(put, put->type);
 }
 
 /* Scales where they say more than the sizes do, which set the scale to output / input. */
 dv_status dv_onnx_write_resize(dv_onnx_put *put)
 {
-    static const char *const modes[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
-                                        "asymmetric"};
+    static const char *const modes[] = {"half_pixel", "pytorch_half_pixel",   "align_corners",
+                                        "asymmetric", "half_pixel_symmetric", "tf_crop_and_resize"};
     static const char *const roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
                                             "ceil"};
     const dv_resize_params *resize = &put->op->params.resize;
@@ -348,11 +353,24 @@ dv_status dv_onnx_write_resize(dv_onnx_put *put)
         dv_put_float(put, "cubic_coeff_a", resize->cubic);
     if (resize->exclude_outside)
         dv_put_int(put, "exclude_outside", 1);
+    if (resize->antialias)
+        dv_put_int(put, "antialias", 1);
+    if (resize->antialias || resize->coordinate == DV_COORDINATE_SYMMETRIC)
+        dv_put_need(put, 19);
     double by_size[] = {(double)y->dim[2] / (double)x->dim[2],
                         (double)y->dim[3] / (double)x->dim[3]};
     bool sizes = by_size[0] == resize->scale_h && by_size[1] == resize->scale_w;
     const char *inputs[] = {dv_put_input(put, 0), "", "", ""};
-    if (sizes)
+    if (resize->coordinate == DV_COORDINATE_CROP) {
+        const double *roi = resize->roi;
+        dv_put_float(put, "extrapolation_value", resize->outside);
+        inputs[1] = dv_put_floats(
+            put,
+            (const float[]){0, 0, (float)roi[0], (float)roi[1], 1, 1, (float)roi[2], (float)roi[3]},
+            8);
+    }
+    /* scales of a region are of the region, not of the image */
+    if (sizes || resize->coordinate == DV_COORDINATE_CROP)
         inputs[3] = dv_put_shape(put, y);
     else
         inputs[2] = dv_put_floats(

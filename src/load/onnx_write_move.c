@@ -104,7 +104,7 @@ dv_status dv_onnx_write_select(dv_onnx_put *put)
 
 dv_status dv_onnx_write_pad(dv_onnx_put *put)
 {
-    static const char *const modes[] = {"constant", "reflect", "edge"};
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
     const dv_pad_params *pad = &put->op->params.pad;
     int64_t pads[2 * DV_MAX_RANK];
     for (uint8_t d = 0; d < pad->rank; d++) {
@@ -112,6 +112,8 @@ dv_status dv_onnx_write_pad(dv_onnx_put *put)
         pads[pad->rank + d] = pad->end[d];
     }
     dv_put_string(put, "mode", modes[pad->mode]);
+    if (pad->mode == DV_PAD_WRAP)
+        dv_put_need(put, 19);
     const char *value = NULL;
     if (pad->mode == DV_PAD_CONSTANT)
         value = dv_put_scalar(put, dv_put_input_tensor(put, 0)->dtype, pad->value);
