@@ -166,7 +166,8 @@ static dv_status computed_strided(dv_tfl_at *at, const strided *s)
     DV_TRY(dv_tfl_ints(at, 3, DV_MAX_RANK, step, &steps));
     int64_t count = begins.shape.rank == 1 ? begins.shape.dim[0] : -1;
     unsigned all = count > 0 && count <= DV_MAX_RANK ? (1u << count) - 1 : 0;
-    if (steps != count || s->ellipsis || s->new_axis || s->shrink || dv_fb_flag(&at->options, 5, 0))
+    if (steps < 0 || steps != count || s->ellipsis || s->new_axis || s->shrink ||
+        dv_fb_flag(&at->options, 5, 0))
         return dv_tfl_opaque(at, "its bounds are computed, which is not supported with its masks");
     bool open_begin = (s->open_begin & all) == all, open_end = (s->open_end & all) == all;
     if ((s->open_begin & all && !open_begin) || (s->open_end & all && !open_end))
