@@ -130,19 +130,25 @@ static dv_status find_places(finder *f, bool *all)
 
 /* ---- units ---- */
 
-/* The call of an instruction; calls are in their order. NULL if there is none. */
-static const place *place_of(const finder *f, int64_t instruction)
+/* The index of an instruction's call; calls are in their order. DV_NONE if there is none. */
+static uint32_t call_of(const dv_pte *pte, int64_t instruction)
 {
-    uint32_t low = 0, high = f->pte.call_count;
+    uint32_t low = 0, high = pte->call_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if ((int64_t)f->pte.calls[middle].instruction < instruction)
+        if ((int64_t)pte->calls[middle].instruction < instruction)
             low = middle + 1;
         else
             high = middle;
     }
-    bool found = low < f->pte.call_count && (int64_t)f->pte.calls[low].instruction == instruction;
-    return found ? &f->places[low] : NULL;
+    bool found = low < pte->call_count && (int64_t)pte->calls[low].instruction == instruction;
+    return found ? low : DV_NONE;
+}
+
+static const place *place_of(const finder *f, int64_t instruction)
+{
+    uint32_t call = call_of(&f->pte, instruction);
+    return call == DV_NONE ? NULL : &f->places[call];
 }
 
 /* The device's target in the precision of the program, else the fastest that runs the unit; DV_NONE
@@ -261,18 +267,11 @@ dv_status dv_existing_plan(const dv_cli *cli, const dv_session *session, dv_plan
 
 /* ---- what is closed ---- */
 
-static const dv_pte_call *call_of(const dv_pte *pte, int64_t instruction)
-{
-    for (uint32_t c = 0; c < pte->call_count; c++)
-        if ((int64_t)pte->calls[c].instruction == instruction)
-            return &pte->calls[c];
-    return NULL;
-}
-
 /* The device of an operator that is closed. */
 static dv_status device_of_closed(const finder *f, const dv_op *op, dv_device_id *out)
 {
-    const dv_pte_call *call = call_of(&f->pte, op->debug_handle);
+    uint32_t c = call_of(&f->pte, op->debug_handle);
+    const dv_pte_call *call = c == DV_NONE ? NULL : &f->pte.calls[c];
     const char *backend = call ? call->backend : NULL;
     const char *specs = backend ? f->pte.delegates[call->delegate].specs : "";
     *out = device_of(f->session->platform, backend, specs);
