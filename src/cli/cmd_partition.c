@@ -7,6 +7,7 @@
 #include "cli/pipeline.h"
 #include "cli/plan_report.h"
 #include "cli/regret.h"
+#include "cli/robust_report.h"
 #include "core/file.h"
 #include "solver/model_file.h"
 
@@ -46,10 +47,11 @@ static dv_status write_inputs(const dv_cli *cli, const dv_session *session)
 /* What was asked for beside the plan; each part empty if it was not. */
 typedef struct answers {
     const dv_cli *cli;
-    bool has_regret, has_next_best, has_front;
+    bool has_regret, has_next_best, has_front, has_robust;
     dv_marginals regret;
     dv_k_best next_best;
     dv_pareto front;
+    dv_robust robust;
 } answers;
 
 static void free_answers(answers *a)
@@ -57,18 +59,22 @@ static void free_answers(answers *a)
     dv_marginals_free(&a->regret);
     dv_k_best_free(&a->next_best);
     dv_pareto_free(&a->front);
+    dv_robust_free(&a->robust);
 }
 
-static dv_status find_answers(const dv_cli *cli, const dv_session *session,
+static dv_status find_answers(const dv_cli *cli, dv_session *session,
                               const dv_solve_options *options, answers *a)
 {
     bool regret = dv_cli_has(cli, DV_OPTION_REGRET), next_best = dv_cli_has(cli, DV_OPTION_K_BEST);
-    bool front = dv_cli_has(cli, DV_OPTION_PARETO);
-    if (!session->plan || (!regret && !next_best && !front))
+    bool front = dv_cli_has(cli, DV_OPTION_PARETO), robust = dv_cli_has(cli, DV_OPTION_ROBUST);
+    if (!session->plan || (!regret && !next_best && !front && !robust))
         return DV_OK;
     if (options->objective != DV_OBJECTIVE_LATENCY)
         return dv_fail(DV_BAD_PARAMETER,
-                       "partition: --regret, --k-best and --pareto are of latency only");
+                       "partition: --regret, --k-best, --pareto and --robust are of latency only");
+    if (robust)
+        DV_TRY(dv_robust_plan_find(cli, session, options, &a->robust));
+    a->has_robust = robust;
     if (regret)
         DV_TRY(dv_regret_find(cli, session, &a->regret));
     a->has_regret = regret;
@@ -90,9 +96,11 @@ static void write_answers(const void *context, const dv_session *session, dv_jso
         dv_next_best_json(session->problem, &a->next_best, json);
     if (a->has_front)
         dv_front_json(a->cli, session->problem, &a->front, json);
+    if (a->has_robust)
+        dv_robust_json(a->cli, session, &a->robust, json);
 }
 
-static dv_status print(dv_cli *cli, const dv_session *session, const char *strategy,
+static dv_status print(dv_cli *cli, dv_session *session, const char *strategy,
                        const dv_solve_options *options)
 {
     answers a = {.cli = cli};
@@ -108,6 +116,8 @@ static dv_status print(dv_cli *cli, const dv_session *session, const char *strat
         dv_next_best_print(cli, session, &a.next_best, &cli->out);
     if (status == DV_OK && !cli->json && a.has_front)
         dv_front_print(cli, &a.front, &cli->out);
+    if (status == DV_OK && !cli->json && a.has_robust)
+        dv_robust_print(cli, session, &a.robust, &cli->out);
     free_answers(&a);
     return status;
 }
