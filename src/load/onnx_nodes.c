@@ -26,10 +26,22 @@ static dv_tensor_id find(const dv_onnx_builder *b, dv_span name)
     return id;
 }
 
+/* The name behind the scope's prefix, up to a NUL; NULL without memory. */
+static char *scoped_name(const dv_onnx_builder *b, dv_arena *arena, dv_span name)
+{
+    size_t prefix = strlen(b->scope->prefix);
+    size_t length = strnlen(dv_onnx_bytes(name), name.size), room;
+    char *text = dv_add_size(prefix, length + 1, &room) ? dv_arena_alloc(arena, room) : NULL;
+    if (!text)
+        return NULL;
+    memcpy(text, b->scope->prefix, prefix);
+    memcpy(text + prefix, dv_onnx_bytes(name), length);
+    return text; /* the arena's memory is zeroed */
+}
+
 dv_status dv_onnx_add_tensor(dv_onnx_builder *b, dv_span name, dv_tensor *tensor, dv_tensor_id *id)
 {
-    tensor->name =
-        dv_arena_printf(b->arena, "%s%.*s", b->scope->prefix, (int)name.size, dv_onnx_bytes(name));
+    tensor->name = scoped_name(b, b->arena, name);
     if (!tensor->name)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     DV_TRY(dv_graph_add_tensor(b->graph, tensor, id));
@@ -386,8 +398,7 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
         if (i > 0 && !dv_names_find(&reads->read, node->outputs.items[i], 0))
             node->outputs.items[i] = (dv_span){0};
     DV_TRY(ids_of(b, &node->outputs, arena, output_of, &at.outputs));
-    at.op.name =
-        dv_arena_printf(arena, "%s%.*s", b->scope->prefix, (int)name.size, dv_onnx_bytes(name));
+    at.op.name = scoped_name(b, arena, name);
     at.op.source_type = dv_arena_copy_n(arena, dv_onnx_bytes(node->op_type), node->op_type.size);
     if (!at.op.name || !at.op.source_type)
         return dv_fail(DV_NO_MEMORY, "out of memory");
