@@ -356,12 +356,14 @@ static dv_status build_groups(builder *b)
     }
     for (uint32_t u = 0; u < units; u++)
         size[find_root(parent, u)]++;
+    bool some = false; /* groups of one are none: they would only make solving harder */
     for (uint32_t u = 0; u < units; u++) {
         uint32_t root = find_root(parent, u);
         group[u] = size[root] > 1 ? root : DV_NONE;
+        some |= size[root] > 1;
     }
     free(size);
-    b->p->group = group;
+    b->p->group = some ? group : NULL;
     return DV_OK;
 }
 

@@ -38,17 +38,16 @@ dv_decoding dv_decoding_begin(dv_network *net, bool step, int64_t rows)
 {
     dv_decoding decoding = {.step = step, .rows = rows, .tokens = step ? 1 : rows};
     dv_network_scope(net, "decoding");
-    dv_tensor_id column;
     if (step) {
         dv_network_scope(net, "%s", "");
         decoding.positions = dv_input(net, "position", DV_DTYPE_I64, (int64_t[]){1}, 1);
         dv_network_scope(net, "decoding");
-        column = dv_view(net, decoding.positions, (int64_t[]){1, 1}, 2);
+        decoding.column = dv_view(net, decoding.positions, (int64_t[]){1, 1}, 2);
     } else {
         decoding.positions = counted(net, "positions", rows, 1);
-        column = counted(net, "position_column", rows, 2);
+        decoding.column = counted(net, "position_column", rows, 2);
     }
-    decoding.mask = causal_mask(net, counted(net, "rows", rows, 1), column);
+    decoding.mask = causal_mask(net, counted(net, "rows", rows, 1), decoding.column);
     return decoding;
 }
 
@@ -65,8 +64,7 @@ dv_tensor_id dv_decoding_cached(dv_network *net, const dv_decoding *decoding, co
     int64_t dims[] = {decoding->rows, dv_dim(net, x, 1), dv_dim(net, x, 2)};
     dv_tensor_id state = dv_state(net, name, dims, 3);
     if (decoding->step) {
-        dv_tensor_id at = dv_view(net, decoding->positions, (int64_t[]){1, 1}, 2);
-        dv_tensor_id inputs[] = {state, at, x};
+        dv_tensor_id inputs[] = {state, decoding->column, x};
         x = dv_network_op(net, (dv_op){.kind = DV_OP_SCATTER_ND}, inputs, 3, DV_DTYPE_F32,
                           dv_shape_make(dims, 3));
     }

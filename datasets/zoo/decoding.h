@@ -13,6 +13,7 @@ typedef struct dv_decoding {
     int64_t rows;           /* tokens that attention may see: of the cache */
     int64_t tokens;         /* new ones: rows, or 1 */
     dv_tensor_id positions; /* i64 [tokens], of the new tokens */
+    dv_tensor_id column;    /* the same, [tokens, 1] */
     dv_tensor_id mask;      /* f32 [tokens, rows]: 0 where a row is seen, else very negative */
 } dv_decoding;
 

@@ -46,8 +46,8 @@ static turn turns(dv_network *net, const dv_llama *variant, const dv_decoding *t
         rates[i] = (float)frequency(variant, i);
     dv_network_scope(net, "rotary");
     dv_tensor_id rate = dv_known(net, "rates", DV_DTYPE_F32, rates, &half, 1);
-    dv_tensor_id column = dv_view(net, text->positions, (int64_t[]){text->tokens, 1}, 2);
-    dv_tensor_id angle = dv_binary(net, DV_OP_MUL, dv_cast(net, column, DV_DTYPE_F32), rate);
+    dv_tensor_id place = dv_cast(net, text->column, DV_DTYPE_F32);
+    dv_tensor_id angle = dv_binary(net, DV_OP_MUL, place, rate);
     angle = dv_view(net, dv_concat(net, (dv_tensor_id[]){angle, angle}, 2, 1), dims, 3);
     return (turn){dv_unary(net, DV_OP_COS, angle), dv_unary(net, DV_OP_SIN, angle)};
 }

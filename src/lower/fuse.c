@@ -13,6 +13,10 @@
    Since a follower reads nothing but its unit and constants, every unit has its inputs at its head,
    and the graph of units has no cycle.
 
+   A block that delegates run whole (attention, RMS norm, rotary positions; composite.c) is one
+   unit, with what may follow it. Only one result leaves a unit of either kind, so every path that
+   leaves one goes through it, and a cycle of units would be one of operators.
+
    In a torch.export program, what one node was split into (an attention, a layer of an LSTM) is one
    unit as well: a compiler places nodes by their names, so it cannot tear one apart. These
    operators follow one another in the order, which keeps the graph of units free of cycles. One
@@ -90,6 +94,19 @@ static bool same_node(const dv_graph *graph, dv_op_id a, dv_op_id b)
            x->debug_handle == y->debug_handle && strcmp(x->name, y->name) == 0;
 }
 
+/* Blocks of the graph, without those that a node of the program owns a part of. */
+static void find_blocks(const dv_graph *graph, dv_op_id *block_of, bool *dropped)
+{
+    dv_composites_find(graph, block_of);
+    for (dv_op_id o = 1; o < graph->op_count; o++)
+        for (dv_op_id k = o - 1; k <= o && same_node(graph, o - 1, o); k++)
+            if (block_of[k] != DV_NONE)
+                dropped[block_of[k]] = true;
+    for (dv_op_id o = 0; o < graph->op_count; o++)
+        if (block_of[o] != DV_NONE && dropped[block_of[o]])
+            block_of[o] = DV_NONE;
+}
+
 typedef struct group {
     dv_op_kind head;
     bool has_activation;
@@ -117,25 +134,35 @@ dv_status dv_pass_fuse(const dv_graph *graph, const dv_lower_options *options, d
     size_t count = (size_t)graph->op_count + 1;
     dv_unit_id *unit_of = malloc(count * sizeof *unit_of);
     group *groups = calloc(count, sizeof *groups);
-    dv_status status =
-        unit_of && groups ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory while fusing");
+    dv_op_id *block_of = malloc(count * sizeof *block_of);
+    dv_unit_id *block_unit = malloc(count * sizeof *block_unit); /* per block, DV_NONE before */
+    bool *dropped = calloc(count, sizeof *dropped);
+    dv_status status = unit_of && groups && block_of && block_unit && dropped
+                           ? DV_OK
+                           : dv_fail(DV_NO_MEMORY, "out of memory while fusing");
     uint32_t units = 0;
     dv_rewrite rewrite = {0};
     if (status == DV_OK)
         status = dv_rewrite_begin(&rewrite, graph);
     if (status != DV_OK)
         goto done;
+    memset(block_unit, 0xff, count * sizeof *block_unit);
+    find_blocks(graph, block_of, dropped);
     for (dv_op_id o = 0; status == DV_OK && o < graph->op_count; o++) {
         const dv_op *op = &graph->ops[o];
+        dv_unit_id *block = block_of[o] == DV_NONE ? NULL : &block_unit[block_of[o]];
         bool goes_on = o > 0 && same_node(graph, o - 1, o);
         bool begins = !goes_on && o + 1 < graph->op_count && same_node(graph, o, o + 1);
         unit_of[o] = goes_on  ? unit_of[o - 1]
                      : begins ? DV_NONE
+                     : block  ? *block
                               : joined(graph, op, unit_of, groups);
         if (unit_of[o] == DV_NONE) {
-            groups[units].head = op->kind;
+            groups[units].head = block ? DV_OP_OPAQUE : op->kind; /* no activation behind a block */
             unit_of[o] = units++;
         }
+        if (block)
+            *block = unit_of[o];
         groups[unit_of[o]].has_activation |= is_activation(op->kind);
         status = dv_rewrite_copy(&rewrite, op);
     }
@@ -145,5 +172,8 @@ dv_status dv_pass_fuse(const dv_graph *graph, const dv_lower_options *options, d
 done:
     free(unit_of);
     free(groups);
+    free(block_of);
+    free(block_unit);
+    free(dropped);
     return status;
 }

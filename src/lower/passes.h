@@ -14,4 +14,8 @@
    own names. */
 DV_MUST_USE dv_status dv_lower_tell_merged(const dv_graph *source, dv_graph *graph);
 
+/* block_of[o] of every operator: the last matched operator of the block that o belongs to, or
+   DV_NONE (composite.c). Blocks share no operator, and nothing but its last result leaves one. */
+void dv_composites_find(const dv_graph *graph, dv_op_id *block_of);
+
 #endif

@@ -1,6 +1,7 @@
 /* Placement units: what joins and what does not. */
 #include <string.h>
 
+#include "datasets/zoo/llama.h"
 #include "tests/lowering.h"
 
 static bool together(const dv_graph *graph, const char *a, const char *b)
@@ -106,8 +107,60 @@ static void test_units_cover_all_operators_and_keep_the_order(void)
     dv_graph_destroy(graph);
 }
 
+/* How many operators of that kind the unit of op has. */
+static uint32_t beside(const dv_graph *graph, const dv_op *op, dv_op_kind kind)
+{
+    const dv_unit *unit = &graph->units[graph->unit_of[op - graph->ops]];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < unit->op_count; i++)
+        count += graph->ops[unit->ops[i]].kind == kind;
+    return count;
+}
+
+static void test_attention_rms_norm_and_rotary_positions_are_units(void)
+{
+    static const dv_llama sizes = {3, 24, 4, 2, 6, 40, 37, true, 32};
+    dv_zoo_entry entry = {.name = "small", .citation = "ours", .variant = &sizes};
+    static const char *const forms[] = {"prefill=5", "decode=5"};
+    for (int i = 0; i < 2; i++) {
+        dv_graph *graph = NULL;
+        CU_ASSERT_EQUAL_FATAL(dv_llama_build(&entry, forms[i], &graph), DV_OK);
+        graph = lowered(graph);
+        CU_ASSERT_EQUAL(beside(graph, first_of(graph, DV_OP_SOFTMAX), DV_OP_MATMUL), 2);
+        CU_ASSERT_EQUAL(beside(graph, first_of(graph, DV_OP_RSQRT), DV_OP_MEAN), 1);
+        CU_ASSERT_EQUAL(beside(graph, first_of(graph, DV_OP_RSQRT), DV_OP_MUL), 3);
+        CU_ASSERT_EQUAL(beside(graph, first_of(graph, DV_OP_NEG), DV_OP_SLICE), 2);
+        CU_ASSERT_EQUAL(beside(graph, first_of(graph, DV_OP_NEG), DV_OP_MUL), 2);
+        /* two norms, three products, two rotations, attention, a product, a sum, then the gate:
+           three products, a factor, a sum; the step writes two caches besides */
+        const dv_op *norm = first_of(graph, DV_OP_RSQRT);
+        dv_unit_id first = graph->unit_of[norm - graph->ops], second = first;
+        for (dv_op_id o = 0, seen = 0; o < graph->op_count; o++)
+            if (graph->ops[o].kind == DV_OP_RSQRT && ++seen == 3)
+                second = graph->unit_of[o];
+        CU_ASSERT_EQUAL(second - first, i == 0 ? 15 : 17);
+        dv_graph_destroy(graph);
+    }
+}
+
+/* Scores that somebody else reads, too, cannot vanish into a block. */
+static void test_attention_whose_weights_are_an_output_is_no_block(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id q = build_input(graph, "q", "f32 2x5x4"), k = build_input(graph, "k", "f32 2x4x5");
+    dv_tensor_id v = build_input(graph, "v", "f32 2x5x4");
+    dv_tensor_id s = BUILD_OP(graph, DV_OP_MATMUL, build_none(), "scores", q, k);
+    s = BUILD_OP(graph, DV_OP_SOFTMAX, build_axis(-1), "weights", s);
+    build_output(graph, s);
+    graph = lowered(build_finish(graph, BUILD_OP(graph, DV_OP_MATMUL, build_none(), "y", s, v)));
+    CU_ASSERT_EQUAL(graph->unit_count, 3);
+    dv_graph_destroy(graph);
+}
+
 DV_SUITE(lower_fuse, DV_TEST(test_a_residual_block_is_three_units),
          DV_TEST(test_a_result_that_others_need_ends_its_unit),
          DV_TEST(test_one_activation_a_unit_and_views_for_free),
          DV_TEST(test_movement_and_softmax_take_no_activation),
-         DV_TEST(test_units_cover_all_operators_and_keep_the_order));
+         DV_TEST(test_units_cover_all_operators_and_keep_the_order),
+         DV_TEST(test_attention_rms_norm_and_rotary_positions_are_units),
+         DV_TEST(test_attention_whose_weights_are_an_output_is_no_block));
