@@ -364,6 +364,9 @@ dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_tex
 {
     dv_plan *plan;
     char figure[2][DV_FIGURE_MAX];
+    bool latency = isnan(session->plan->load_us) && session->plan->cost.total_us > 0;
+    if (!latency)
+        return DV_OK;
     DV_TRY(dv_existing_plan(cli, session, &plan));
     if (!plan)
         return DV_OK;
@@ -373,22 +376,6 @@ dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_tex
                    "%s are left on the table\n",
                    dv_format_us(figure[0], existing), plan->cost.segments, existing / best,
                    dv_format_us(figure[1], existing - best));
-    dv_plan_destroy(plan);
-    return DV_OK;
-}
-
-dv_status dv_existing_json(const dv_cli *cli, const dv_session *session, dv_json_writer *json)
-{
-    dv_plan *plan;
-    DV_TRY(dv_existing_plan(cli, session, &plan));
-    if (!plan)
-        return DV_OK;
-    dv_json_begin_object(json, "existing");
-    dv_json_put_number(json, "value", plan->cost.total_us);
-    dv_json_put_number(json, "ratio", plan->cost.total_us / session->plan->cost.total_us);
-    dv_json_put_integer(json, "segments", plan->cost.segments);
-    dv_json_put_number(json, "moved_bytes", plan->cost.moved_bytes);
-    dv_json_end(json, '}');
     dv_plan_destroy(plan);
     return DV_OK;
 }

@@ -3,7 +3,6 @@
 #define DV_CLI_EXISTING_H
 
 #include "cli/pipeline.h"
-#include "core/json.h"
 
 /* What a program runs behind a closed door (a delegate whose blob cannot be opened, a kernel that
    is not understood) can be on one device alone. Lets the session's platform run it there, before
@@ -20,11 +19,7 @@ DV_MUST_USE dv_status dv_existing_plan(const dv_cli *cli, const dv_session *sess
                                        dv_plan **plan);
 
 /* One line: what it costs beside session->plan, and what is left on the table. Nothing if there is
-   no such plan. */
+   no such plan, or session->plan is not one of least latency. */
 DV_MUST_USE dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_text *out);
-
-/* "existing": {"value", "ratio", "segments", "moved_bytes"}; no such key if there is none. */
-DV_MUST_USE dv_status dv_existing_json(const dv_cli *cli, const dv_session *session,
-                                       dv_json_writer *json);
 
 #endif

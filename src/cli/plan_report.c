@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/existing.h"
 #include "cli/plan_report.h"
 #include "cli/table.h"
 #include "core/json.h"
@@ -71,7 +72,7 @@ dv_status dv_plan_print(const dv_cli *cli, const dv_session *session, dv_text *o
     dv_table_print(table, cli->colour, out);
     dv_table_destroy(table);
     free(segments);
-    return DV_OK;
+    return dv_existing_print(cli, session, out);
 }
 
 static void json_costs(const dv_plan *plan, dv_json_writer *json)
