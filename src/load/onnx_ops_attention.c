@@ -53,7 +53,8 @@ dv_status dv_onnx_op_rms_norm(dv_onnx_at *at)
                               "its axis %lld counts from the front of a shape that is not "
                               "known yet",
                               (long long)axis);
-    int64_t count = axis < 0 ? -axis : rank - axis;
+    bool sane = axis >= -DV_MAX_RANK && axis < DV_MAX_RANK;
+    int64_t count = !sane ? 0 : axis < 0 ? -axis : rank - axis;
     if (count < 1 || count > DV_MAX_RANK)
         return dv_fail(DV_BAD_INPUT, "attribute 'axis' is out of range");
     over.reduce.count = (uint8_t)count;
@@ -187,6 +188,8 @@ dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
 
 /* ---- attention ---- */
 
+enum { MOST_HEADS = 1 << 16 };
+
 enum { QUERY, KEY, VALUE, MASK, PAST_KEY, PAST_VALUE, LENGTHS };
 
 typedef struct attention {
@@ -216,8 +219,8 @@ static dv_status read_attention(dv_onnx_at *at, attention *a)
         a->heads = query->dim[1];
         a->key_heads = key->dim[1];
     }
-    bool known = (a->flat || query->rank == 4) && a->heads > 0 && a->key_heads > 0 &&
-                 dv_dtype_is_float(a->precision);
+    bool known = (a->flat || query->rank == 4) && a->heads > 0 && a->heads <= MOST_HEADS &&
+                 a->key_heads > 0 && dv_dtype_is_float(a->precision);
     if (dv_onnx_given_input(at, LENGTHS) || !known || a->mode < 0 || a->mode > 3)
         return dv_onnx_opaque(at, "attention of these inputs is not supported");
     return a->heads % a->key_heads == 0

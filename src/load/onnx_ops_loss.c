@@ -18,7 +18,9 @@ static dv_status read_loss(dv_onnx_at *at, loss *l)
     if (!dv_span_is(l->reduction, "mean") && !dv_span_is(l->reduction, "sum") &&
         !dv_span_is(l->reduction, "none"))
         return dv_fail(DV_BAD_INPUT, "attribute 'reduction' must be none, sum or mean");
-    l->has_ignored = dv_onnx_has(at, "ignore_index");
+    /* no class has a number beyond these */
+    l->has_ignored =
+        dv_onnx_has(at, "ignore_index") && l->ignored > -(1LL << 53) && l->ignored < 1LL << 53;
     l->logs = at->inputs[0];
     l->classes = at->inputs[1];
     l->weights = dv_onnx_given_input(at, 2) ? at->inputs[2] : DV_NONE;

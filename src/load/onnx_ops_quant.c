@@ -10,6 +10,8 @@ static dv_status spread(dv_onnx_at *at, int64_t axis, dv_tensor_id places, dv_te
     return dv_onnx_emit(at, DV_OP_INDEX_SELECT, &along, *id, places, id);
 }
 
+enum { MOST_BLOCKED = 1 << 20 }; /* elements along the axis, for each of which there is an index */
+
 /* Blocks of elements with a scale each are not per tensor nor per channel: scales and zero points
    are spread to one an element, and op becomes what is left to do. */
 static dv_status read_blocks(dv_onnx_at *at, bool quantises)
@@ -21,7 +23,8 @@ static dv_status read_blocks(dv_onnx_at *at, bool quantises)
         return DV_OK;
     if (axis < 0 && x->rank != DV_RANK_UNKNOWN)
         axis += x->rank;
-    if (x->rank == DV_RANK_UNKNOWN || axis < 0 || axis >= x->rank || x->dim[axis] < 1)
+    if (x->rank == DV_RANK_UNKNOWN || axis < 0 || axis >= x->rank || x->dim[axis] < 1 ||
+        x->dim[axis] > MOST_BLOCKED)
         return dv_onnx_opaque(at, "block_size = %lld needs a shape that is not known yet",
                               (long long)block);
     int64_t size = x->dim[axis];

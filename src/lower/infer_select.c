@@ -233,6 +233,9 @@ static dv_status read_number(const dv_infer *infer, uint32_t i, const char *what
     return dv_infer_input(infer, i) ? dv_infer_float(infer, i, what, out) : DV_OK;
 }
 
+/* Comparisons of two boxes take some nanoseconds each. */
+enum { MOST_PAIRS = 1 << 26 };
+
 /* Inputs (boxes [N, B, 4], scores [N, C, B]); a row of the result is (batch, class, box). */
 dv_status dv_infer_nms(dv_infer *infer)
 {
@@ -256,7 +259,9 @@ dv_status dv_infer_nms(dv_infer *infer)
                 dv_dtype_is_float(dv_infer_input(infer, 1)->dtype);
     if (!fits)
         return dv_infer_fail(infer, "its boxes and scores do not match");
-    if (boxes->dim[1] > 1 << 14)
+    double pairs = (double)scores->dim[0] * (double)scores->dim[1] * (double)boxes->dim[1] *
+                   (double)boxes->dim[1];
+    if (pairs > MOST_PAIRS)
         return dv_infer_fail(infer, "there are too many boxes (%lld)", (long long)boxes->dim[1]);
     dv_status status = constant_value(infer, 0, &values[0]);
     if (status == DV_OK)
@@ -288,6 +293,7 @@ dv_status dv_infer_mel_weights(dv_infer *infer)
     DV_TRY(read_number(infer, 4, "upper edge", &p->high));
     infer->input_count = 0;
     if (p->bins < 1 || p->bins > 1 << 16 || p->length < 1 || p->length > 1 << 16 || p->rate < 1 ||
+        (p->length / 2 + 1) * p->bins > DV_FOLD_LIMIT ||
         !(p->low >= 0 && p->low < p->high && 2 * p->high <= (double)p->rate) ||
         !dv_dtype_is_float(p->dtype))
         return dv_infer_fail(infer, "its bins, length or edges are out of range");
