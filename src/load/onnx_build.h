@@ -76,12 +76,16 @@ DV_MUST_USE dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, b
    such function. */
 DV_MUST_USE dv_status dv_onnx_add_call(dv_onnx_builder *b, dv_onnx_at *at, bool *done);
 
+/* Replaces a Loop or Scan by its body, once for each turn; *done false where the number of turns is
+   not a constant of the file. DV_BAD_INPUT for more turns than are unrolled. */
+DV_MUST_USE dv_status dv_onnx_add_loop(dv_onnx_builder *b, dv_onnx_at *at, bool *done);
+
 /* Gives a node of a function's body the attributes of the call that it refers to. */
 DV_MUST_USE dv_status dv_onnx_resolve(const dv_onnx_builder *b, dv_onnx_node *node);
 
-/* Counts a node that is built in place of a call or a loop. DV_BAD_INPUT once there are more than
+/* Counts nodes that are built in place of a call or a loop. DV_BAD_INPUT once there are more than
    any real model has: a small file can ask for astronomically many. */
-DV_MUST_USE dv_status dv_onnx_count_expanded(dv_onnx_builder *b);
+DV_MUST_USE dv_status dv_onnx_count_expanded(dv_onnx_builder *b, size_t count);
 
 /* The version of the operator set that nodes of that domain are of. */
 DV_MUST_USE dv_status dv_onnx_opset_of(const dv_onnx_builder *b, dv_span domain, int64_t *out);

@@ -10,10 +10,12 @@
 
 enum { MOST_EXPANDED = 1 << 17 };
 
-dv_status dv_onnx_count_expanded(dv_onnx_builder *b)
+dv_status dv_onnx_count_expanded(dv_onnx_builder *b, size_t count)
 {
-    if (b->expanded++ < MOST_EXPANDED)
+    if (count <= MOST_EXPANDED - b->expanded) {
+        b->expanded += (uint32_t)count;
         return DV_OK;
+    }
     return dv_fail(DV_BAD_INPUT,
                    "the model's functions and loops unfold into more than %d nodes; at most that "
                    "many are built in their place",

@@ -408,6 +408,9 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
         return DV_OK;
     if (dv_span_is(node->op_type, "If") && dv_onnx_is_standard(node->domain))
         DV_TRY(dv_onnx_add_branches(b, &at, &done));
+    if ((dv_span_is(node->op_type, "Loop") || dv_span_is(node->op_type, "Scan")) &&
+        dv_onnx_is_standard(node->domain))
+        DV_TRY(dv_onnx_add_loop(b, &at, &done));
     if (done)
         return DV_OK;
     DV_TRY(translate(&at));
@@ -427,7 +430,7 @@ dv_status dv_onnx_add_node(dv_onnx_builder *b, const dv_onnx_graph *graph, uint3
     if (b->depth == 0 && !b->call)
         b->handle = index;
     else if (status == DV_OK)
-        status = dv_onnx_count_expanded(b);
+        status = dv_onnx_count_expanded(b, 1);
     if (status == DV_OK)
         status = dv_onnx_resolve(b, &node);
     if (status == DV_OK) {
