@@ -466,73 +466,6 @@ static void integers_stay_inside_the_table_they_index(void)
     execution_end(&e);
 }
 
-/* ---- refusals ---- */
-
-static void expect_refusal(execution *e, dv_status expected, const char *word, const char *other)
-{
-    CU_ASSERT_EQUAL(execution_start(e, 1), expected);
-    CU_ASSERT_PTR_NULL(e->executor);
-    bool said = strstr(dv_message(), word) && strstr(dv_message(), other);
-    if (!said)
-        fprintf(stderr, "\n    no '%s' and '%s' in: %s\n", word, other, dv_message());
-    CU_ASSERT_TRUE(said);
-    execution_end(e);
-}
-
-static void a_device_that_is_a_model_only_is_refused(void)
-{
-    const execution_device devices[] = {{.name = "cpu", .backend = "portable"}, {.name = "npu"}};
-    execution e = execution_of(residual(), devices, 2);
-    CU_ASSERT_TRUE(execution_error(&e, 1) < tolerance); /* not while nothing is placed on it */
-    execution_place(&e, "squeeze", NPU);
-    expect_refusal(&e, DV_BAD_INPUT, "'npu'", "model only");
-}
-
-static void a_precision_that_does_not_run_is_refused(void)
-{
-    const execution_device devices[] = {{.name = "cpu", .backend = "portable"},
-                                        {.name = "npu", .backend = "portable", .precision = "f16"}};
-    execution e = execution_of(residual(), devices, 2);
-    execution_place(&e, "squeeze", NPU);
-    expect_refusal(&e, DV_BAD_INPUT, "'squeeze'", "'npu:f16'");
-}
-
-static void a_backend_that_is_not_there_is_refused(void)
-{
-    const execution_device devices[] = {
-        {.name = "cpu", .backend = "portable"},
-        {.name = "npu", .backend = "worker", .inner = "abacus", .core = -1}};
-    execution e = execution_of(residual(), devices, 2);
-    execution_place(&e, "squeeze", NPU);
-    expect_refusal(&e, DV_UNAVAILABLE, "'npu'", "'abacus'");
-}
-
-static void an_operator_that_no_kernel_runs_is_refused(void)
-{
-    const execution_device devices[] = {
-        {.name = "cpu", .backend = "portable"},
-        {.name = "npu", .backend = "worker", .inner = "portable", .core = -1}};
-    dv_graph *graph = build_graph();
-    dv_tensor_id x = build_input(graph, "x", "i64 2x3");
-    dv_tensor_id a = BUILD_OP(graph, DV_OP_ABS, build_none(), "a", x);
-    dv_tensor_id y = BUILD_OP(graph, DV_OP_SIGMOID, build_none(), "squashed", a);
-    execution e = execution_of(build_finish(graph, y), devices, 2);
-    execution_place(&e, "squashed", NPU);
-    expect_refusal(&e, DV_BAD_INPUT, "'squashed'", "does not run on device 'npu'");
-}
-
-static void a_plan_of_another_model_is_refused(void)
-{
-    const execution_device devices[] = {{.name = "cpu", .backend = "portable"}};
-    execution a = execution_of(residual(), devices, 1), b = execution_of(branches(), devices, 1);
-    dv_executor *executor = NULL;
-    CU_ASSERT_EQUAL(dv_executor_create(a.graph, a.platform, b.problem, b.plan, &executor),
-                    DV_BAD_INPUT);
-    CU_ASSERT_PTR_NULL(executor);
-    execution_end(&a);
-    execution_end(&b);
-}
-
 DV_SUITE(runtime_executor, DV_TEST(results_are_those_of_the_formula),
          DV_TEST(residual_networks_agree_with_the_reference),
          DV_TEST(tensors_with_many_readers_agree), DV_TEST(attention_agrees),
@@ -544,9 +477,4 @@ DV_SUITE(runtime_executor, DV_TEST(results_are_those_of_the_formula),
          DV_TEST(quartiles_are_in_order_and_parts_fit_the_whole),
          DV_TEST(the_trace_tells_the_run_in_order), DV_TEST(several_executors_take_turns),
          DV_TEST(a_measurement_can_be_stopped), DV_TEST(runs_leave_no_memory_behind),
-         DV_TEST(inputs_follow_their_seed), DV_TEST(integers_stay_inside_the_table_they_index),
-         DV_TEST(a_device_that_is_a_model_only_is_refused),
-         DV_TEST(a_precision_that_does_not_run_is_refused),
-         DV_TEST(a_backend_that_is_not_there_is_refused),
-         DV_TEST(an_operator_that_no_kernel_runs_is_refused),
-         DV_TEST(a_plan_of_another_model_is_refused));
+         DV_TEST(inputs_follow_their_seed), DV_TEST(integers_stay_inside_the_table_they_index));
