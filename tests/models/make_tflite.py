@@ -2,6 +2,7 @@
 """Makes tests/data/tflite: small TFLite networks and what TFLite's own interpreter computes.
 
     python3 tests/models/make_tflite.py [NAME...]
+    python3 tests/models/make_tflite.py FILE.tflite...     (only FILE.io, beside the file)
 
 needs tensorflow (its converter) and ai-edge-litert (its interpreter). Every case is NAME.tflite and
 NAME.io: the bytes of the first inputs in the file's order, then those of the outputs, for as many
@@ -399,6 +400,10 @@ def main():
     os.makedirs(OUT, exist_ok=True)
     failed = []
     for name in sys.argv[1:] or CASES:
+        if name.endswith(".tflite"):
+            with open(name[: -len("tflite")] + "io", "wb") as file:
+                file.write(run(name, 1))
+            continue
         path = os.path.join(OUT, name)
         try:
             model = CASES[name]().convert()
