@@ -1,4 +1,5 @@
-/* quantised.h - operands that are integers, or floats of 16 bits, in memory and f32 to the kernel. */
+/* quantised.h - operands that are integers, or floats of 16 bits, in memory and f32 to the kernel.
+ */
 #ifndef DV_RUNTIME_PORTABLE_QUANTISED_H
 #define DV_RUNTIME_PORTABLE_QUANTISED_H
 
