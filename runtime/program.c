@@ -287,6 +287,21 @@ static dv_status deliver(dv_program *program, uint32_t border)
     return dv_program_add_convert(program, t, source, from, to, layout);
 }
 
+dv_lower_fn dv_program_lowering(const dv_program_rules *rules, dv_op_kind kind)
+{
+    for (size_t i = 0; i < rules->lowering_count; i++)
+        if (rules->lowerings[i].kind == kind)
+            return rules->lowerings[i].lower;
+    return NULL;
+}
+
+static dv_status lower_by_rules(dv_program *program, uint32_t at, bool *done)
+{
+    const dv_op *op = dv_program_op(program, at);
+    dv_lower_fn lower = dv_program_lowering(program->rules, op->kind);
+    return lower && dv_program_all_f32(program->spec.graph, op) ? lower(program, at, done) : DV_OK;
+}
+
 static dv_status lower_one(dv_program *program, uint32_t at)
 {
     bool done = program->done[at];
@@ -295,7 +310,7 @@ static dv_status lower_one(dv_program *program, uint32_t at)
     if (!done)
         DV_TRY(dv_program_add_view(program, at, &done));
     if (!done)
-        DV_TRY(program->rules->lower(program, at, &done));
+        DV_TRY(lower_by_rules(program, at, &done));
     if (!done)
         DV_TRY(dv_program_add_portable(program, at));
     program->done[at] = true;

@@ -25,10 +25,19 @@ typedef struct dv_step_code {
     void (*destroy)(void *object);
 } dv_step_code;
 
+/* Adds the steps of the operator at an index of the segment and sets *done; leaves *done false and
+   the program alone if it has none for it. */
+typedef dv_status (*dv_lower_fn)(dv_program *program, uint32_t at, bool *done);
+
+/* How operators of a kind are lowered. */
+typedef struct dv_lowering {
+    dv_op_kind kind;
+    dv_lower_fn lower;
+} dv_lowering;
+
 typedef struct dv_program_rules {
-    /* Adds the steps of the operator at an index of the segment and sets *done; leaves *done false
-       and the program alone if it has none for it. */
-    dv_status (*lower)(dv_program *program, uint32_t at, bool *done);
+    const dv_lowering *lowerings; /* asked for operators that are all f32 */
+    size_t lowering_count;
     /* Of the own layout: bytes of a rank-4 f32 tensor, and a step that converts between it and
        another. NULL if the backend has none. */
     bool (*own_bytes)(const dv_program *program, const dv_tensor *tensor, size_t *bytes);
@@ -86,5 +95,8 @@ bool dv_program_has(const dv_program *program, dv_tensor_id tensor);
 
 /* Are all of the operator's tensors f32 with at least one element? What libraries are asked for. */
 bool dv_program_all_f32(const dv_graph *graph, const dv_op *op);
+
+/* How the rules lower operators of that kind; NULL: not at all. */
+dv_lower_fn dv_program_lowering(const dv_program_rules *rules, dv_op_kind kind);
 
 #endif

@@ -6,10 +6,7 @@
 #include "runtime/onednn/ops.h"
 #include "runtime/portable/portable.h"
 
-static const struct {
-    dv_op_kind kind;
-    dv_dnn_lower lower;
-} lowerings[] = {
+static const dv_lowering lowerings[] = {
     {DV_OP_CONVOLUTION, dv_dnn_lower_convolution},
     {DV_OP_LINEAR, dv_dnn_lower_linear},
     {DV_OP_MATMUL, dv_dnn_lower_matmul},
@@ -114,25 +111,6 @@ static bool supports(const dv_graph *graph, dv_op_id op, dv_dtype precision, cha
     return dv_portable_supports(graph, op, precision, why, size);
 }
 
-static dv_status lower(dv_program *program, uint32_t at, bool *done)
-{
-    const dv_op *op = dv_program_op(program, at);
-    if (!dv_program_all_f32(dv_program_graph(program), op))
-        return DV_OK;
-    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
-        if (lowerings[i].kind == op->kind)
-            return lowerings[i].lower(program, at, done);
-    return DV_OK;
-}
-
-static bool is_own(dv_op_kind kind)
-{
-    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
-        if (lowerings[i].kind == kind)
-            return true;
-    return false;
-}
-
 static bool own_bytes(const dv_program *program, const dv_tensor *tensor, size_t *bytes)
 {
     dnnl_memory_desc_t desc =
@@ -150,8 +128,17 @@ static dv_status own_convert(dv_program *program, const dv_tensor *tensor, dv_va
     return dv_dnn_add_reorder(program, &from_desc, from, &to_desc, to);
 }
 
-static const dv_program_rules rules = {
-    .lower = lower, .own_bytes = own_bytes, .own_convert = own_convert, .destroy = destroy_context};
+static const dv_program_rules rules = {.lowerings = lowerings,
+                                       .lowering_count = sizeof lowerings / sizeof lowerings[0],
+
+                                       .own_bytes = own_bytes,
+                                       .own_convert = own_convert,
+                                       .destroy = destroy_context};
+
+static bool is_own(dv_op_kind kind)
+{
+    return dv_program_lowering(&rules, kind) != NULL;
+}
 
 static dv_status compile(const dv_segment_spec *spec, dv_executable **out)
 {

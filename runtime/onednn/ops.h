@@ -85,7 +85,6 @@ dnnl_primitive_attr_t dv_dnn_fuse(const dv_program *program, uint32_t at,
                                   const dnnl_memory_desc_t *like, dv_dnn_fusion *fusion);
 void dv_dnn_take(dv_program *program, const dv_dnn_fusion *fusion);
 
-typedef dv_status (*dv_dnn_lower)(dv_program *program, uint32_t at, bool *done);
 dv_status dv_dnn_lower_convolution(dv_program *program, uint32_t at, bool *done);
 dv_status dv_dnn_lower_linear(dv_program *program, uint32_t at, bool *done);
 dv_status dv_dnn_lower_matmul(dv_program *program, uint32_t at, bool *done);

@@ -59,8 +59,7 @@ bool dv_xnn_is_constant(const dv_graph *graph, dv_tensor_id tensor);
 void dv_xnn_fuse_clamp(dv_program *program, uint32_t at, float *low, float *high,
                        dv_tensor_id *output);
 
-/* One function a group of kinds; the rules of dv_program_rules.lower. */
-typedef dv_status (*dv_xnn_lower)(dv_program *program, uint32_t at, bool *done);
+/* One function a group of kinds; rows of dv_program_rules.lowerings. */
 dv_status dv_xnn_lower_convolution(dv_program *program, uint32_t at, bool *done);
 dv_status dv_xnn_lower_linear(dv_program *program, uint32_t at, bool *done);
 dv_status dv_xnn_lower_pool(dv_program *program, uint32_t at, bool *done);

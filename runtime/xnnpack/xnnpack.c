@@ -11,10 +11,7 @@
 #include "runtime/portable/portable.h"
 #include "runtime/xnnpack/ops.h"
 
-static const struct {
-    dv_op_kind kind;
-    dv_xnn_lower lower;
-} lowerings[] = {
+static const dv_lowering lowerings[] = {
     {DV_OP_CONVOLUTION, dv_xnn_lower_convolution},
     {DV_OP_LINEAR, dv_xnn_lower_linear},
     {DV_OP_MATMUL, dv_xnn_lower_linear},
@@ -81,25 +78,6 @@ static bool supports(const dv_graph *graph, dv_op_id op, dv_dtype precision, cha
     return dv_portable_supports(graph, op, precision, why, size);
 }
 
-static dv_status lower(dv_program *program, uint32_t at, bool *done)
-{
-    const dv_op *op = dv_program_op(program, at);
-    if (!dv_program_all_f32(dv_program_graph(program), op))
-        return DV_OK;
-    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
-        if (lowerings[i].kind == op->kind)
-            return lowerings[i].lower(program, at, done);
-    return DV_OK;
-}
-
-static bool is_own(dv_op_kind kind)
-{
-    for (size_t i = 0; i < sizeof lowerings / sizeof lowerings[0]; i++)
-        if (lowerings[i].kind == kind)
-            return true;
-    return false;
-}
-
 static void destroy_context(void *context)
 {
     dv_xnn_context *own = context;
@@ -108,7 +86,14 @@ static void destroy_context(void *context)
     free(own);
 }
 
-static const dv_program_rules rules = {.lower = lower, .destroy = destroy_context};
+static const dv_program_rules rules = {.lowerings = lowerings,
+                                       .lowering_count = sizeof lowerings / sizeof lowerings[0],
+                                       .destroy = destroy_context};
+
+static bool is_own(dv_op_kind kind)
+{
+    return dv_program_lowering(&rules, kind) != NULL;
+}
 
 static dv_status compile(const dv_segment_spec *spec, dv_executable **out)
 {
