@@ -33,10 +33,8 @@ static dv_buffer *buffer_around(uint8_t *data, size_t size, bool mapped)
 {
     dv_buffer *buffer = malloc(sizeof *buffer);
     if (buffer)
-        *buffer = (dv_buffer){.mapped = mapped,
-                              .size = size,
-                              .data = data,
-                              .hashing = PTHREAD_MUTEX_INITIALIZER};
+        *buffer = (dv_buffer){
+            .mapped = mapped, .size = size, .data = data, .hashing = PTHREAD_MUTEX_INITIALIZER};
     if (buffer)
         atomic_init(&buffer->references, 1);
     return buffer;
