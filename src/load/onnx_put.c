@@ -9,29 +9,52 @@
 
 /* ---- the operator ---- */
 
+/* Is t an operand that the operator takes for the numbers it stands for? */
+static bool is_converted(const dv_onnx_put *put, dv_tensor_id t)
+{
+    return put->quantised && put->graph->tensors[t].quant.count > 0;
+}
+
 const char *dv_put_input(const dv_onnx_put *put, uint32_t i)
 {
-    bool given = i < put->op->input_count && put->op->inputs[i] != DV_NONE;
-    return given ? put->graph->tensors[put->op->inputs[i]].name : "";
+    if (i >= put->op->input_count || put->op->inputs[i] == DV_NONE)
+        return "";
+    dv_tensor_id t = put->op->inputs[i];
+    return is_converted(put, t) ? put->real[t] : put->graph->tensors[t].name;
 }
 
 const char *dv_put_output(dv_onnx_put *put, uint32_t i)
 {
-    bool asked = i < put->op->output_count && put->op->outputs[i] != DV_NONE;
-    return asked ? put->graph->tensors[put->op->outputs[i]].name
-                 : dv_put_new_name(put, put->op->name);
+    if (i >= put->op->output_count || put->op->outputs[i] == DV_NONE)
+        return dv_put_new_name(put, put->op->name);
+    dv_tensor_id t = put->op->outputs[i];
+    return is_converted(put, t) ? put->before[t] : put->graph->tensors[t].name;
+}
+
+static const dv_tensor *operand(const dv_onnx_put *put, dv_tensor_id t)
+{
+    const dv_tensor *tensor = &put->graph->tensors[t];
+    if (!is_converted(put, t))
+        return tensor;
+    dv_tensor *numbers = dv_arena_alloc(put->arena, sizeof *numbers);
+    if (!numbers)
+        return tensor; /* the next name fails as well, and tells */
+    *numbers = *tensor;
+    numbers->dtype = DV_DTYPE_F32;
+    numbers->quant.count = 0;
+    return numbers;
 }
 
 const dv_tensor *dv_put_input_tensor(const dv_onnx_put *put, uint32_t i)
 {
     bool given = i < put->op->input_count && put->op->inputs[i] != DV_NONE;
-    return given ? &put->graph->tensors[put->op->inputs[i]] : NULL;
+    return given ? operand(put, put->op->inputs[i]) : NULL;
 }
 
 const dv_tensor *dv_put_output_tensor(const dv_onnx_put *put, uint32_t i)
 {
     bool asked = i < put->op->output_count && put->op->outputs[i] != DV_NONE;
-    return asked ? &put->graph->tensors[put->op->outputs[i]] : NULL;
+    return asked ? operand(put, put->op->outputs[i]) : NULL;
 }
 
 dv_status dv_put_refuse(const dv_onnx_put *put, const char *format, ...)
@@ -222,6 +245,19 @@ const char *dv_put_floats(dv_onnx_put *put, const float *values, size_t count)
     return put_constant(put, name, &tensor);
 }
 
+const char *dv_put_zeros(dv_onnx_put *put, dv_dtype dtype, const int32_t *values, size_t count)
+{
+    const char *name = dv_put_new_name(put, put->op->name);
+    size_t width = dv_dtype_bytes(dtype);
+    dv_text tensor = {0};
+    put_tensor_head(&tensor, name, dtype, (const int64_t[]){(int64_t)count}, count > 1);
+    dv_pb_put_head(&tensor, 9, count * width);
+    for (size_t i = 0; i < count; i++)
+        for (size_t byte = 0; byte < width; byte++)
+            dv_text_append_n(&tensor, &(char){(char)((uint32_t)values[i] >> (8 * byte))}, 1);
+    return put_constant(put, name, &tensor);
+}
+
 const char *dv_put_list(dv_onnx_put *put, dv_dtype dtype, double value, size_t count)
 {
     const char *name = dv_put_new_name(put, put->op->name);
@@ -233,11 +269,11 @@ const char *dv_put_list(dv_onnx_put *put, dv_dtype dtype, double value, size_t c
 
 /* ---- nodes ---- */
 
-static bool is_last(const dv_onnx_put *put, const char *const *outputs, size_t count)
+static bool is_last(dv_onnx_put *put, const char *const *outputs, size_t count)
 {
     for (uint32_t i = 0; i < put->op->output_count; i++)
         for (size_t k = 0; k < count && put->op->outputs[i] != DV_NONE; k++)
-            if (strcmp(put->graph->tensors[put->op->outputs[i]].name, outputs[k]) == 0)
+            if (strcmp(dv_put_output(put, i), outputs[k]) == 0)
                 return true;
     return false;
 }
@@ -313,6 +349,69 @@ dv_status dv_put_whole(dv_onnx_put *put, const char *type)
         names[inputs + i] = dv_put_output(put, i);
     dv_put_node(put, type, names, inputs, names + inputs, outputs);
     return DV_OK;
+}
+
+/* ---- quantised operands ---- */
+
+/* Converts a tensor to the numbers it stands for, or back. */
+static void put_conversion(dv_onnx_put *put, const char *type, const dv_tensor *tensor,
+                           const char *from, const char *to)
+{
+    const dv_quant *quant = &tensor->quant;
+    bool is_i32 = tensor->dtype == DV_DTYPE_I32; /* its zero point must be 0, and is left out */
+    const char *scale = quant->count == 1
+                            ? dv_put_scalar(put, DV_DTYPE_F32, (double)quant->scale[0])
+                            : dv_put_floats(put, quant->scale, quant->count);
+    const char *zero = is_i32 ? "" : dv_put_zeros(put, tensor->dtype, quant->zero, quant->count);
+    if (quant->count > 1)
+        dv_put_int(put, "axis", quant->axis);
+    if (tensor->dtype == DV_DTYPE_I16 || tensor->dtype == DV_DTYPE_U16)
+        dv_put_need(put, 21);
+    dv_put_node(put, type, (const char *const[]){from, scale, zero}, 3, &to, 1);
+}
+
+static dv_status check_conversion(const dv_onnx_put *put, const dv_tensor *tensor, bool back)
+{
+    for (uint32_t i = 0; i < tensor->quant.count; i++)
+        if (tensor->dtype == DV_DTYPE_I32 && (back || tensor->quant.zero[i] != 0))
+            return dv_put_refuse(put, "'%.80s' is quantised to i32", tensor->name);
+    return DV_OK;
+}
+
+dv_status dv_put_begin(dv_onnx_put *put, const dv_op *op, const char *type)
+{
+    put->op = op;
+    put->type = type;
+    put->quantised = dv_op_is_quantised(put->graph, op);
+    for (uint32_t i = 0; put->quantised && i < op->output_count; i++) {
+        if (op->outputs[i] == DV_NONE || !is_converted(put, op->outputs[i]))
+            continue;
+        const dv_tensor *tensor = &put->graph->tensors[op->outputs[i]];
+        DV_TRY(check_conversion(put, tensor, true));
+        put->before[op->outputs[i]] = dv_put_new_name(put, tensor->name);
+    }
+    for (uint32_t i = 0; put->quantised && i < op->input_count; i++) {
+        if (op->inputs[i] == DV_NONE || !is_converted(put, op->inputs[i]) ||
+            put->real[op->inputs[i]])
+            continue;
+        const dv_tensor *tensor = &put->graph->tensors[op->inputs[i]];
+        DV_TRY(check_conversion(put, tensor, false));
+        put->real[op->inputs[i]] = dv_put_new_name(put, tensor->name);
+        put_conversion(put, "DequantizeLinear", tensor, tensor->name, put->real[op->inputs[i]]);
+    }
+    return DV_OK;
+}
+
+void dv_put_end(dv_onnx_put *put)
+{
+    for (uint32_t i = 0; put->quantised && i < put->op->output_count; i++) {
+        if (put->op->outputs[i] == DV_NONE || !is_converted(put, put->op->outputs[i]))
+            continue;
+        const dv_tensor *tensor = &put->graph->tensors[put->op->outputs[i]];
+        put_conversion(put, "QuantizeLinear", tensor, put->before[put->op->outputs[i]],
+                       tensor->name);
+    }
+    put->quantised = false;
 }
 
 void dv_put_value_info(dv_text *out, uint32_t number, const dv_tensor *tensor, const char *name)

@@ -17,11 +17,14 @@ typedef struct dv_onnx_put {
     int64_t opset;    /* that the nodes so far need */
     dv_arena *arena;  /* names */
     dv_names node_names;
-    dv_names taken;     /* all names of tensors */
-    dv_text nodes;      /* fields `node` of GraphProto */
-    dv_text constants;  /* fields `initializer`, of small constants */
-    dv_text attributes; /* of the next node */
-    bool failed;        /* out of memory */
+    dv_names taken;      /* all names of tensors */
+    dv_text nodes;       /* fields `node` of GraphProto */
+    dv_text constants;   /* fields `initializer`, of small constants */
+    dv_text attributes;  /* of the next node */
+    bool failed;         /* out of memory */
+    bool quantised;      /* the operator computes on the numbers that quantised tensors stand for */
+    const char **real;   /* per tensor: the name of those numbers; NULL: not there yet */
+    const char **before; /* per tensor: the name of a result before it is rounded */
 } dv_onnx_put;
 
 typedef dv_status dv_onnx_op_writer(dv_onnx_put *put);
@@ -32,11 +35,17 @@ typedef dv_status dv_onnx_op_writer(dv_onnx_put *put);
 
 /* ---- the operator ---- */
 
+/* Makes op the operator being written, between conversions of its quantised operands, as ONNX
+   spells a quantised operator; end it with dv_put_end once its nodes are put. */
+DV_MUST_USE dv_status dv_put_begin(dv_onnx_put *put, const dv_op *op, const char *type);
+void dv_put_end(dv_onnx_put *put);
+
 /* The name of input i, "" if it is left out; of output i, one of our own if nobody asked for it. */
 const char *dv_put_input(const dv_onnx_put *put, uint32_t i);
 const char *dv_put_output(dv_onnx_put *put, uint32_t i);
 
-const dv_tensor *dv_put_input_tensor(const dv_onnx_put *put, uint32_t i); /* NULL: left out */
+/* Of a quantised operand, the tensor of numbers. NULL: left out. */
+const dv_tensor *dv_put_input_tensor(const dv_onnx_put *put, uint32_t i);
 const dv_tensor *dv_put_output_tensor(const dv_onnx_put *put, uint32_t i);
 
 /* The operator cannot be written; says why. */
@@ -60,6 +69,8 @@ const char *dv_put_long(dv_onnx_put *put, int64_t value);                       
 const char *dv_put_shape(dv_onnx_put *put, const dv_shape *shape);               /* a list */
 const char *dv_put_scalar(dv_onnx_put *put, dv_dtype dtype, double value);       /* rank 0 */
 const char *dv_put_floats(dv_onnx_put *put, const float *values, size_t count);  /* a list */
+/* Zero points: one number of rank 0, or a list. */
+const char *dv_put_zeros(dv_onnx_put *put, dv_dtype dtype, const int32_t *values, size_t count);
 const char *dv_put_list(dv_onnx_put *put, dv_dtype dtype, double value, size_t count);
 
 /* ---- nodes ---- */

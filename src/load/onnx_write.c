@@ -146,8 +146,8 @@ static dv_status put_operators(writer *w)
         if (w->places[t] == AS_NODE)
             put_fill(w, &w->graph->tensors[t]);
     for (dv_op_id o = 0; o < w->graph->op_count; o++) {
-        put->op = &w->graph->ops[o];
-        put->type = rows[put->op->kind].type;
+        dv_op_kind kind = w->graph->ops[o].kind;
+        DV_TRY(dv_put_begin(put, &w->graph->ops[o], rows[kind].type));
         if (!put->type)
             return dv_put_refuse(put, "%s",
                                  put->op->reason ? put->op->reason
@@ -156,7 +156,8 @@ static dv_status put_operators(writer *w)
             if (put->op->outputs[i] != DV_NONE &&
                 !dv_shape_known(&w->graph->tensors[put->op->outputs[i]].shape))
                 return dv_put_refuse(put, "the shape of its output is not known");
-        DV_TRY(rows[put->op->kind].write(put));
+        DV_TRY(rows[kind].write(put));
+        dv_put_end(put);
         if (put->failed || put->nodes.failed || put->constants.failed)
             return dv_fail(DV_NO_MEMORY, "out of memory");
     }
@@ -373,7 +374,9 @@ static dv_status start(writer *w)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     w->places = dv_arena_array(w->put.arena, w->graph->tensor_count, sizeof *w->places);
     w->offsets = dv_arena_array(w->put.arena, w->graph->tensor_count, sizeof *w->offsets);
-    if (!w->places || !w->offsets)
+    w->put.real = dv_arena_array(w->put.arena, w->graph->tensor_count, sizeof *w->put.real);
+    w->put.before = dv_arena_array(w->put.arena, w->graph->tensor_count, sizeof *w->put.before);
+    if (!w->places || !w->offsets || !w->put.real || !w->put.before)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     for (dv_tensor_id t = 0; t < w->graph->tensor_count; t++) {
         const char *name = w->graph->tensors[t].name;

@@ -13,6 +13,7 @@
 #include "runtime/portable/portable.h"
 #include "tests/conformance/onnx_case.h"
 #include "tests/lowering.h"
+#include "tests/onnx_writer.h"
 #include "tests/suite.h"
 
 static const char *const data_folder = "/usr/share/libonnx-testdata/data";
@@ -141,6 +142,53 @@ static void test_networks_give_the_same_after_being_written_and_read(void)
     }
 }
 
+/* x, quantised, times a quantised weight by channel, quantised again. */
+static dv_graph *quantised_network(void)
+{
+    static const float scale = 0.05f, y_scale = 0.125f, scales[] = {0.1f, 0.2f};
+    static const int8_t weight[] = {1, -2, 3, 4, 5, -6}, zero = 3, zeros[2] = {0};
+    onnx_writer w = onnx_begin(13);
+    onnx_input(&w, "x", ONNX_FLOAT, "4,3");
+    onnx_floats(&w, "s", "", &scale);
+    onnx_raw(&w, "z", ONNX_INT8, "", &zero, 1);
+    onnx_floats(&w, "ys", "", &y_scale);
+    onnx_floats(&w, "ws", "2", scales);
+    onnx_raw(&w, "wz", ONNX_INT8, "2", zeros, 2);
+    onnx_raw(&w, "wq", ONNX_INT8, "2,3", weight, 6);
+    onnx_node(&w, "QuantizeLinear", "x s z", "xq");
+    onnx_node(&w, "DequantizeLinear", "xq s z", "xd");
+    onnx_node(&w, "DequantizeLinear", "wq ws wz", "wd");
+    onnx_attr_int(&w, "axis", 0);
+    onnx_node(&w, "Gemm", "xd wd", "product");
+    onnx_attr_int(&w, "transB", 1);
+    onnx_node(&w, "QuantizeLinear", "product ys z", "yq");
+    onnx_node(&w, "DequantizeLinear", "yq ys z", "y");
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    dv_graph *source = onnx_loaded(&w);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(source);
+    onnx_free(&w);
+    return lowered(source);
+}
+
+static void test_quantised_operators_stay_between_conversions(void)
+{
+    char path[256];
+    dv_graph *graph = quantised_network(), *source = NULL;
+    const dv_op *product = first_of(graph, DV_OP_LINEAR);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(product);
+    CU_ASSERT_TRUE(dv_op_is_quantised(graph, product));
+    snprintf(path, sizeof path, "%s/quantised.onnx", dv_test_folder());
+    CU_ASSERT_EQUAL_FATAL(dv_onnx_write(graph, path, DV_WEIGHTS_AUTO), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_load(path, NULL, &source), DV_OK);
+    dv_graph *again = lowered(source);
+    CU_ASSERT_EQUAL(again->op_count, graph->op_count);
+    product = first_of(again, DV_OP_LINEAR);
+    CU_ASSERT_TRUE(product && dv_op_is_quantised(again, product));
+    CU_ASSERT_EQUAL(difference(graph, again, 5, 10), 0);
+    dv_graph_destroy(again);
+    dv_graph_destroy(graph);
+}
+
 static void write_bytes(const char *path, const dv_tensor *tensor, void *bytes)
 {
     size_t size = 0;
@@ -207,10 +255,14 @@ static void test_onnx_runtime_computes_what_the_portable_backend_does(void)
         write_exchange(folder, name, graph);
         dv_graph_destroy(graph);
     }
+    dv_graph *quantised = quantised_network();
+    write_exchange(folder, "quantised", quantised);
+    dv_graph_destroy(quantised);
     CU_ASSERT_EQUAL(run_script(python, folder), 0);
 }
 
 DV_SUITE(conformance_onnx_write,
          DV_TEST(test_what_passes_still_passes_after_being_written_and_read),
          DV_TEST(test_networks_give_the_same_after_being_written_and_read),
+         DV_TEST(test_quantised_operators_stay_between_conversions),
          DV_TEST(test_onnx_runtime_computes_what_the_portable_backend_does));
