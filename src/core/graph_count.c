@@ -222,8 +222,9 @@ static bool stays(const dv_tensor *tensor)
 }
 
 /* Adds tensors as they are made and drops them after their last reader; states are always there,
-   and what is written into one in place takes no room of its own. */
-static double peak_of(const dv_graph *graph)
+   and what is written into one in place takes no room of its own. dropped: one flag a tensor, false
+   for all activations. */
+static double peak_of(const dv_graph *graph, bool *dropped)
 {
     double live = 0, peak = 0;
     for (uint32_t i = 0; i < graph->input_count; i++)
@@ -240,12 +241,10 @@ static double peak_of(const dv_graph *graph)
             peak = live;
         for (uint32_t i = 0; i < op->input_count; i++) {
             dv_tensor_id t = op->inputs[i];
-            bool repeated = false;
-            for (uint32_t j = 0; j < i; j++)
-                repeated |= op->inputs[j] == t;
-            if (!is_activation(graph, t) || repeated || stays(&graph->tensors[t]))
+            if (!is_activation(graph, t) || dropped[t] || stays(&graph->tensors[t]))
                 continue;
-            if (graph->consumers[graph->consumer_start[t + 1] - 1] == o)
+            dropped[t] = graph->consumers[graph->consumer_start[t + 1] - 1] == o;
+            if (dropped[t])
                 live -= bytes_of(graph, t);
         }
         for (uint32_t i = 0; i < op->output_count; i++) {
@@ -264,9 +263,10 @@ dv_graph_totals dv_graph_count(const dv_graph *graph)
     for (dv_op_id o = 0; o < graph->op_count; o++)
         totals.macs += dv_op_work(graph, o).macs;
     bool *seen = calloc((size_t)graph->tensor_count + 1, sizeof *seen);
-    if (seen)
+    if (seen) {
         count_parameters(graph, seen, &totals);
+        totals.peak_activation_bytes = peak_of(graph, seen);
+    }
     free(seen);
-    totals.peak_activation_bytes = peak_of(graph);
     return totals;
 }
