@@ -5,10 +5,9 @@
 
 #include "core/graph.h"
 
-/* Loads folder/name.pt2, lowers it, runs it on the portable backend with the reference's inputs, and
-   compares: the largest difference of any output, relative
-   to its root mean square; integers and infinities must be equal. INFINITY, and a
-   line on stderr, if something fails. */
+/* Loads folder/name.pt2, lowers it, runs it on the portable backend with the reference's inputs,
+   and compares: the largest difference of any output, relative to its root mean square; integers
+   and infinities must be equal. INFINITY, and a line on stderr, if something fails. */
 double pt2_difference(const char *folder, const char *name);
 
 #endif
