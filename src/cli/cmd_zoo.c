@@ -30,6 +30,8 @@ static void json_entry(dv_json_writer *json, const dv_zoo_entry *entry)
     dv_json_put_string(json, "name", entry->name);
     dv_json_put_string(json, "summary", entry->summary);
     dv_json_put_string(json, "citation", entry->citation);
+    if (entry->variants)
+        dv_json_put_string(json, "variants", entry->variants);
     dv_json_put_number(json, "parameters", entry->parameters);
     dv_json_put_number(json, "multiply_adds", entry->multiply_adds);
     dv_json_end(json, '}');

@@ -23,11 +23,23 @@ static void put_platforms(dv_text *out)
         dv_text_append(out, " %s", name);
 }
 
+/* The name; for a model also its variants, up to where their number begins. */
+static void put_network(dv_text *out, const char *prefix, const dv_zoo_entry *entry)
+{
+    dv_text_append(out, " %s%s", prefix, entry->name);
+    for (const char *at = *prefix && entry->variants ? entry->variants : ""; *at;) {
+        size_t word = strcspn(at, " "), key = strcspn(at, " =");
+        dv_text_append(out, " %s%s:%.*s%s", prefix, entry->name, (int)key, at,
+                       key < word ? "=" : "");
+        at += word + (at[word] == ' ');
+    }
+}
+
 static void put_networks(dv_text *out, const char *prefix)
 {
     const dv_zoo_entry *entry;
     for (size_t i = 0; (entry = dv_zoo_at(i)); i++)
-        dv_text_append(out, " %s%s", prefix, entry->name);
+        put_network(out, prefix, entry);
 }
 
 /* The words that an option's value may be, each with a blank before it; nothing if any text goes.
