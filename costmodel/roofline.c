@@ -227,6 +227,41 @@ double dv_roofline_us(const dv_demand *demand, const dv_target *target)
     return main->launch_us.value + fmax(compute_us, memory_us);
 }
 
+/* Does a kernel library run the operator behind those of the group without a kernel of its own: a
+   view of what they made, or an activation of it? */
+static bool in_passing(const dv_graph *graph, const dv_op_id *ops, uint32_t count, dv_op_id next)
+{
+    const dv_op *op = &graph->ops[next];
+    dv_family family = dv_op_info_of(op->kind)->family;
+    if ((family != DV_FAMILY_VIEW && family != DV_FAMILY_ELEMENTWISE) || count == 0)
+        return false;
+    for (uint32_t i = 0; i < op->input_count; i++) {
+        dv_tensor_id t = op->inputs[i];
+        bool made = false;
+        for (uint32_t k = 0; t != DV_NONE && k < count; k++)
+            made |= graph->producer[t] == ops[k];
+        if (t != DV_NONE && graph->tensors[t].role != DV_ROLE_CONSTANT && !made)
+            return false;
+    }
+    return true;
+}
+
+/* Processors, and all that a kernel library realises, run attention, a norm that was spelt out and
+   the like kernel by kernel; what compiles a unit for an accelerator runs it whole. */
+static double kernels_us(const dv_graph *graph, const dv_unit *unit, const dv_target *target)
+{
+    double total_us = 0;
+    for (uint32_t first = 0, end; first < unit->op_count; first = end) {
+        for (end = first + 1; end < unit->op_count; end++)
+            if (!in_passing(graph, unit->ops + first, end - first, unit->ops[end]))
+                break;
+        dv_demand demand = dv_demand_of(graph, unit->ops + first, end - first, target->precision,
+                                        target->channel_multiple);
+        total_us += dv_roofline_us(&demand, target);
+    }
+    return total_us;
+}
+
 static double unit_time_us(const dv_graph *graph, dv_unit_id unit, const dv_platform *platform,
                            dv_target_id target_id)
 {
@@ -238,6 +273,8 @@ static double unit_time_us(const dv_graph *graph, dv_unit_id unit, const dv_plat
         if (!dv_device_runs(device, op->kind, op->source_type))
             return INFINITY;
     }
+    if (device->kind == DV_DEVICE_CPU || device->realisation.backend)
+        return kernels_us(graph, group, target);
     dv_demand demand = dv_demand_of(graph, group->ops, group->op_count, target->precision,
                                     target->channel_multiple);
     return dv_roofline_us(&demand, target);
