@@ -4,6 +4,8 @@
    family of operators, because peak rates alone explain almost nothing of a network's time, and
    with weights and activations streaming at bandwidths of their own. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "costmodel/costmodel.h"
 #include "costmodel/roofline.h"
@@ -95,21 +97,40 @@ static int weight_of(dv_family family)
     }
 }
 
-/* Is t among the tensors that operators before (op, input) of the group read or made? */
-static bool seen_before(const dv_graph *graph, const dv_op_id *ops, uint32_t op, uint32_t input,
-                        dv_tensor_id t)
+/* Is t among the tensors that operators before op of the group read or made? */
+static bool seen_before(const dv_graph *graph, const dv_op_id *ops, uint32_t op, dv_tensor_id t)
 {
-    for (uint32_t k = 0; k <= op; k++) {
+    for (uint32_t k = 0; k < op; k++) {
         const dv_op *other = &graph->ops[ops[k]];
-        uint32_t inputs = k == op ? input : other->input_count;
-        for (uint32_t i = 0; i < inputs; i++)
+        for (uint32_t i = 0; i < other->input_count; i++)
             if (other->inputs[i] == t)
                 return true;
-        for (uint32_t i = 0; k < op && i < other->output_count; i++)
+        for (uint32_t i = 0; i < other->output_count; i++)
             if (other->outputs[i] == t)
                 return true;
     }
     return false;
+}
+
+static int by_id(const void *left, const void *right)
+{
+    dv_tensor_id a = *(const dv_tensor_id *)left, b = *(const dv_tensor_id *)right;
+    return (a > b) - (a < b);
+}
+
+/* Puts the inputs of an operator into ids without repeats: the first as it is, the others in any
+   order. How many. O(n log n): a concatenation may have very many. */
+static uint32_t distinct_inputs(const dv_op *op, dv_tensor_id *ids)
+{
+    uint32_t count = 0;
+    if (op->input_count == 0)
+        return 0;
+    memcpy(ids, op->inputs, op->input_count * sizeof *ids);
+    qsort(ids + 1, op->input_count - 1, sizeof *ids, by_id);
+    for (uint32_t i = 0; i < op->input_count; i++)
+        if (i == 0 || (ids[i] != ids[0] && ids[i] != ids[count - 1]))
+            ids[count++] = ids[i];
+    return count;
 }
 
 static bool read_outside(const dv_graph *graph, const dv_op_id *ops, uint32_t count, dv_tensor_id t)
@@ -153,9 +174,14 @@ static void add_traffic(const dv_graph *graph, const dv_op_id *ops, uint32_t cou
         if (read_outside(graph, ops, count, t))
             demand->activation_bytes += bytes;
     }
-    for (uint32_t i = 0; i < op->input_count; i++) {
-        dv_tensor_id t = op->inputs[i];
-        if (t == DV_NONE || seen_before(graph, ops, k, i, t))
+    dv_tensor_id few[16], *ids = few;
+    if (op->input_count > sizeof few / sizeof few[0])
+        ids = malloc(op->input_count * sizeof *ids);
+    /* without memory, repeats count again: a prediction too high is better than none */
+    uint32_t inputs = ids ? distinct_inputs(op, ids) : op->input_count;
+    for (uint32_t i = 0; i < inputs; i++) {
+        dv_tensor_id t = ids ? ids[i] : op->inputs[i];
+        if (t == DV_NONE || seen_before(graph, ops, k, t))
             continue;
         double bytes = dv_bytes_in(&graph->tensors[t], precision);
         if (gathers && i == 0) /* only the rows asked for */
@@ -165,6 +191,8 @@ static void add_traffic(const dv_graph *graph, const dv_op_id *ops, uint32_t cou
         else
             demand->activation_bytes += bytes;
     }
+    if (ids != few)
+        free(ids);
 }
 
 dv_demand dv_demand_of(const dv_graph *graph, const dv_op_id *ops, uint32_t count,
