@@ -1,6 +1,8 @@
 /* mobilebert.c - MobileBERT (Sun et al., "MobileBERT: a Compact Task-Agnostic BERT for
    Resource-Limited Devices", ACL 2020, arXiv 2004.02984, table 1, last column): 24 thin layers
    between bottlenecks, with a scale and a shift where BERT has layer norms. */
+#include <math.h>
+
 #include "datasets/zoo/attention.h"
 #include "datasets/zoo/network.h"
 #include "datasets/zoo/zoo.h"
@@ -17,11 +19,13 @@ enum {
     TOKEN_TYPES = 2,
 };
 
-/* The paper's NoNorm: x weight + bias */
-static dv_tensor_id no_norm(dv_network *net, dv_tensor_id x)
+/* The paper's NoNorm, x weight + bias, of the sum of so many terms: training has found weights that
+   keep the size of what passes through, and so do those made up here. */
+static dv_tensor_id no_norm(dv_network *net, dv_tensor_id x, int terms)
 {
     int64_t width = dv_dim(net, x, -1);
-    x = dv_binary(net, DV_OP_MUL, x, dv_weight(net, "weight", &width, 1, 0.2, 1));
+    double scale = 1 / sqrt((double)terms);
+    x = dv_binary(net, DV_OP_MUL, x, dv_weight(net, "weight", &width, 1, 0.1, scale));
     return dv_binary(net, DV_OP_ADD, x, dv_weight(net, "bias", &width, 1, 0.1, 0));
 }
 
@@ -30,7 +34,7 @@ static dv_tensor_id linear_norm(dv_network *net, dv_tensor_id x, int64_t width, 
     x = dv_linear(net, x, width, true);
     if (beside != DV_NONE)
         x = dv_binary(net, DV_OP_ADD, x, beside);
-    return no_norm(net, x);
+    return no_norm(net, x, beside == DV_NONE ? 1 : 2);
 }
 
 static dv_tensor_id feed_forward(dv_network *net, dv_tensor_id x)
@@ -72,7 +76,8 @@ static dv_tensor_id embeddings(dv_network *net, dv_tensor_id ids, dv_tensor_id t
     x = dv_linear(net, x, WIDTH, true);
     dv_tensor_id places = dv_weight(net, "position", (int64_t[]){POSITIONS, WIDTH}, 2, 0.03, 0);
     x = dv_binary(net, DV_OP_ADD, x, dv_slice(net, places, 0, 0, length));
-    return no_norm(net, dv_binary(net, DV_OP_ADD, x, dv_embedding(net, types, TOKEN_TYPES, WIDTH)));
+    return no_norm(net, dv_binary(net, DV_OP_ADD, x, dv_embedding(net, types, TOKEN_TYPES, WIDTH)),
+                   3);
 }
 
 static dv_status build(const dv_zoo_entry *entry, const char *options, dv_graph **out)
