@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/zoo/llama.h"
 #include "datasets/zoo/zoo.h"
 #include "tests/suite.h"
 
@@ -57,6 +58,19 @@ static void test_every_variant_has_its_share_of_parameters_and_its_multiply_adds
         CU_ASSERT_STRING_EQUAL(graph->name, cases[i].name);
         dv_graph_destroy(graph);
     }
+}
+
+/* torch.utils.flop_counter counts 514,112 multiply-adds in a transformers 5.23 LlamaForCausalLM of
+   these sizes on 8 tokens (logits_to_keep=1); its ONNX export lowers to as many. */
+static void test_a_small_llama_has_exactly_the_multiply_adds_that_torch_counts(void)
+{
+    static const dv_llama sizes = {2, 64, 4, 2, 16, 96, 97, true, 1};
+    dv_zoo_entry entry = {.name = "small", .citation = "ours", .variant = &sizes};
+    dv_graph *graph = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_llama_build(&entry, "prefill=8", &graph), DV_OK);
+    CU_ASSERT_EQUAL(dv_graph_count(graph).macs, 514112);
+    CU_ASSERT_EQUAL(dv_graph_count(graph).parameters, 67968);
+    dv_graph_destroy(graph);
 }
 
 static void test_options_change_the_network_and_its_hash(void)
@@ -119,6 +133,7 @@ static void test_generated_weights_repeat_and_have_the_stated_spread(void)
 
 DV_SUITE(zoo, DV_TEST(test_every_network_has_its_published_parameters_and_multiply_adds),
          DV_TEST(test_every_variant_has_its_share_of_parameters_and_its_multiply_adds),
+         DV_TEST(test_a_small_llama_has_exactly_the_multiply_adds_that_torch_counts),
          DV_TEST(test_options_change_the_network_and_its_hash),
          DV_TEST(test_unknown_names_and_options_are_named),
          DV_TEST(test_generated_weights_repeat_and_have_the_stated_spread));
