@@ -49,7 +49,6 @@ BEGIN {
     owner["xgboost/c_api.h"] = "^costmodel/learned\\.c$"
     owner["SDL.h"] = "^viz/[a-z_]*_sdl\\.c$"
     owner["SDL2/SDL.h"] = owner["SDL.h"]
-    owner["sanitizer/allocator_interface.h"] = "^tests/fuzz/"
     owner["sanitizer/asan_interface.h"] = "^tests/fuzz/"
     owner["png.h"] = "^(viz/(image|png)[a-z_]*\\.c$|tests/)"
     owner["ft2build.h"] = "^viz/tools/"

@@ -26,7 +26,10 @@ size_t dv_fuzz_allowance(size_t size)
 #endif
 
 #ifdef COUNTS
-#include <sanitizer/allocator_interface.h>
+/* sanitizer/allocator_interface.h, which gcc does not bring along */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
+size_t __sanitizer_get_allocated_size(const volatile void *place);
 
 static size_t limit, held;
 static bool counting, installed;
