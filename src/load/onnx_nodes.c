@@ -408,12 +408,17 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
         return DV_OK;
     if (dv_span_is(node->op_type, "If") && dv_onnx_is_standard(node->domain))
         DV_TRY(dv_onnx_add_branches(b, &at, &done));
-    if ((dv_span_is(node->op_type, "Loop") || dv_span_is(node->op_type, "Scan")) &&
-        dv_onnx_is_standard(node->domain))
+    bool loops = (dv_span_is(node->op_type, "Loop") || dv_span_is(node->op_type, "Scan")) &&
+                 dv_onnx_is_standard(node->domain);
+    if (loops)
         DV_TRY(dv_onnx_add_loop(b, &at, &done));
     if (done)
         return DV_OK;
-    DV_TRY(translate(&at));
+    DV_TRY(loops ? dv_onnx_opaque(&at,
+                                  "a %s whose number of turns or condition is computed while the "
+                                  "model runs is not supported; only one of known length is",
+                                  at.op.source_type)
+                 : translate(&at));
     if (at.op.kind == DV_OP_OPAQUE)
         DV_TRY(add_captures(b, &at));
     at.op.inputs = at.inputs;

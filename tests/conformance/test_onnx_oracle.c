@@ -240,8 +240,10 @@ static void compare_loaded(comparison *c, const Onnx__GraphProto *theirs)
             continue;
         seen[op->debug_handle] = true;
         const char *type = theirs->node[op->debug_handle]->op_type;
-        bool branch = strcmp(type, "If") == 0; /* stands for the operators of its branches */
-        expect(c, branch || strcmp(op->source_type, type) == 0, "an operator's type");
+        /* these stand for the operators inside them */
+        bool inner =
+            strcmp(type, "If") == 0 || strcmp(type, "Loop") == 0 || strcmp(type, "Scan") == 0;
+        expect(c, inner || strcmp(op->source_type, type) == 0, "an operator's type");
     }
     for (size_t i = 0; i < theirs->n_node; i++)
         expect(c, seen[i] != (strcmp(theirs->node[i]->op_type, "Constant") == 0),
