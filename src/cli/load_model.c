@@ -74,9 +74,8 @@ static dv_status load_file(const dv_cli *cli, const char *path, dv_session *sess
     status = bind_dims(cli, &dims, &dim_count);
     if (status != DV_OK)
         goto done;
-    dv_load_options options = {.dims = dims,
-                               .dim_count = dim_count,
-                               .method = dv_cli_value(cli, DV_OPTION_METHOD)};
+    dv_load_options options = {
+        .dims = dims, .dim_count = dim_count, .method = dv_cli_value(cli, DV_OPTION_METHOD)};
     status = dv_load_buffer(path, buffer, &options, &session->source);
 done:
     for (size_t i = 0; i < dim_count; i++)
