@@ -276,10 +276,15 @@ static dv_status check_writable(const dv_graph *graph)
 {
     if (graph->output_count == 0)
         return dv_fail(DV_BAD_INPUT, "graph/1 holds no graph without outputs");
-    for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
-        if (!dv_json_is_spelt(graph->tensors[t].name, graph->tensors[t].name))
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
+        const dv_tensor *tensor = &graph->tensors[t];
+        if (!dv_json_is_spelt(tensor->name, tensor->name))
             return dv_fail(DV_BAD_INPUT,
                            "the name of tensor %u is not UTF-8, as all text in graph/1 is", t);
+        for (uint8_t d = 0; tensor->shape.rank <= DV_MAX_RANK && d < tensor->shape.rank; d++)
+            if (tensor->shape.dim[d] > FAR)
+                return dv_fail(DV_BAD_INPUT, "tensor %u has a dimension beyond 2^53", t);
+    }
     return DV_OK;
 }
 
