@@ -34,7 +34,7 @@ double dv_least_dispatch_us(const dv_problem *p, const dv_target_id *x)
     return least;
 }
 
-static bool next_placement(const dv_problem *p, dv_target_id *x)
+bool dv_next_placement(const dv_problem *p, dv_target_id *x)
 {
     for (dv_unit_id u = 0; u < p->unit_count; u++) {
         if (++x[u] < p->target_count)
@@ -54,7 +54,7 @@ double dv_any_order_optimum_us(const dv_problem *p)
         if (dv_evaluate(p, plan))
             best = fmin(best, plan->cost.total_us - plan->cost.dispatch_us +
                                   dv_least_dispatch_us(p, plan->target));
-    } while (next_placement(p, plan->target));
+    } while (dv_next_placement(p, plan->target));
     dv_plan_destroy(plan);
     return best;
 }

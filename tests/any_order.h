@@ -6,6 +6,9 @@
 
 enum { DV_ANY_ORDER_UNITS = 7, DV_ANY_ORDER_DEVICES = 4 }; /* at most */
 
+/* The next placement in counting order, from all zeros on; false past the last. */
+bool dv_next_placement(const dv_problem *p, dv_target_id *x);
+
 /* The least dispatch of a placement over all topological orders, by subsets of units that ran. */
 double dv_least_dispatch_us(const dv_problem *p, const dv_target_id *x);
 

@@ -10,6 +10,7 @@
 #include "solver/k_best.h"
 #include "solver/marginals.h"
 #include "solver/strategy.h"
+#include "tests/any_order.h"
 #include "tests/random_problem.h"
 #include "tests/suite.h"
 
@@ -38,17 +39,6 @@ static void report(const char *what, uint64_t seed, double got, double expected)
             got, expected);
 }
 
-/* The next placement in counting order; false past the last. */
-static bool count_up(const dv_problem *p, dv_target_id *x)
-{
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        if (++x[u] < p->target_count)
-            return true;
-        x[u] = 0;
-    }
-    return false;
-}
-
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -71,7 +61,7 @@ static size_t enumerate(const dv_problem *p, double *costs, double *least)
             double *cell = &least[u * p->target_count + plan->target[u]];
             *cell = fmin(*cell, plan->cost.total_us);
         }
-    } while (count_up(p, plan->target));
+    } while (dv_next_placement(p, plan->target));
     qsort(costs, count, sizeof *costs, ascending);
     dv_plan_destroy(plan);
     return count;

@@ -6,6 +6,7 @@
 
 #include "solver/evaluate.h"
 #include "solver/robust.h"
+#include "tests/any_order.h"
 #include "tests/problem_text.h"
 #include "tests/random_problem.h"
 #include "tests/suite.h"
@@ -39,16 +40,6 @@ static dv_problem *at_corner(const dv_random_spec *spec, uint32_t corner)
     return p;
 }
 
-static bool count_up(const dv_problem *p, dv_target_id *x)
-{
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        if (++x[u] < p->target_count)
-            return true;
-        x[u] = 0;
-    }
-    return false;
-}
-
 /* Over all placements in the given order. */
 static double enumerate_us(const dv_random_spec *spec)
 {
@@ -64,7 +55,7 @@ static double enumerate_us(const dv_random_spec *spec)
         do {
             dv_evaluate(posed[c], plan);
             optimum[c] = fmin(optimum[c], plan->cost.total_us);
-        } while (count_up(own, plan->target));
+        } while (dv_next_placement(own, plan->target));
     }
     do {
         double regret = -INFINITY;
@@ -73,7 +64,7 @@ static double enumerate_us(const dv_random_spec *spec)
             regret = fmax(regret, plan->cost.total_us - optimum[c]);
         }
         least = fmin(least, regret);
-    } while (count_up(own, plan->target));
+    } while (dv_next_placement(own, plan->target));
     for (uint32_t c = 0; c < corners; c++)
         dv_problem_destroy(posed[c]);
     dv_plan_destroy(plan);

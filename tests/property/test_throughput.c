@@ -9,6 +9,7 @@
 #include "solver/certify.h"
 #include "solver/evaluate.h"
 #include "solver/strategy.h"
+#include "tests/any_order.h"
 #include "tests/problem_text.h"
 #include "tests/random_problem.h"
 #include "tests/suite.h"
@@ -44,16 +45,6 @@ static bool is_contiguous(const dv_problem *p, dv_plan *plan)
     return placed == p->unit_count;
 }
 
-static bool next_placement(const dv_problem *p, dv_target_id *x)
-{
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        if (++x[u] < p->target_count)
-            return true;
-        x[u] = 0;
-    }
-    return false;
-}
-
 /* The least largest load over contiguous placements; over all of them into *any. */
 static double exhaustive(const dv_problem *p, double *any)
 {
@@ -71,7 +62,7 @@ static double exhaustive(const dv_problem *p, double *any)
         double load = dv_evaluate_load_us(p, plan);
         *any = fmin(*any, load);
         best = contiguous ? fmin(best, load) : best;
-    } while (next_placement(p, plan->target));
+    } while (dv_next_placement(p, plan->target));
     dv_plan_destroy(plan);
     return best;
 }
