@@ -162,7 +162,8 @@ dv_status dv_aten_read_unsqueeze(dv_aten_at *at)
 
 /* ---- copies ---- */
 
-dv_status dv_aten_read_expand(dv_aten_at *at)
+/* (a, sizes or counts): an operator whose parameter is that list. */
+static dv_status copied(dv_aten_at *at, dv_op_kind kind)
 {
     dv_op_params params = {0};
     dv_tensor_id a;
@@ -171,7 +172,12 @@ dv_status dv_aten_read_expand(dv_aten_at *at)
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_ints(at, 1, dims, DV_MAX_RANK, &count));
     params.view.shape = dv_shape_make(dims, count);
-    return dv_aten_finish(at, DV_OP_EXPAND, &params, a, DV_NONE, DV_NONE);
+    return dv_aten_finish(at, kind, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_expand(dv_aten_at *at)
+{
+    return copied(at, DV_OP_EXPAND);
 }
 
 dv_status dv_aten_read_expand_as(dv_aten_at *at)
@@ -188,14 +194,7 @@ dv_status dv_aten_read_expand_as(dv_aten_at *at)
 
 dv_status dv_aten_read_repeat(dv_aten_at *at)
 {
-    dv_op_params params = {0};
-    dv_tensor_id a;
-    int64_t dims[DV_MAX_RANK];
-    size_t count;
-    DV_TRY(dv_aten_input(at, 0, &a));
-    DV_TRY(dv_aten_ints(at, 1, dims, DV_MAX_RANK, &count));
-    params.view.shape = dv_shape_make(dims, count);
-    return dv_aten_finish(at, DV_OP_REPEAT, &params, a, DV_NONE, DV_NONE);
+    return copied(at, DV_OP_REPEAT);
 }
 
 /* ---- joining and cutting ---- */
