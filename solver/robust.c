@@ -72,11 +72,10 @@ static void pose(search *s, const factors *f)
     }
 }
 
-/* The plan's parts at the problem's own costs. */
+/* The parts of a plan that was evaluated at the problem's own costs. */
 static candidate measure(const dv_problem *problem, dv_plan *plan)
 {
     candidate c = {.plan = plan};
-    dv_evaluate(problem, plan);
     for (dv_unit_id u = 0; u < problem->unit_count; u++)
         c.part_us.of[problem->device[plan->target[u]]] +=
             dv_problem_time_us(problem, u, plan->target[u]);
@@ -88,6 +87,7 @@ static candidate measure(const dv_problem *problem, dv_plan *plan)
 /* Keeps the plan (or frees it, if an equal one is known). */
 static dv_status keep(search *s, dv_plan *plan)
 {
+    dv_evaluate(s->problem, plan);
     candidate c = measure(s->problem, plan);
     for (size_t i = 0; i < s->known_count; i++)
         if (memcmp(&s->known[i].part_us, &c.part_us, sizeof c.part_us) == 0) {

@@ -35,7 +35,7 @@ static void teach(const dv_platform *platform, dv_device_id d, dv_op_kind kind, 
 
 /* Pins are copied from the session's problem: units and targets are the same. */
 static dv_status solve(const dv_cli *cli, const dv_session *session, const dv_platform *platform,
-                       double *latency_us, double *bound_us, uint32_t *segments)
+                       dv_lesson *lesson)
 {
     const char *name = dv_cli_value(cli, DV_OPTION_COST_MODEL);
     const dv_cost_model *model = name ? dv_cost_model_find(name) : dv_cost_model_at(0);
@@ -54,19 +54,14 @@ static dv_status solve(const dv_cli *cli, const dv_session *session, const dv_pl
     if (status == DV_OK && !plan)
         status = dv_session_no_plan(session, dv_session_strategy(cli));
     if (status == DV_OK) {
-        *latency_us = plan->cost.total_us;
-        *bound_us = plan->bound_us;
-        *segments = plan->cost.segments;
+        lesson->latency_us = plan->cost.total_us;
+        lesson->segments = plan->cost.segments;
+        lesson->proven = outcome == DV_OUTCOME_OPTIMAL;
     }
     dv_plan_destroy(plan);
     problem->pin = NULL;
     dv_problem_destroy(problem);
     return status;
-}
-
-static bool proven(double latency_us, double bound_us)
-{
-    return latency_us - bound_us <= 1e-9 * latency_us;
 }
 
 static uint32_t count_operators(const dv_graph *graph, const dv_device *device, dv_op_kind kind)
@@ -88,9 +83,8 @@ static dv_status try_lesson(const dv_cli *cli, const dv_session *session, school
         return no_memory();
     lessons->lesson = more;
     teach(session->platform, lesson.device, lesson.kind, school);
-    DV_TRY(solve(cli, session, &school->platform, &lesson.latency_us, &lesson.bound_us,
-                 &lesson.segments));
-    lessons->proven = lessons->proven && proven(lesson.latency_us, lesson.bound_us);
+    DV_TRY(solve(cli, session, &school->platform, &lesson));
+    lessons->proven = lessons->proven && lesson.proven;
     lessons->lesson[lessons->count++] = lesson;
     return DV_OK;
 }
@@ -138,11 +132,10 @@ dv_status dv_lessons_find(const dv_cli *cli, const dv_session *session, dv_lesso
         .devices = calloc((size_t)session->platform->device_count + 1, sizeof *school.devices)};
     if (!school.devices)
         return no_memory();
-    double bound_us;
-    uint32_t segments;
-    dv_status status =
-        solve(cli, session, session->platform, &lessons->base_us, &bound_us, &segments);
-    lessons->proven = status == DV_OK && proven(lessons->base_us, bound_us);
+    dv_lesson today = {0};
+    dv_status status = solve(cli, session, session->platform, &today);
+    lessons->base_us = today.latency_us;
+    lessons->proven = today.proven;
     for (dv_device_id d = 0; status == DV_OK && d < session->platform->device_count; d++)
         status = teach_device(cli, session, d, &school, lessons);
     dv_progress_bar_clear();

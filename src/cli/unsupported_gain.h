@@ -14,8 +14,8 @@ typedef struct dv_lesson {
     dv_op_kind kind;    /* DV_OP_COUNT: all that the device does not run */
     uint32_t operators; /* of the model, of that kind */
     double latency_us;  /* of the plan then found */
-    double bound_us;    /* and what was proven of it */
     uint32_t segments;
+    bool proven; /* no plan is faster */
 } dv_lesson;
 
 typedef struct dv_lessons {
