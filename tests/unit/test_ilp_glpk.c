@@ -84,10 +84,10 @@ static void a_fault_inside_glpk_becomes_an_error(void)
     relaxation_and_branching_give_the_known_values(); /* and GLPK lives on */
 }
 
-/* Many random covering rows: branch and bound needs long. */
+/* Many random covering rows: branch and bound needs longer than any test waits. */
 static dv_linear hard_program(void)
 {
-    enum { COLUMNS = 60, ROWS = 50 };
+    enum { COLUMNS = 150, ROWS = 150 };
     dv_linear l = {0};
     dv_rng rng = dv_rng_seeded(7);
     for (int j = 0; j < COLUMNS; j++)
