@@ -86,18 +86,33 @@ static dv_status check_arity(const dv_tfl_at *at)
     return DV_OK;
 }
 
-/* Elements that no operator of ours takes. */
+static bool is_held(const dv_tfl_tensor *tensor)
+{
+    dv_dtype dtype = dv_tfl_dtype(tensor);
+    return dtype != DV_DTYPE_NONE && dtype != DV_DTYPE_STRING;
+}
+
+/* Elements that no operator of ours takes or makes; a variable's handle has a type of its own. */
 static dv_status check_types(dv_tfl_at *at)
 {
+    bool handles = at->inputs.count == 0;
+    dv_tfl_tensor tensor;
     for (uint32_t i = 0; i < at->inputs.count; i++) {
-        dv_tfl_tensor tensor;
         if (!dv_tfl_given(at, i))
             continue;
         DV_TRY(dv_tfl_input(at, i, &tensor));
-        dv_dtype dtype = dv_tfl_dtype(&tensor);
         bool is_handle = at->b->scope->slots[dv_tfl_slot_of(at, i)].variable != DV_NONE;
-        if ((dtype == DV_DTYPE_NONE && !is_handle) || dtype == DV_DTYPE_STRING)
+        handles = handles || is_handle;
+        if (!is_handle && !is_held(&tensor))
             return dv_tfl_opaque(at, "its input %u is %s, which is not supported", i,
+                                 dv_tfl_type_name(tensor.type));
+    }
+    for (uint32_t i = 0; i < at->outputs.count && !handles; i++) {
+        if (dv_fb_i32_at(&at->outputs, i) < 0)
+            continue;
+        DV_TRY(dv_tfl_output(at, i, &tensor));
+        if (!is_held(&tensor))
+            return dv_tfl_opaque(at, "its output %u is %s, which is not supported", i,
                                  dv_tfl_type_name(tensor.type));
     }
     return DV_OK;

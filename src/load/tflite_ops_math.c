@@ -125,9 +125,6 @@ dv_status dv_tfl_op_cast(dv_tfl_at *at)
     dv_tfl_tensor out;
     DV_TRY(dv_tfl_output(at, 0, &out));
     dv_op_params params = {.cast = {.dtype = dv_tfl_dtype(&out)}};
-    if (params.cast.dtype == DV_DTYPE_NONE || params.cast.dtype == DV_DTYPE_STRING)
-        return dv_tfl_opaque(at, "elements of type %s are not supported",
-                             dv_tfl_type_name(out.type));
     return elementwise(at, DV_OP_CAST, &params, 1);
 }
 
