@@ -116,7 +116,7 @@ const dv_strategy dv_strategy_anneal = {
     .name = "anneal",
     .summary = "simulated annealing, seeded, a stated number of steps",
     .citation = "Kirkpatrick, Gelatt, Vecchi, Science 220, 1983",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "solver/certify_makespan.h"
 
 static const double TOLERANCE = 1e-9;
 
@@ -252,6 +253,19 @@ static bool check_load(check *c)
     return true;
 }
 
+static bool check_makespan(check *c)
+{
+    double stated = c->plan->makespan_us, makespan;
+    if (isnan(stated))
+        return true;
+    if (!dv_certify_makespan_us(c->problem, c->plan, &makespan))
+        return REJECT(c, "out of memory");
+    c->result.makespan_us = makespan;
+    if (!(fabs(stated - makespan) <= TOLERANCE * fabs(makespan)))
+        return REJECT(c, "states a makespan of %.9g us, but has %.9g us", stated, makespan);
+    return true;
+}
+
 static bool check_cost(check *c)
 {
     double stated = c->plan->cost.total_us, latency = (double)latency_us(c);
@@ -261,9 +275,10 @@ static bool check_cost(check *c)
         return REJECT(c, "the latency is not finite");
     if (!(fabs(stated - latency) <= slack))
         return REJECT(c, "states %.9g us, but costs %.9g us", stated, latency);
-    if (!check_load(c))
+    if (!check_load(c) || !check_makespan(c))
         return false;
-    double value = isnan(c->plan->load_us) ? latency : c->result.load_us;
+    double value = isnan(c->plan->makespan_us) ? latency : c->result.makespan_us;
+    value = isnan(c->plan->load_us) ? value : c->result.load_us;
     if (isnan(c->plan->bound_us) || c->plan->bound_us > value + TOLERANCE * fabs(value))
         return REJECT(c, "its lower bound %.9g us is above its cost %.9g us", c->plan->bound_us,
                       value);
@@ -274,7 +289,9 @@ static bool check_cost(check *c)
 
 dv_certificate dv_certify(const dv_problem *problem, const dv_plan *plan)
 {
-    check c = {.problem = problem, .plan = plan, .result = {.latency_us = NAN, .load_us = NAN}};
+    check c = {.problem = problem,
+               .plan = plan,
+               .result = {.latency_us = NAN, .load_us = NAN, .makespan_us = NAN}};
     if (plan->unit_count != problem->unit_count)
         (void)REJECT(&c, "places %u units of %u", plan->unit_count, problem->unit_count);
     else

@@ -7,15 +7,15 @@
 
 typedef struct dv_certificate {
     bool ok;
-    char reason[256];  /* what is wrong; "" if ok */
-    double latency_us; /* recomputed */
-    double load_us;    /* the same; NAN if the plan states none */
+    char reason[256];            /* what is wrong; "" if ok */
+    double latency_us;           /* recomputed */
+    double load_us, makespan_us; /* the same; NAN if the plan states none */
 } dv_certificate;
 
 /* Checks: the order is topological and complete, every unit supported and on its pin, groups on one
-   device, capacities, segment, energy and loss limits, the stated cost (and largest load, if it
-   states one) within 1e-9 relative, and bound <= cost (or load). O(units * targets + tensors *
-   targets). */
+   device, capacities, segment, energy and loss limits, the stated cost (and largest load or
+   makespan, if it states one) within 1e-9 relative, and bound <= value. O(units * targets + tensors
+   * targets). */
 dv_certificate dv_certify(const dv_problem *problem, const dv_plan *plan);
 
 #endif

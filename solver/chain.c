@@ -131,7 +131,7 @@ const dv_strategy dv_strategy_chain = {
     .name = "chain",
     .summary = "a chain of partitioners, each taking all that its device supports",
     .citation = "ExecuTorch, exir/program/_program.py, to_edge_transform_and_lower",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

@@ -22,6 +22,6 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 const dv_strategy dv_strategy_cheapest = {
     .name = "cheapest",
     .summary = "each unit on its fastest target, blind to moves and dispatch",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .solve = solve,
 };

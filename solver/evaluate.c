@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "solver/makespan.h"
+
 /* Sums in another order may differ by their rounding; a limit met to 1e-9 is met. */
 static bool exceeds(double sum, double limit)
 {
@@ -212,4 +214,14 @@ double dv_evaluate_load_us(const dv_problem *problem, const dv_plan *plan)
     free(in);
     free(used);
     return most;
+}
+
+double dv_evaluate_makespan_us(const dv_problem *problem, const dv_plan *plan)
+{
+    dv_makespan makespan;
+    double us = INFINITY;
+    if (dv_makespan_create(problem, &makespan) == DV_OK)
+        us = dv_makespan_us(&makespan, plan->target, plan->order);
+    dv_makespan_free(&makespan);
+    return us;
 }

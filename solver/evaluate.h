@@ -15,7 +15,10 @@
    throughput is the reciprocal of the largest load: in a pipeline every device works on another
    sample. Tensors between two devices pass through the host's memory, so both pay, each once
    whatever the number of readers; the host itself pays nothing (Tarnawski et al., "Efficient
-   Algorithms for Device Placement of DNN Graph Operators", NeurIPS 2020). */
+   Algorithms for Device Placement of DNN Graph Operators", NeurIPS 2020).
+
+   makespan is the length of the schedule in which devices and links work at the same time:
+   solver/makespan.h has its rules. */
 #ifndef DV_SOLVER_EVALUATE_H
 #define DV_SOLVER_EVALUATE_H
 
@@ -43,5 +46,9 @@ static inline double dv_load_out_us(const dv_problem *problem, uint32_t t, dv_ta
    Where a device reads a tensor on several targets, the dearest counts. O(units + tensors *
    devices). */
 double dv_evaluate_load_us(const dv_problem *problem, const dv_plan *plan);
+
+/* When everything is done if devices and links overlap, under a plan that dv_evaluate accepts;
+   INFINITY without memory. For many plans of one problem, dv_makespan_us saves the allocations. */
+double dv_evaluate_makespan_us(const dv_problem *problem, const dv_plan *plan);
 
 #endif

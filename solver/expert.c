@@ -39,7 +39,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 const dv_strategy dv_strategy_expert = {
     .name = "expert",
     .summary = "the plan of a file",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

@@ -215,7 +215,7 @@ const dv_strategy dv_strategy_ggml = {
     .name = "ggml",
     .summary = "weights on the accelerator, then sweeps that spread to neighbours",
     .citation = "ggml (llama.cpp), ggml-backend.cpp, ggml_backend_sched_split_graph",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

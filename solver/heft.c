@@ -53,6 +53,6 @@ const dv_strategy dv_strategy_heft = {
     .name = "heft",
     .summary = "list scheduling by upward rank to the earliest finish",
     .citation = "Topcuoglu, Hariri, Wu, IEEE TPDS 13(3), 2002",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .solve = solve,
 };

@@ -242,7 +242,7 @@ const dv_strategy dv_strategy_metis = {
     .name = "metis",
     .summary = "balanced parts of the weighted graph with a small cut, one a device",
     .citation = "Karypis, Kumar, SIAM J. Sci. Comput. 20(1), 1998; METIS 5",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

@@ -158,7 +158,7 @@ const dv_strategy dv_strategy_n_largest = {
     .name = "n-largest",
     .summary = "one accelerator runs its n largest partitions only, the host the rest",
     .citation = "TensorFlow Lite, delegates/utils.cc, GraphPartitionHelper; graph_info.cc",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

@@ -218,7 +218,7 @@ const dv_strategy dv_strategy_ort = {
     .name = "ort",
     .summary = "execution providers claim convex groups in order of priority",
     .citation = "ONNX Runtime, core/providers/partitioning_utils.cc, graph_partitioner.cc",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

@@ -78,6 +78,6 @@ const dv_strategy dv_strategy_peft = {
     .name = "peft",
     .summary = "list scheduling with a table of optimistic costs ahead",
     .citation = "Arabnejad, Barbosa, IEEE TPDS 25(3), 2014",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .solve = solve,
 };

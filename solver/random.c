@@ -51,7 +51,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 const dv_strategy dv_strategy_random = {
     .name = "random",
     .summary = "the best of n random placements",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

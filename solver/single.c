@@ -34,6 +34,6 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 const dv_strategy dv_strategy_single = {
     .name = "single",
     .summary = "all on the best single target, the host for what it cannot run",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_MAKESPAN,
     .solve = solve,
 };

@@ -233,6 +233,8 @@ static dv_status accept(const dv_problem *problem, const dv_strategy *strategy,
                        problem->name ? problem->name : "the problem");
     /* A bound recomputed in another order of summation may pass the cost by its rounding. */
     plan->load_us = objective == DV_OBJECTIVE_THROUGHPUT ? dv_evaluate_load_us(problem, plan) : NAN;
+    plan->makespan_us =
+        objective == DV_OBJECTIVE_MAKESPAN ? dv_evaluate_makespan_us(problem, plan) : NAN;
     double value_us = dv_plan_value_us(plan), slack = 1e-9 * fabs(value_us);
     if (plan->bound_us > value_us && plan->bound_us <= value_us + slack)
         plan->bound_us = value_us;

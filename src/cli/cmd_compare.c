@@ -79,8 +79,10 @@ static dv_status jobs_at_once(const dv_cli *cli, uint32_t *out)
 static void describe(const dv_cli *cli, dv_compare *compare)
 {
     const char *objective = dv_cli_value(cli, DV_OPTION_OBJECTIVE);
+    compare->value_name = !objective || strcmp(objective, "throughput") != 0
+                              ? (objective ? objective : "latency")
+                              : "largest load";
     compare->untimed = dv_cli_has(cli, DV_OPTION_UNTIMED);
-    compare->largest_load = objective && strcmp(objective, "throughput") == 0;
 }
 
 dv_status dv_compare_print(const dv_cli *cli, const char *model, const char *platform, dv_text *out)

@@ -18,8 +18,8 @@ typedef struct dv_compare_row {
 typedef struct dv_compare {
     dv_compare_row *rows;
     size_t count, capacity;
-    bool largest_load; /* the value is that of a device's load, not a latency */
-    bool untimed;      /* leave out what differs from run to run: times and memory */
+    const char *value_name; /* "latency", "largest load" or "makespan", as the objective is */
+    bool untimed;           /* leave out what differs from run to run: times and memory */
 } dv_compare;
 
 void dv_compare_free(dv_compare *compare);

@@ -134,7 +134,8 @@ void dv_compare_tables(const dv_cli *cli, const dv_compare *compare, dv_text *ou
             dv_text_append(out, "\n");
         dv_cli_append_safe(out, head->model);
         dv_text_append(out, " on %s\n", head->platform);
-        const char *value = compare->largest_load ? ">largest load" : ">latency";
+        char value[32];
+        snprintf(value, sizeof value, ">%s", compare->value_name);
         dv_table *table = compare->untimed
                               ? dv_table_create("<strategy", value, ">ratio", ">segments", ">moved",
                                                 "<proof", NULL)

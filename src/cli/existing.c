@@ -364,7 +364,8 @@ dv_status dv_existing_print(const dv_cli *cli, const dv_session *session, dv_tex
 {
     dv_plan *plan;
     char figure[2][DV_FIGURE_MAX];
-    bool latency = isnan(session->plan->load_us) && session->plan->cost.total_us > 0;
+    bool latency = isnan(session->plan->load_us) && isnan(session->plan->makespan_us) &&
+                   session->plan->cost.total_us > 0;
     if (!latency)
         return DV_OK;
     DV_TRY(dv_existing_plan(cli, session, &plan));

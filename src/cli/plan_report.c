@@ -31,6 +31,8 @@ static void print_costs(const dv_cli *cli, const dv_session *session, dv_text *o
     dv_text_append(out, " on %s: ", dv_session_platform_name(session));
     if (!isnan(plan->load_us))
         dv_text_append(out, "largest load ");
+    if (!isnan(plan->makespan_us))
+        dv_text_append(out, "makespan ");
     dv_styled(out, cli->colour, DV_STYLE_BOLD, "%s", dv_format_us(a, dv_plan_value_us(plan)));
     dv_text_append(out, ", ");
     dv_styled(out, cli->colour, plan->outcome == DV_OUTCOME_OPTIMAL ? DV_STYLE_GOOD : DV_STYLE_WARN,

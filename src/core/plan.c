@@ -28,6 +28,7 @@ dv_status dv_plan_create(const dv_problem *problem, dv_plan **out)
                       .target = target,
                       .order = order,
                       .load_us = NAN,
+                      .makespan_us = NAN,
                       .bound_us = -INFINITY};
     for (dv_unit_id u = 0; u < plan->unit_count; u++)
         order[u] = u;
@@ -57,7 +58,9 @@ void dv_plan_copy(dv_plan *to, const dv_plan *from)
 
 double dv_plan_value_us(const dv_plan *plan)
 {
-    return isnan(plan->load_us) ? plan->cost.total_us : plan->load_us;
+    if (!isnan(plan->load_us))
+        return plan->load_us;
+    return isnan(plan->makespan_us) ? plan->cost.total_us : plan->makespan_us;
 }
 
 double dv_plan_gap(const dv_plan *plan)

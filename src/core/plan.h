@@ -32,9 +32,10 @@ typedef struct dv_plan {
     char strategy[64];
     char proved_by[64]; /* the method behind the bound; "" if none */
     dv_outcome outcome;
-    double load_us;  /* the largest load of a device if that was the objective, else NAN */
-    double bound_us; /* proven: no plan of the class in proof_scope costs less (where load_us is
-                        set: has less load); -INFINITY if none */
+    double load_us;       /* the largest load of a device if that was the objective, else NAN */
+    double makespan_us;   /* when everything is done, devices overlapping, if that was, else NAN */
+    double bound_us;      /* proven: no plan of the class in proof_scope has a lower value;
+                             -INFINITY if none */
     char proof_scope[64]; /* "given order", "any order", "contiguous splits", "any split", "" */
     double solve_ms;
 } dv_plan;
@@ -51,7 +52,8 @@ void dv_plan_destroy(dv_plan *plan);
 /* Copies all but nothing shared; both made for the same problem. */
 void dv_plan_copy(dv_plan *to, const dv_plan *from);
 
-/* What the plan was made for: its largest load where load_us is set, else its total cost. */
+/* What the plan was made for: its largest load where load_us is set, its makespan where that is,
+   else its total cost. */
 double dv_plan_value_us(const dv_plan *plan);
 
 /* (value - bound) / value, 0 if both are 0, INFINITY without a bound. */

@@ -170,6 +170,8 @@ dv_status dv_plan_write(const dv_problem *problem, const dv_plan *plan, const dv
     dv_json_put_string(&w, "proof_scope", plan->proof_scope);
     if (!isnan(plan->load_us))
         dv_json_put_number(&w, "load_us", plan->load_us);
+    if (!isnan(plan->makespan_us))
+        dv_json_put_number(&w, "makespan_us", plan->makespan_us);
     dv_json_put_number(&w, "bound_us", isinf(plan->bound_us) ? NAN : plan->bound_us);
     dv_json_put_number(&w, "solve_ms", plan->solve_ms);
     put_cost(&w, &plan->cost);
@@ -270,9 +272,10 @@ static dv_status read_label(const dv_json_at *root, const char *key, char *out, 
 
 static dv_status read_document(reader *to, const dv_json_at *root)
 {
-    static const char *const keys[] = {
-        "divvy",   "model",    "platform", "strategy", "outcome",  "proved_by", "proof_scope",
-        "load_us", "bound_us", "solve_ms", "cost",     "segments", "computed",  NULL};
+    static const char *const keys[] = {"divvy",       "model",     "platform",    "strategy",
+                                       "outcome",     "proved_by", "proof_scope", "load_us",
+                                       "makespan_us", "bound_us",  "solve_ms",    "cost",
+                                       "segments",    "computed",  NULL};
     dv_plan *plan = to->plan;
     DV_TRY(dv_json_expect_noun(root, "plan/1"));
     DV_TRY(dv_json_only(root, keys));
@@ -282,6 +285,7 @@ static dv_status read_document(reader *to, const dv_json_at *root)
     DV_TRY(read_label(root, "proof_scope", plan->proof_scope, sizeof plan->proof_scope));
     dv_json_at outcome = dv_json_member(root, "outcome"), bound = dv_json_member(root, "bound_us");
     dv_json_at solve = dv_json_member(root, "solve_ms"), load = dv_json_member(root, "load_us");
+    dv_json_at makespan = dv_json_member(root, "makespan_us");
     const char *name = NULL;
     DV_TRY(dv_json_string(&outcome, &name));
     while (strcmp(dv_outcome_name(plan->outcome), name) != 0)
@@ -291,6 +295,8 @@ static dv_status read_document(reader *to, const dv_json_at *root)
         DV_TRY(dv_json_number(&bound, &plan->bound_us));
     if (dv_json_present(&load))
         DV_TRY(dv_json_number(&load, &plan->load_us));
+    if (dv_json_present(&makespan))
+        DV_TRY(dv_json_number(&makespan, &plan->makespan_us));
     if (dv_json_present(&solve))
         DV_TRY(dv_json_number(&solve, &plan->solve_ms));
     return read_segments(to, root);

@@ -1,0 +1,142 @@
+/* test_makespan.c - schedules of devices and links that work at the same time: the evaluator
+   against the certifier and against what any schedule must obey. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "solver/certify.h"
+#include "solver/evaluate.h"
+#include "tests/problem_text.h"
+#include "tests/random_problem.h"
+#include "tests/suite.h"
+
+static bool same(double a, double b)
+{
+    return fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
+}
+
+/* A random legal placement, and a random topological order: any unit whose producers have run may
+   be next. */
+static void draw_plan(const dv_problem *p, dv_rng *rng, dv_plan *plan)
+{
+    uint32_t missing[64], ready[64], count = 0;
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        do
+            plan->target[u] = (dv_target_id)dv_rng_below(rng, p->target_count);
+        while (!dv_problem_allows(p, u, plan->target[u]));
+        missing[u] = p->previous_start[u + 1] - p->previous_start[u];
+        if (missing[u] == 0)
+            ready[count++] = u;
+    }
+    for (uint32_t k = 0; k < p->unit_count; k++) {
+        uint32_t i = (uint32_t)dv_rng_below(rng, count);
+        dv_unit_id u = plan->order[k] = ready[i];
+        ready[i] = ready[--count];
+        for (uint32_t n = p->next_start[u]; n < p->next_start[u + 1]; n++)
+            if (--missing[p->next[n]] == 0)
+                ready[count++] = p->next[n];
+    }
+}
+
+static dv_plan *plan_of(const dv_problem *problem)
+{
+    dv_plan *plan = NULL;
+    if (dv_plan_create(problem, &plan) != DV_OK)
+        abort();
+    return plan;
+}
+
+/* What each device has to do alone is never more than the makespan, which is never more than
+   everything one after another. */
+static bool is_between_busiest_and_latency(const dv_problem *p, const dv_plan *plan, double us)
+{
+    double busy[16] = {0.0};
+    for (dv_unit_id u = 0; u < p->unit_count; u++)
+        busy[p->device[plan->target[u]]] += dv_problem_time_us(p, u, plan->target[u]);
+    double most = 0.0;
+    for (dv_device_id d = 0; d < p->device_count; d++)
+        most = fmax(most, busy[d]);
+    return us >= most * (1 - 1e-9) && us <= plan->cost.total_us * (1 + 1e-9);
+}
+
+static void evaluation_and_certificate_agree(void)
+{
+    uint32_t shorter = 0;
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        dv_random_spec spec = {.seed = seed,
+                               .shape = (dv_random_shape)(seed % 5),
+                               .units = 1 + (uint32_t)(seed * 11 % 50),
+                               .targets = 1 + (uint32_t)(seed % 5),
+                               .devices_shared = seed % 3 != 0,
+                               .sessions = seed % 2 == 0,
+                               .ties = seed % 4 == 1};
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_plan *plan = plan_of(problem);
+        dv_rng rng = dv_rng_seeded(seed);
+        draw_plan(problem, &rng, plan);
+        CU_ASSERT_TRUE_FATAL(dv_evaluate(problem, plan));
+        double us = plan->makespan_us = dv_evaluate_makespan_us(problem, plan);
+        dv_certificate right = dv_certify(problem, plan);
+        plan->makespan_us = us * (1 + 1e-6) + 1e-6;
+        dv_certificate wrong = dv_certify(problem, plan);
+        bool ok = right.ok && same(right.makespan_us, us) && !wrong.ok &&
+                  is_between_busiest_and_latency(problem, plan, us);
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            fprintf(stderr, "\n    seed %llu: %.17g, certified %.17g: %s", (unsigned long long)seed,
+                    us, right.makespan_us, right.reason);
+        shorter += us < plan->cost.total_us * 0.9;
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(shorter > 500); /* else nothing ever overlapped */
+}
+
+static void two_branches_run_side_by_side(void)
+{
+    dv_problem *problem = problem_of("cpu npu", "move 3\ndispatch 1 5\nsession 0 7\n"
+                                                "a 10 1 < in\nb 20 2 < a\nc 40 30 < a\n"
+                                                "d 80 5 < b c\n");
+    dv_plan *plan = plan_of(problem);
+    const dv_target_id targets[] = {0, 0, 1, 0};
+    const dv_unit_id order[] = {0, 1, 2, 3};
+    memcpy(plan->target, targets, sizeof targets);
+    memcpy(plan->order, order, sizeof order);
+    CU_ASSERT_TRUE_FATAL(dv_evaluate(problem, plan));
+    /* cpu 1 + 10, then b until 31; a arrives at 14; npu 7 + 5 + 30 until 56; c arrives at 59;
+       cpu 1 + 80 */
+    CU_ASSERT_DOUBLE_EQUAL(dv_evaluate_makespan_us(problem, plan), 140, 1e-9);
+    CU_ASSERT_DOUBLE_EQUAL(plan->cost.total_us, 11 + 20 + 3 + 42 + 3 + 81, 1e-9);
+    plan->makespan_us = 140;
+    plan->bound_us = 140;
+    CU_ASSERT_TRUE(dv_certify(problem, plan).ok);
+    plan->bound_us = 141; /* below the latency, but above what it is a bound of */
+    CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+}
+
+/* One link: b's tensor, made first, goes first; of one unit's the one whose reader comes first. */
+static void a_link_carries_one_tensor_at_a_time(void)
+{
+    dv_problem *problem = problem_of("cpu npu", "move 10\n"
+                                                "a 1 - <\nb 1 - <\nc - 2 < b\nd - 2 < a\n"
+                                                "e 1 - < c d\n");
+    dv_plan *plan = plan_of(problem);
+    const dv_target_id targets[] = {0, 0, 1, 1, 0};
+    memcpy(plan->target, targets, sizeof targets);
+    CU_ASSERT_TRUE_FATAL(dv_evaluate(problem, plan));
+    /* a 1..11, b 11..21, c 21..23, d 23..25; c back 33, d back 43, e 44 */
+    CU_ASSERT_DOUBLE_EQUAL(dv_evaluate_makespan_us(problem, plan), 44, 1e-9);
+    plan->order[2] = 3;
+    plan->order[3] = 2;
+    /* d 11..13, back 23; c 21..23, back 33; e 34 */
+    CU_ASSERT_DOUBLE_EQUAL(dv_evaluate_makespan_us(problem, plan), 34, 1e-9);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+}
+
+DV_SUITE(property_makespan, DV_TEST(two_branches_run_side_by_side),
+         DV_TEST(a_link_carries_one_tensor_at_a_time), DV_TEST(evaluation_and_certificate_agree));
