@@ -6,17 +6,20 @@
 #include <string.h>
 
 #include "cli/existing.h"
+#include "cli/limits.h"
 #include "cli/pipeline.h"
 #include "cli/progress_bar.h"
 #include "costmodel/costmodel.h"
 #include "solver/certify.h"
 #include "solver/evaluate.h"
+#include "solver/labels.h"
 
 static void free_plan(dv_session *session)
 {
     dv_plan_destroy(session->plan);
     session->plan = NULL;
     session->outcome = DV_OUTCOME_NONE;
+    dv_conflict_free(&session->conflict);
 }
 
 void dv_session_free(dv_session *session)
@@ -175,6 +178,7 @@ dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *s
     free_plan(session);
     if (!session->graph) {
         DV_TRY(refuse_platform(cli, session));
+        DV_TRY(dv_limits_apply(cli, session->problem));
         return apply_pins(cli, session);
     }
     dv_problem_destroy(session->problem);
@@ -189,6 +193,7 @@ dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *s
     DV_TRY(dv_within(dv_problem_build(session->graph, session->platform, model, &session->problem),
                      "%s", session->model));
     DV_TRY(dv_existing_pin_closed(cli, session));
+    DV_TRY(dv_limits_apply(cli, session->problem));
     return apply_pins(cli, session);
 }
 
@@ -232,7 +237,8 @@ dv_status dv_session_solve(const dv_cli *cli, const char *strategy, dv_session *
         dv_solve(session->problem, strategy, &options, &session->plan, &session->outcome);
     dv_progress_bar_clear();
     DV_TRY(status);
-    return dv_cli_check_stop(cli);
+    DV_TRY(dv_cli_check_stop(cli));
+    return session->plan ? DV_OK : dv_conflict_look(cli, session);
 }
 
 static dv_status read_plan(const char *path, dv_session *session)
@@ -254,11 +260,26 @@ static dv_status read_plan(const char *path, dv_session *session)
 
 dv_status dv_session_no_plan(const dv_session *session, const char *strategy)
 {
+    const char *platform = dv_session_platform_name(session);
+    const dv_problem *p = session->problem;
+    if (session->conflict.count > 0) {
+        dv_text why = {0};
+        dv_conflict_say(p, &session->conflict, &why);
+        dv_status status =
+            dv_fail(DV_NEGATIVE, "%s: infeasible: %s", session->model, dv_text_string(&why));
+        dv_text_free(&why);
+        return status;
+    }
     if (session->outcome == DV_OUTCOME_INFEASIBLE)
         return dv_fail(DV_NEGATIVE, "%s: infeasible: no plan on %s meets the limits",
-                       session->model, dv_session_platform_name(session));
+                       session->model, platform);
+    if (dv_limits_bind(p) || p->group || p->pin)
+        return dv_fail(DV_NEGATIVE,
+                       "%s: %s found no plan on %s that meets the limits; use --strategy auto, or "
+                       "allow a later --deadline",
+                       session->model, strategy, platform);
     return dv_fail(DV_NEGATIVE, "%s: %s found no plan on %s in time; allow a later --deadline",
-                   session->model, strategy, dv_session_platform_name(session));
+                   session->model, strategy, platform);
 }
 
 dv_status dv_session_plan(const dv_cli *cli, dv_session *session)

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "core/plan.h"
 #include "core/trace.h"
+#include "solver/conflict.h"
 #include "solver/strategy.h"
 
 /* What the verbs work on; each part NULL until it is made. Owns all of it. */
@@ -16,6 +17,7 @@ typedef struct dv_session {
     dv_problem *problem;
     dv_plan *plan;
     dv_outcome outcome;
+    dv_conflict conflict; /* of limits, where no plan was found; empty: none known */
 } dv_session;
 
 void dv_session_free(dv_session *session);
@@ -25,8 +27,8 @@ void dv_session_free(dv_session *session);
 DV_MUST_USE dv_status dv_session_load(const dv_cli *cli, const char *model, bool keep_opaque,
                                       dv_session *session);
 
-/* Opens the platform (a name or file; restricted by --targets) and builds the problem, pins
-   applied. Nothing is left to do for a problem file but the pins. */
+/* Opens the platform (a name or file; restricted by --targets) and builds the problem, pins and
+   limits applied. Nothing is left to do for a problem file but these. */
 DV_MUST_USE dv_status dv_session_pose(const dv_cli *cli, const char *platform, dv_session *session);
 
 /* The platform that the command line asks for, or the verb's default. */
@@ -38,11 +40,12 @@ DV_MUST_USE dv_status dv_session_solve_options(const dv_cli *cli, dv_solve_optio
 /* The strategy that the command line asks for, or the default. */
 const char *dv_session_strategy(const dv_cli *cli);
 
-/* Solves with that strategy. plan stays NULL if the outcome has none. */
+/* Solves with that strategy. plan stays NULL if the outcome has none; conflict then says which
+   limits cannot hold together, if that is so. */
 DV_MUST_USE dv_status dv_session_solve(const dv_cli *cli, const char *strategy,
                                        dv_session *session);
 
-/* Why there is no plan: infeasible, or the deadline. Returns DV_NEGATIVE. */
+/* Why there is no plan: limits that conflict, or the deadline. Returns DV_NEGATIVE. */
 dv_status dv_session_no_plan(const dv_session *session, const char *strategy);
 
 /* All of the above for the one model of a verb; the plan is read from --plan if that is given.

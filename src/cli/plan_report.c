@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/existing.h"
+#include "cli/limits.h"
 #include "cli/plan_report.h"
 #include "cli/table.h"
 #include "core/json.h"
@@ -143,6 +144,8 @@ dv_status dv_plan_print_json(const dv_session *session, const char *strategy,
     dv_json_end(&json, '}');
     dv_json_put_string(&json, "proved_by", plan && *plan->proved_by ? plan->proved_by : NULL);
     dv_json_put_number(&json, "solve_ms", plan ? plan->solve_ms : NAN);
+    if (session->conflict.count > 0)
+        dv_conflict_json(problem, &session->conflict, &json);
     if (more)
         more->write(more->context, session, &json);
     dv_json_end(&json, '}');

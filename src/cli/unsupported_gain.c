@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/progress_bar.h"
+#include "cli/limits.h"
 #include "cli/table.h"
 #include "core/op.h"
 #include "costmodel/costmodel.h"
@@ -47,7 +48,7 @@ static dv_status solve(const dv_cli *cli, const dv_session *session, const dv_pl
     dv_progress quiet = {.stop = cli->progress ? cli->progress->stop : NULL};
     options.progress = &quiet;
     DV_TRY(dv_problem_build(session->graph, platform, model, &problem));
-    problem->pin = session->problem->pin;
+    dv_limits_copy(session->problem, problem);
     dv_status status = dv_solve(problem, dv_session_strategy(cli), &options, &plan, &outcome);
     if (status == DV_OK)
         status = dv_cli_check_stop(cli);

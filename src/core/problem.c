@@ -55,6 +55,31 @@ static dv_status check_unit_costs(const dv_problem *p, const double *values, con
     return DV_OK;
 }
 
+/* Do all units together stay finite even on their dearest targets? A sum that does not is no cost.
+ */
+static dv_status check_sum(const dv_problem *p, const double *values, const char *what)
+{
+    double sum = 0.0, dearest = -1.0;
+    dv_unit_id unit = 0;
+    for (dv_unit_id u = 0; values && u < p->unit_count; u++) {
+        double most = 0.0;
+        for (dv_target_id a = 0; a < p->target_count; a++) {
+            double value = values[(size_t)u * p->target_count + a];
+            most = isfinite(value) && value > most ? value : most;
+        }
+        sum += most;
+        if (most > dearest) {
+            dearest = most;
+            unit = u;
+        }
+    }
+    return isfinite(sum) ? DV_OK
+                         : dv_fail(DV_BAD_INPUT,
+                                   "the %s of all units is more than a number can hold; unit '%s' "
+                                   "alone has %g: choose a larger measure",
+                                   what, p->unit_name[unit], dearest);
+}
+
 static dv_status check_targets(const dv_problem *p)
 {
     if (p->unit_count == 0 || p->target_count == 0 || p->device_count == 0)
@@ -120,6 +145,20 @@ static dv_status check_tensors(const dv_problem *p)
     return DV_OK;
 }
 
+/* A pin on a target that cannot run the unit. */
+static dv_status check_pin(const dv_problem *p, dv_unit_id u)
+{
+    if (!p->pin || p->pin[u] == DV_NONE)
+        return DV_OK;
+    if (p->pin[u] >= p->target_count)
+        return dv_fail(DV_BAD_INPUT, "unit '%s': pinned to target %u of %u", p->unit_name[u],
+                       p->pin[u], p->target_count);
+    return isfinite(dv_problem_time_us(p, u, p->pin[u]))
+               ? DV_OK
+               : dv_fail(DV_BAD_INPUT, "unit '%s': pinned to %s, which cannot run it",
+                         p->unit_name[u], p->target_name[p->pin[u]]);
+}
+
 /* Units that no target can run, named: up to a few. */
 static dv_status check_support(const dv_problem *p)
 {
@@ -127,10 +166,10 @@ static dv_status check_support(const dv_problem *p)
     dv_text names = {0};
     uint32_t count = 0;
     for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        if (p->pin && p->pin[u] != DV_NONE && p->pin[u] >= p->target_count) {
+        dv_status pinned = check_pin(p, u);
+        if (pinned != DV_OK) {
             dv_text_free(&names);
-            return dv_fail(DV_BAD_INPUT, "unit '%s': pinned to target %u of %u", p->unit_name[u],
-                           p->pin[u], p->target_count);
+            return pinned;
         }
         bool some = false;
         for (dv_target_id a = 0; a < p->target_count && !some; a++)
@@ -337,6 +376,10 @@ dv_status dv_problem_finish(dv_problem *problem)
     DV_TRY(check_unit_costs(problem, problem->memory_bytes, "memory", false));
     DV_TRY(check_unit_costs(problem, problem->energy_uj, "energy", false));
     DV_TRY(check_unit_costs(problem, problem->loss, "loss", false));
+    DV_TRY(check_sum(problem, problem->time_us, "time"));
+    DV_TRY(check_sum(problem, problem->memory_bytes, "memory"));
+    DV_TRY(check_sum(problem, problem->energy_uj, "energy"));
+    DV_TRY(check_sum(problem, problem->loss, "loss"));
     DV_TRY(check_tensors(problem));
     DV_TRY(build_tensor_lists(problem));
     DV_TRY(build_neighbours(problem));

@@ -108,23 +108,50 @@ char *dv_format_count(char out[DV_FIGURE_MAX], double count)
     return with_prefix(out, count, units);
 }
 
-bool dv_parse_us(const char *text, double *us)
+typedef struct figure_unit {
+    const char *name;
+    double factor;
+} figure_unit;
+
+/* A finite number, 0 or more, and one of the units (up to a NULL), into *out. */
+static bool parse_figure(const char *text, const figure_unit *units, double *out)
 {
-    static const struct {
-        const char *unit;
-        double factor;
-    } units[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"", 1}};
     char *end;
     errno = 0;
     double value = strtod(text, &end);
     if (end == text || errno || !isfinite(value) || value < 0)
         return false;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(end, units[i].unit) == 0) {
-            *us = value * units[i].factor;
+    for (; units->name; units++)
+        if (strcmp(end, units->name) == 0 && isfinite(value * units->factor)) {
+            *out = value * units->factor;
             return true;
         }
     return false;
+}
+
+bool dv_parse_us(const char *text, double *us)
+{
+    static const figure_unit units[] = {{"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"", 1}, {0}};
+    return parse_figure(text, units, us);
+}
+
+bool dv_parse_bytes(const char *text, double *bytes)
+{
+    static const figure_unit units[] = {{"B", 1},    {"KB", 1e3},  {"kB", 1e3}, {"MB", 1e6},
+                                        {"GB", 1e9}, {"TB", 1e12}, {"", 1},     {0}};
+    return parse_figure(text, units, bytes);
+}
+
+bool dv_parse_uj(const char *text, double *uj)
+{
+    static const figure_unit units[] = {{"uJ", 1}, {"mJ", 1e3}, {"J", 1e6}, {"", 1}, {0}};
+    return parse_figure(text, units, uj);
+}
+
+bool dv_parse_number(const char *text, double *value)
+{
+    static const figure_unit units[] = {{"", 1}, {0}};
+    return parse_figure(text, units, value);
 }
 
 bool dv_parse_integer(const char *text, int64_t low, int64_t high, int64_t *out)

@@ -16,3 +16,11 @@ sed 's/"time_us": \[40, 4\]/"time_uss": [40, 4]/' "$small" >key.json
 divvy partition key.json
 sed 's/"to": \["relu1"\]/"to": ["relu9"]/' "$small" >unit.json
 divvy partition unit.json
+sed 's/\[40, 4\]/[1e308, 1e308]/; s/\[2, 1\]/[1.2e308, 1]/' "$small" >overflow.json
+divvy partition overflow.json
+sed 's/"name": "nms"/"name": "nms", "pin": "npu:f16"/' "$small" >pin.json
+divvy partition pin.json
+sed 's/^ "host"/ "limits": {"energy_uj": -1}, "host"/' "$small" >budget.json
+divvy partition budget.json
+sed 's/^ "host"/ "limits": {"segments": 3}, "host"/' "$small" >limit.json
+divvy partition limit.json

@@ -77,6 +77,14 @@ static void test_times_and_integers_are_read_strictly(void)
     CU_ASSERT_FALSE(dv_parse_us("-1ms", &us));
     CU_ASSERT_FALSE(dv_parse_us("nan", &us));
     CU_ASSERT_FALSE(dv_parse_us("5 min", &us));
+    double value;
+    CU_ASSERT_TRUE(dv_parse_bytes("8MB", &value) && value == 8e6);
+    CU_ASSERT_TRUE(dv_parse_bytes("96", &value) && value == 96);
+    CU_ASSERT_FALSE(dv_parse_bytes("8MiB", &value));
+    CU_ASSERT_TRUE(dv_parse_uj("2.5mJ", &value) && value == 2500);
+    CU_ASSERT_FALSE(dv_parse_uj("2W", &value));
+    CU_ASSERT_TRUE(dv_parse_number("0.25", &value) && value == 0.25);
+    CU_ASSERT_FALSE(dv_parse_number("0.25x", &value) || dv_parse_number("inf", &value));
     int64_t n;
     CU_ASSERT_TRUE(dv_parse_integer("-3", -5, 5, &n) && n == -3);
     CU_ASSERT_FALSE(dv_parse_integer("6", -5, 5, &n));
