@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/progress_bar.h"
 #include "cli/limits.h"
+#include "cli/progress_bar.h"
 #include "cli/table.h"
 #include "core/op.h"
 #include "costmodel/costmodel.h"

@@ -36,8 +36,8 @@ char *dv_format_count(char out[DV_FIGURE_MAX], double count);
    false if it is anything else. */
 bool dv_parse_us(const char *text, double *us);
 
-/* The same for sizes (B, KB, MB, GB, TB of powers of 1000; a bare number is bytes), energies (uJ, mJ,
-   J; a bare number is uJ) and numbers without unit. */
+/* The same for sizes (B, KB, MB, GB, TB of powers of 1000; a bare number is bytes), energies (uJ,
+   mJ, J; a bare number is uJ) and numbers without unit. */
 bool dv_parse_bytes(const char *text, double *bytes);
 bool dv_parse_uj(const char *text, double *uj);
 bool dv_parse_number(const char *text, double *value);
