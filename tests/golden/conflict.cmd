@@ -3,10 +3,10 @@ small=$golden/data/small.problem.json
 divvy partition "$small" --max-segments 1 --pin conv1=npu:f16
 divvy partition "$small" --max-segments 2 --pin conv1=npu:f16 | head -n 1
 divvy explain "$small" --max-segments 1 --pin conv1=npu:f16 --strategy cheapest
-sed 's/"time_us": \[\([0-9]*\), \([0-9a-z]*\)\]/&, "energy_uj": [30, 10], "loss": [0, 0.1], "memory_bytes": [1000, 500]/' "$small" >limited.json
+sed 's/"time_us": \[\([0-9]*\), \([0-9a-z]*\)\]/&, "energy_uj": [30, 10], "loss": [0, 0.125], "memory_bytes": [1000, 500]/' "$small" >limited.json
 divvy partition limited.json --energy-budget 50uJ
-divvy partition limited.json --energy-budget 0.07mJ --loss-budget 0.15
-divvy partition limited.json --energy-budget 0.07mJ --loss-budget 0.15 --json | sed -n '/"conflict"/,$p'
+divvy partition limited.json --energy-budget 0.07mJ --loss-budget 0.2
+divvy partition limited.json --energy-budget 0.07mJ --loss-budget 0.2 --json | sed -n '/"conflict"/,$p'
 divvy partition limited.json --energy-budget 90uJ --pin conv1=cpu:f32 --pin relu1=cpu:f32 --pin nms=cpu:f32
 divvy partition limited.json --capacity cpu=2KB --capacity npu=0.5KB
 divvy partition limited.json --capacity cpu=3KB --capacity npu=1KB | head -n 1
