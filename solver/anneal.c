@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/rng.h"
 #include "solver/evaluate.h"
+#include "solver/groups.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
 
@@ -29,6 +30,7 @@ static const dv_param params[] = {
 typedef struct walk {
     const dv_problem *problem;
     const dv_solve_options *options;
+    dv_unit_groups groups;
     dv_rng rng;
     dv_plan *at, *trial; /* at: where the walk stands, evaluated */
 } walk;
@@ -52,13 +54,15 @@ static bool begin(walk *w, dv_plan *plan, dv_outcome *outcome)
 static void move_unit(walk *w, dv_unit_id u, dv_target_id a)
 {
     const dv_problem *p = w->problem;
+    uint32_t g = w->groups.index[u];
     if (!dv_problem_allows(p, u, a))
         return;
     w->trial->target[u] = a;
-    for (dv_unit_id v = 0; p->group && p->group[u] != DV_NONE && v < p->unit_count; v++) {
+    for (uint32_t i = g != UINT32_MAX ? w->groups.start[g] : 0;
+         g != UINT32_MAX && i < w->groups.start[g + 1]; i++) {
+        dv_unit_id v = w->groups.units[i];
         dv_target_id near;
-        if (v != u && p->group[v] == p->group[u] &&
-            p->device[w->trial->target[v]] != p->device[a] &&
+        if (v != u && p->device[w->trial->target[v]] != p->device[a] &&
             (near = dv_place_fastest(p, v, p->device[a])) != DV_NONE)
             w->trial->target[v] = near;
     }
@@ -102,11 +106,14 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 {
     *outcome = DV_OUTCOME_NONE;
     walk w = {.problem = problem, .options = options, .rng = dv_rng_seeded(options->seed)};
-    dv_status status = dv_plan_create(problem, &w.at);
+    dv_status status = dv_unit_groups_create(problem, &w.groups);
+    if (status == DV_OK)
+        status = dv_plan_create(problem, &w.at);
     if (status == DV_OK)
         status = dv_plan_create(problem, &w.trial);
     if (status == DV_OK && begin(&w, plan, outcome) && problem->unit_count > 0)
         anneal(&w, values[STEPS].number, plan, outcome);
+    dv_unit_groups_free(&w.groups);
     dv_plan_destroy(w.at);
     dv_plan_destroy(w.trial);
     return status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "solver/groups.h"
 #include "solver/labels.h"
 
 typedef struct joiner {
@@ -36,15 +37,16 @@ static void join(joiner *j, uint32_t u, uint32_t v)
         j->parent[a] = b;
 }
 
-static void join_groups(joiner *j)
+static bool join_groups(joiner *j)
 {
-    const dv_problem *p = j->problem;
-    for (dv_unit_id u = 0; p->group && u < p->unit_count; u++)
-        for (dv_unit_id v = u + 1; p->group[u] != DV_NONE && v < p->unit_count; v++)
-            if (p->group[v] == p->group[u]) {
-                join(j, u, v);
-                break; /* v goes on with the rest */
-            }
+    dv_unit_groups groups;
+    if (dv_unit_groups_create(j->problem, &groups) != DV_OK)
+        return false;
+    for (uint32_t g = 0; g < groups.count; g++)
+        for (uint32_t i = groups.start[g] + 1; i < groups.start[g + 1]; i++)
+            join(j, groups.units[i - 1], groups.units[i]);
+    dv_unit_groups_free(&groups);
+    return true;
 }
 
 static void list_members(joiner *j)
@@ -298,7 +300,10 @@ dv_status dv_contract(const dv_problem *problem, dv_contraction *out)
                 .next = rows + 4 * units};
     for (dv_unit_id u = 0; u < problem->unit_count; u++)
         j.parent[u] = u;
-    join_groups(&j);
+    if (!join_groups(&j)) {
+        free(rows);
+        return no_memory();
+    }
     while (!number_pieces(&j))
         join_cycle(&j, rows + 5 * units);
     while (!dv_limits_bind(problem) && join_leaves(&j))

@@ -33,20 +33,31 @@ static bool order_is_sound(const dv_problem *problem, const dv_plan *plan, uint3
     return true;
 }
 
-static bool groups_hold(const dv_problem *problem, const dv_plan *plan)
+/* The group's device so far is kept where the group's number fits; other numbers, which no reader
+   of models makes, are compared pair by pair. device: unit_count entries. */
+static bool groups_hold(const dv_problem *problem, const dv_plan *plan, uint32_t *device)
 {
     if (!problem->group)
         return true;
+    for (dv_unit_id u = 0; u < problem->unit_count; u++)
+        device[u] = DV_NONE;
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        if (problem->group[u] == DV_NONE)
+        uint32_t g = problem->group[u];
+        dv_device_id d = problem->device[plan->target[u]];
+        if (g == DV_NONE)
             continue;
-        /* Compare with the first later member; equality is transitive. */
-        for (dv_unit_id v = u + 1; v < problem->unit_count; v++)
-            if (problem->group[v] == problem->group[u]) {
-                if (problem->device[plan->target[u]] != problem->device[plan->target[v]])
-                    return false;
-                break;
-            }
+        if (g < problem->unit_count) {
+            if (device[g] != DV_NONE && device[g] != d)
+                return false;
+            device[g] = d;
+            continue;
+        }
+        /* The first later member is enough; equality is transitive. */
+        dv_unit_id v = u + 1;
+        while (v < problem->unit_count && problem->group[v] != g)
+            v++;
+        if (v < problem->unit_count && problem->device[plan->target[v]] != d)
+            return false;
     }
     return true;
 }
@@ -135,7 +146,7 @@ static bool evaluate(const dv_problem *problem, dv_plan *plan, uint32_t *marks, 
                      bool *used)
 {
     if (!order_is_sound(problem, plan, marks) || !placement_is_allowed(problem, plan) ||
-        !groups_hold(problem, plan) || !limits_hold(problem, plan, bytes))
+        !groups_hold(problem, plan, marks) || !limits_hold(problem, plan, bytes))
         return false;
     dv_cost cost = {0};
     add_units(problem, plan, used, &cost);

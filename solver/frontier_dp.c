@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "solver/frontier.h"
 #include "solver/frontier_states.h"
+#include "solver/groups.h"
 
 typedef struct trail { /* of one layer, to walk back along */
     uint32_t *parent;
@@ -25,7 +26,8 @@ typedef struct run {
     uint32_t *live, *next_live; /* per slot: tensor */
     uint32_t live_count, next_count;
     uint32_t *group_index; /* per unit: 0.., or UINT32_MAX */
-    uint32_t *group_last;  /* per group: place of its last unit */
+    uint32_t *group_end;   /* per unit of a group: place of the group's last unit */
+    uint32_t *group_last;  /* per number: the same, of the group that has it now */
     uint32_t group_count;
     double *rest_us;    /* per place + 1: least times of the units from there on */
     uint32_t *last_use; /* per device: the last place whose unit may run there, plus one */
@@ -52,10 +54,10 @@ static void release(run *r)
         free(r->trails[k].parent);
         free(r->trails[k].choice);
     }
-    void *const owned[] = {r->place,    r->last_read,  r->slot,        r->next_slot,  r->on_path,
-                           r->live,     r->next_live,  r->group_index, r->group_last, r->rest_us,
-                           r->last_use, r->session_us, r->readable,    r->single,     r->need,
-                           r->group,    r->trails};
+    void *const owned[] = {r->place,   r->last_read, r->slot,        r->next_slot, r->on_path,
+                           r->live,    r->next_live, r->group_index, r->group_end, r->group_last,
+                           r->rest_us, r->last_use,  r->session_us,  r->readable,  r->single,
+                           r->need,    r->group,     r->trails};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     dv_states_free(&r->now);
@@ -74,6 +76,7 @@ static bool allocate(run *r)
     r->live = calloc(tensors, sizeof *r->live);
     r->next_live = calloc(tensors, sizeof *r->next_live);
     r->group_index = calloc(units, sizeof *r->group_index);
+    r->group_end = calloc(units, sizeof *r->group_end);
     r->group_last = calloc(units, sizeof *r->group_last);
     r->rest_us = calloc(units + 1, sizeof *r->rest_us);
     r->last_use = calloc((size_t)p->device_count + 1, sizeof *r->last_use);
@@ -85,30 +88,69 @@ static bool allocate(run *r)
     r->trails = calloc(units, sizeof *r->trails);
     r->on_path = r->settings->path ? calloc(units, sizeof *r->on_path) : NULL;
     return r->place && r->last_read && r->slot && r->next_slot && r->live && r->next_live &&
-           r->group_index && r->group_last && r->rest_us && r->last_use && r->session_us &&
-           r->readable && r->single && r->need && r->group && r->trails &&
+           r->group_index && r->group_end && r->group_last && r->rest_us && r->last_use &&
+           r->session_us && r->readable && r->single && r->need && r->group && r->trails &&
            (r->on_path || !r->settings->path);
 }
 
-static void number_groups(run *r)
+/* Groups that are never under way together share a number, so that states stay narrow; not where
+   the layers are handed out, whose readers know groups by their own numbers. */
+static void share_numbers(run *r, const dv_unit_groups *groups, const dv_unit_id *first)
 {
-    const dv_problem *p = r->problem;
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        r->group_index[u] = UINT32_MAX;
-        if (!p->group || p->group[u] == DV_NONE)
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < r->problem->unit_count; k++) {
+        dv_unit_id u = r->order[k];
+        if (groups->index[u] == UINT32_MAX)
             continue;
-        for (dv_unit_id v = 0; v < u && r->group_index[u] == UINT32_MAX; v++)
-            if (p->group[v] == p->group[u])
-                r->group_index[u] = r->group_index[v];
-        if (r->group_index[u] == UINT32_MAX)
-            r->group_index[u] = r->group_count++;
-        uint32_t *last = &r->group_last[r->group_index[u]];
-        if (r->place[u] > *last)
-            *last = r->place[u];
+        dv_unit_id begin = first[groups->index[u]];
+        if (begin != u) {
+            r->group_index[u] = r->group_index[begin];
+            continue;
+        }
+        uint32_t g = 0;
+        while (g < count && r->group_last[g] >= k)
+            g++;
+        count = g == count ? count + 1 : count;
+        r->group_last[g] = r->group_end[u];
+        r->group_index[u] = g;
     }
+    r->group_count = count;
 }
 
-static void prepare(run *r)
+static bool number_groups(run *r)
+{
+    const dv_problem *p = r->problem;
+    dv_unit_groups groups;
+    if (dv_unit_groups_create(p, &groups) != DV_OK)
+        return false;
+    dv_unit_id *first = calloc((size_t)groups.count + 1, sizeof *first);
+    if (!first) {
+        dv_unit_groups_free(&groups);
+        return false;
+    }
+    r->group_count = groups.count;
+    for (dv_unit_id u = 0; u < p->unit_count; u++)
+        r->group_index[u] = groups.index[u];
+    for (uint32_t g = 0; g < groups.count; g++) {
+        uint32_t last = 0;
+        first[g] = groups.units[groups.start[g]];
+        for (uint32_t i = groups.start[g]; i < groups.start[g + 1]; i++) {
+            dv_unit_id u = groups.units[i];
+            last = r->place[u] > last ? r->place[u] : last;
+            first[g] = r->place[u] < r->place[first[g]] ? u : first[g];
+        }
+        for (uint32_t i = groups.start[g]; i < groups.start[g + 1]; i++)
+            r->group_end[groups.units[i]] = last;
+        r->group_last[g] = last;
+    }
+    if (!r->settings->layers)
+        share_numbers(r, &groups, first);
+    free(first);
+    dv_unit_groups_free(&groups);
+    return true;
+}
+
+static bool prepare(run *r)
 {
     const dv_problem *p = r->problem;
     for (uint32_t k = 0; k < p->unit_count; k++) {
@@ -134,7 +176,7 @@ static void prepare(run *r)
     }
     for (uint32_t i = 0; r->on_path && i < r->settings->path_length; i++)
         r->on_path[r->settings->path[i]] = true;
-    number_groups(r);
+    return number_groups(r);
 }
 
 /* What remains of tensor t after place k: who may read it where, and whether only one will. */
@@ -340,7 +382,10 @@ static bool extend_all(run *r, uint32_t k)
 static bool step(run *r, uint32_t k)
 {
     const dv_problem *p = r->problem;
+    uint32_t g = r->group_index[r->order[k]];
     lay_out_next(r, k);
+    if (g != UINT32_MAX)
+        r->group_last[g] = r->group_end[r->order[k]];
     for (dv_device_id d = 0; d < p->device_count; d++)
         r->session_us[d] = r->last_use[d] > k + 1 ? p->session_us[d] : 0.0;
     dv_states_reset(&r->next, r->next_count * p->target_count, r->group_count);
@@ -402,10 +447,8 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
              .settings = settings,
              .dropped_us = INFINITY};
     bool ok = allocate(&r);
-    if (ok) {
-        prepare(&r);
-        ok = start(&r);
-    }
+    if (ok)
+        ok = prepare(&r) && start(&r);
     for (uint32_t k = 0; ok && k < problem->unit_count; k++) {
         ok = step(&r, k);
         if (ok && dv_progress_stopped(settings->progress)) {

@@ -6,7 +6,7 @@
 
    Simplified: a processor is a device, on which each of its targets (precisions) is tried; outputs'
    way to the host, dispatch and sessions are not in its view, as in the paper. Units of a group
-   follow the first of them. O(units^2 * targets). */
+   follow the first of them. O(units * (log units + targets * (inputs + gaps))). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -34,15 +34,18 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 {
     (void)values;
     *outcome = DV_OUTCOME_NONE;
+    double deadline_s = dv_progress_now_s(options->progress) + options->deadline_s;
+    bool ended = false;
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
     double *rank = calloc((size_t)problem->unit_count + 1, sizeof *rank);
     dv_status status = rank ? DV_OK : dv_fail(DV_NO_MEMORY, "strategy heft: out of memory");
     if (status == DV_OK) {
         rank_upward(problem, rank);
-        status = dv_list_schedule(problem, rank, NULL, trial);
+        status =
+            dv_list_schedule(problem, rank, NULL, options->progress, deadline_s, trial, &ended);
     }
-    if (status == DV_OK)
+    if (status == DV_OK && !ended)
         dv_place_keep_better(problem, options->progress, trial, plan, outcome);
     free(rank);
     dv_plan_destroy(trial);

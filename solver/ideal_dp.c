@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "solver/groups.h"
 #include "solver/ideal.h"
 #include "solver/ideal_level.h"
 
@@ -22,9 +23,8 @@ typedef struct run {
     dv_ideal_level now, next;
     step *trail;
     size_t trail_count, trail_capacity;
-    uint32_t *slot;        /* per tensor: its slot in the ideal being extended, or UINT32_MAX */
-    uint32_t *group_index; /* per unit: 0.., or UINT32_MAX */
-    uint32_t group_count;
+    uint32_t *slot; /* per tensor: its slot in the ideal being extended, or UINT32_MAX */
+    dv_unit_groups groups;
     bool *group_open; /* per group: in the ideal being made, has it units that ran and others? */
     double *need;     /* one state being made */
     dv_device_id *group;
@@ -39,7 +39,7 @@ static void release(run *r)
     dv_ideal_level_free(&r->next);
     free(r->trail);
     free(r->slot);
-    free(r->group_index);
+    dv_unit_groups_free(&r->groups);
     free(r->group_open);
     free(r->need);
     free(r->group);
@@ -50,28 +50,12 @@ static bool allocate(run *r)
     const dv_problem *p = r->problem;
     size_t units = (size_t)p->unit_count + 1, tensors = (size_t)p->tensor_count + 1;
     r->slot = calloc(tensors, sizeof *r->slot);
-    r->group_index = calloc(units, sizeof *r->group_index);
     r->group_open = calloc(units, sizeof *r->group_open);
     r->need = calloc(tensors * p->target_count, sizeof *r->need);
     r->group = calloc(units, sizeof *r->group);
     bool levels = dv_ideal_level_init(p, r->labels, &r->now);
     levels = dv_ideal_level_init(p, r->labels, &r->next) && levels;
-    return levels && r->slot && r->group_index && r->group_open && r->need && r->group;
-}
-
-static void number_groups(run *r)
-{
-    const dv_problem *p = r->problem;
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        r->group_index[u] = UINT32_MAX;
-        if (!p->group || p->group[u] == DV_NONE)
-            continue;
-        for (dv_unit_id v = 0; v < u && r->group_index[u] == UINT32_MAX; v++)
-            if (p->group[v] == p->group[u])
-                r->group_index[u] = r->group_index[v];
-        if (r->group_index[u] == UINT32_MAX)
-            r->group_index[u] = r->group_count++;
-    }
+    return levels && r->slot && r->group_open && r->need && r->group;
 }
 
 /* The needs of a tensor newly made on target a; 0 where nobody will read it. */
@@ -96,9 +80,9 @@ static bool start(run *r)
     dv_ideal *first = &r->now.ideal[0];
     for (uint32_t s = 0; s < first->live_count; s++)
         fill_need(r, first, first->live[s], p->host, s);
-    for (uint32_t g = 0; g < r->group_count; g++)
+    for (uint32_t g = 0; g < r->groups.count; g++)
         r->group[g] = DV_NONE;
-    dv_states_reset(&first->states, first->live_count * p->target_count, r->group_count);
+    dv_states_reset(&first->states, first->live_count * p->target_count, r->groups.count);
     dv_state state = {
         .last = DV_NONE, .need = r->need, .group = r->group, .parent = UINT32_MAX, .choice = 0};
     return dv_states_add(&first->states, &state);
@@ -151,15 +135,15 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
 {
     const dv_problem *p = r->problem;
     dv_device_id d = p->device[a];
-    uint32_t g = r->group_index[u];
-    const dv_device_id *groups = from->states.group + (size_t)i * r->group_count;
+    uint32_t g = r->groups.index[u];
+    const dv_device_id *groups = from->states.group + (size_t)i * r->groups.count;
     if (g != UINT32_MAX && groups[g] != DV_NONE && groups[g] != d)
         return true;
     double cost = cost_after(r, from, i, u, a);
     if (!(cost + to->rest_us <= r->settings->upper_us))
         return true;
     fill_needs(r, from, i, u, a, to);
-    for (uint32_t j = 0; j < r->group_count; j++)
+    for (uint32_t j = 0; j < r->groups.count; j++)
         r->group[j] = !r->group_open[j] ? DV_NONE : j == g ? d : groups[j];
     dv_state state = {.cost = cost,
                       .last = d,
@@ -197,10 +181,11 @@ static dv_device_id only_device(const run *r, dv_unit_id u)
 
 static void find_open_groups(run *r, const dv_ideal *to)
 {
-    memset(r->group_open, 0, r->group_count * sizeof *r->group_open);
-    for (dv_unit_id v = 0; r->group_count && v < r->problem->unit_count; v++)
-        if (r->group_index[v] != UINT32_MAX && !dv_ideal_has(to, v))
-            r->group_open[r->group_index[v]] = true;
+    for (uint32_t g = 0; g < r->groups.count; g++) {
+        r->group_open[g] = false;
+        for (uint32_t i = r->groups.start[g + 1]; i-- > r->groups.start[g] && !r->group_open[g];)
+            r->group_open[g] = !dv_ideal_has(to, r->groups.units[i]);
+    }
 }
 
 /* All states of from with unit u run next; first_forced: per device, the ready unit that can run
@@ -214,7 +199,7 @@ static bool extend_by(run *r, const dv_ideal *from, dv_unit_id u, const dv_unit_
         return false;
     dv_ideal *to = &r->next.ideal[child];
     if (child == count)
-        dv_states_reset(&to->states, to->live_count * p->target_count, r->group_count);
+        dv_states_reset(&to->states, to->live_count * p->target_count, r->groups.count);
     find_open_groups(r, to);
     for (uint32_t i = 0; i < from->states.count; i++) {
         dv_device_id last = from->states.last[i];
@@ -396,10 +381,8 @@ dv_status dv_ideal_run(const dv_problem *problem, const dv_labels *labels,
     run r = {.problem = problem, .labels = labels, .settings = settings, .dropped_us = INFINITY};
     dv_unit_id *forced = calloc((size_t)problem->device_count + 1, sizeof *forced);
     bool ok = allocate(&r) && forced;
-    if (ok) {
-        number_groups(&r);
-        ok = start(&r);
-    }
+    if (ok)
+        ok = dv_unit_groups_create(problem, &r.groups) == DV_OK && start(&r);
     for (uint32_t k = 0; ok && !r.abandoned && k < problem->unit_count; k++) {
         ok = advance(&r, forced);
         if (k % 16 == 15)

@@ -7,13 +7,14 @@
 
    Simplified: a node is supported where the problem says so (the delegate's checks are the
    platform's business), nodes are counted in units, and of several devices the best is taken
-   unless one is named. O(devices * units * (units + edges) / epoch length). */
+   unless one is named. O(devices * (units * log units + edges)). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "solver/place.h"
 #include "solver/priority.h"
 #include "solver/strategy.h"
+#include "solver/unit_heap.h"
 
 enum { N, DEVICE };
 
@@ -38,6 +39,8 @@ typedef struct partitions {
     uint32_t *missing; /* per unit: producers that have not run */
     uint32_t *size;    /* per epoch: units; 0 for those that are unsupported or left out */
     uint32_t epochs;
+    dv_unit_heap ready[2]; /* units that could run: unsupported, supported */
+    uint32_t *largest;     /* epochs to sort */
 } partitions;
 
 static bool supported(const partitions *p, dv_unit_id u)
@@ -50,8 +53,11 @@ static void run_unit(partitions *p, dv_unit_id u)
 {
     p->epoch[u] = p->epochs;
     p->size[p->epochs]++;
-    for (uint32_t i = p->problem->next_start[u]; i < p->problem->next_start[u + 1]; i++)
-        p->missing[p->problem->next[i]]--;
+    for (uint32_t i = p->problem->next_start[u]; i < p->problem->next_start[u + 1]; i++) {
+        dv_unit_id v = p->problem->next[i];
+        if (--p->missing[v] == 0)
+            dv_unit_heap_push(&p->ready[supported(p, v)], v);
+    }
 }
 
 /* One epoch after another; writes the order in which units run. */
@@ -60,24 +66,20 @@ static void cut(partitions *p, dv_unit_id *order)
     const dv_problem *problem = p->problem;
     uint32_t done = 0;
     p->epochs = 0;
+    p->ready[0].count = p->ready[1].count = 0;
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        p->epoch[u] = UINT32_MAX;
         p->missing[u] = problem->previous_start[u + 1] - problem->previous_start[u];
+        if (p->missing[u] == 0)
+            dv_unit_heap_push(&p->ready[supported(p, u)], u);
     }
     while (done < problem->unit_count) {
-        bool type = false, known = false;
+        /* The first unit that is ready says which type runs. */
+        const dv_unit_heap *no = &p->ready[0], *yes = &p->ready[1];
+        bool type = yes->count > 0 && (no->count == 0 || yes->unit[0] < no->unit[0]);
         p->size[p->epochs] = 0;
-        /* Units are in topological order, so one pass meets all that becomes ready. */
-        for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-            if (p->epoch[u] != UINT32_MAX || p->missing[u] > 0)
-                continue;
-            if (!known)
-                type = supported(p, u);
-            known = true;
-            if (supported(p, u) != type)
-                continue;
-            run_unit(p, u);
-            order[done++] = u;
+        while (p->ready[type].count > 0) {
+            order[done] = dv_unit_heap_pop(&p->ready[type]);
+            run_unit(p, order[done++]);
         }
         if (!type)
             p->size[p->epochs] = 0;
@@ -85,19 +87,26 @@ static void cut(partitions *p, dv_unit_id *order)
     }
 }
 
-/* Leaves all but the n largest partitions without size; the earlier of equals stays. */
+static int by_size(const void *a, const void *b, void *sizes)
+{
+    const uint32_t *size = sizes;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (size[x] != size[y])
+        return size[x] > size[y] ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Keeps the n largest partitions; the earlier of equals stays. */
 static void keep_largest(partitions *p, uint32_t n, bool *kept)
 {
     memset(kept, 0, p->epochs * sizeof *kept);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t best = UINT32_MAX;
-        for (uint32_t e = 0; e < p->epochs; e++)
-            if (!kept[e] && p->size[e] > 0 && (best == UINT32_MAX || p->size[e] > p->size[best]))
-                best = e;
-        if (best == UINT32_MAX)
-            return;
-        kept[best] = true;
-    }
+    uint32_t count = 0;
+    for (uint32_t e = 0; e < p->epochs; e++)
+        if (p->size[e] > 0)
+            p->largest[count++] = e;
+    qsort_r(p->largest, count, sizeof *p->largest, by_size, p->size);
+    for (uint32_t i = 0; i < n && i < count; i++)
+        kept[p->largest[i]] = true;
 }
 
 static void place(const partitions *p, const bool *kept, dv_plan *plan)
@@ -112,14 +121,21 @@ static dv_status try_devices(const dv_problem *problem, const dv_solve_options *
                              const dv_priority *devices, uint32_t n, dv_plan *trial, dv_plan *plan,
                              dv_outcome *outcome)
 {
+    double deadline_s = dv_progress_now_s(options->progress) + options->deadline_s;
     size_t units = (size_t)problem->unit_count + 1;
     partitions p = {.problem = problem,
                     .epoch = calloc(units, sizeof *p.epoch),
                     .missing = calloc(units, sizeof *p.missing),
-                    .size = calloc(units, sizeof *p.size)};
+                    .size = calloc(units, sizeof *p.size),
+                    .largest = calloc(units, sizeof *p.largest),
+                    .ready = {{.unit = calloc(units, sizeof(dv_unit_id))},
+                              {.unit = calloc(units, sizeof(dv_unit_id))}}};
     bool *kept = calloc(units, sizeof *kept);
-    bool ok = p.epoch && p.missing && p.size && kept;
+    bool ok =
+        p.epoch && p.missing && p.size && p.largest && p.ready[0].unit && p.ready[1].unit && kept;
     for (uint32_t i = 0; ok && i < devices->count; i++) {
+        if (i > 0 && dv_progress_must_end(options->progress, deadline_s))
+            break;
         p.device = devices->device[i];
         cut(&p, trial->order);
         keep_largest(&p, n, kept);
@@ -129,6 +145,9 @@ static dv_status try_devices(const dv_problem *problem, const dv_solve_options *
     free(p.epoch);
     free(p.missing);
     free(p.size);
+    free(p.largest);
+    free(p.ready[0].unit);
+    free(p.ready[1].unit);
     free(kept);
     return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "strategy n-largest: out of memory");
 }

@@ -9,8 +9,7 @@ typedef struct scheduler {
     const dv_problem *problem;
     const dv_target_id *target;
     uint32_t *missing;       /* per unit: producers that have not run */
-    uint32_t *trial;         /* the same, for a closure that is only tried */
-    dv_unit_id *stack;       /* units of a tried closure */
+    dv_unit_id *queue;       /* units of a tried closure */
     dv_unit_id *next;        /* the unit behind it in its device's queue */
     dv_unit_id *head, *tail; /* per device: its queue of ready units */
     double *ahead_us;        /* per unit: dispatch on the dearest path behind it */
@@ -80,22 +79,21 @@ static uint32_t run_closure(scheduler *s, dv_device_id d, uint32_t done)
     return done;
 }
 
-/* How many units run_closure would run. */
+/* How many units run_closure would run: it counts down as that would, then up again. */
 static uint32_t closure_size(scheduler *s, dv_device_id d)
 {
     const dv_problem *p = s->problem;
-    uint32_t top = 0, size = 0;
-    memcpy(s->trial, s->missing, p->unit_count * sizeof *s->trial);
+    uint32_t end = 0;
     for (dv_unit_id u = s->head[d]; u != DV_NONE; u = s->next[u])
-        s->stack[top++] = u;
-    while (top > 0) {
-        dv_unit_id u = s->stack[--top];
-        size++;
-        for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++)
-            if (--s->trial[p->next[i]] == 0 && device_of(s, p->next[i]) == d)
-                s->stack[top++] = p->next[i];
-    }
-    return size;
+        s->queue[end++] = u;
+    for (uint32_t k = 0; k < end; k++)
+        for (uint32_t i = p->next_start[s->queue[k]]; i < p->next_start[s->queue[k] + 1]; i++)
+            if (--s->missing[p->next[i]] == 0 && device_of(s, p->next[i]) == d)
+                s->queue[end++] = p->next[i];
+    for (uint32_t k = 0; k < end; k++)
+        for (uint32_t i = p->next_start[s->queue[k]]; i < p->next_start[s->queue[k] + 1]; i++)
+            s->missing[p->next[i]]++;
+    return end;
 }
 
 static double ahead_of(const scheduler *s, dv_device_id d)
@@ -143,8 +141,7 @@ static void schedule(scheduler *s, dv_device_id first, bool by_size)
 static void release(scheduler *s)
 {
     free(s->missing);
-    free(s->trial);
-    free(s->stack);
+    free(s->queue);
     free(s->next);
     free(s->head);
     free(s->tail);
@@ -157,15 +154,13 @@ static bool allocate(scheduler *s)
     size_t units = (size_t)s->problem->unit_count + 1;
     size_t devices = (size_t)s->problem->device_count + 1;
     s->missing = calloc(units, sizeof *s->missing);
-    s->trial = calloc(units, sizeof *s->trial);
-    s->stack = calloc(units, sizeof *s->stack);
+    s->queue = calloc(units, sizeof *s->queue);
     s->next = calloc(units, sizeof *s->next);
     s->head = calloc(devices, sizeof *s->head);
     s->tail = calloc(devices, sizeof *s->tail);
     s->ahead_us = calloc(units, sizeof *s->ahead_us);
     s->order = calloc(units, sizeof *s->order);
-    return s->missing && s->trial && s->stack && s->next && s->head && s->tail && s->ahead_us &&
-           s->order;
+    return s->missing && s->queue && s->next && s->head && s->tail && s->ahead_us && s->order;
 }
 
 dv_status dv_order_closure(const dv_problem *problem, const dv_target_id *target, dv_unit_id *order,

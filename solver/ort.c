@@ -15,6 +15,7 @@
 #include "solver/place.h"
 #include "solver/priority.h"
 #include "solver/strategy.h"
+#include "solver/unit_heap.h"
 
 enum { PRIORITY };
 
@@ -34,7 +35,8 @@ typedef struct contracted {
     dv_unit_id *next_unit; /* per unit: the next of its node; DV_NONE: the last */
     dv_device_id *claimed; /* per node: by whom; DV_NONE */
     uint32_t *missing;     /* per node: edges from nodes that have not been processed */
-    bool *border;          /* per node: reads from the open group */
+    uint32_t *border;      /* per node: the number of the last open group that it reads from */
+    uint32_t open;         /* the open group's number */
     dv_unit_id *queue, *later, *group;
     uint32_t head, tail, later_count, group_count;
 } contracted;
@@ -67,7 +69,7 @@ static void begin(contracted *c)
 {
     const dv_problem *p = c->problem;
     memset(c->missing, 0, p->unit_count * sizeof *c->missing);
-    memset(c->border, 0, p->unit_count * sizeof *c->border);
+    c->open++;
     c->head = c->tail = c->later_count = c->group_count = 0;
     for (dv_unit_id u = 0; u < p->unit_count; u++)
         for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++)
@@ -86,7 +88,8 @@ static void pass(contracted *c, dv_unit_id node, bool in_group)
             dv_unit_id reader = c->node[p->next[i]];
             if (reader == node)
                 continue;
-            c->border[reader] = c->border[reader] || in_group;
+            if (in_group)
+                c->border[reader] = c->open;
             if (--c->missing[reader] == 0)
                 c->queue[c->tail++] = reader;
         }
@@ -95,7 +98,6 @@ static void pass(contracted *c, dv_unit_id node, bool in_group)
 /* The open group becomes one node, in the order in which its nodes joined. */
 static void close_group(contracted *c, dv_device_id device)
 {
-    memset(c->border, 0, c->problem->unit_count * sizeof *c->border);
     if (c->group_count == 0)
         return;
     dv_unit_id first = c->group[0], last = first;
@@ -124,7 +126,7 @@ static void claim(contracted *c, dv_device_id device, dv_unit_id *groups, uint32
     while (c->head < c->tail || c->later_count > 0) {
         if (c->head == c->tail) {
             bounds[count++] = filled;
-            memset(c->border, 0, c->problem->unit_count * sizeof *c->border);
+            c->open++;
             for (uint32_t i = 0; i < c->later_count; i++)
                 c->queue[c->tail++] = c->later[i];
             c->later_count = 0;
@@ -132,7 +134,7 @@ static void claim(contracted *c, dv_device_id device, dv_unit_id *groups, uint32
         }
         dv_unit_id node = c->queue[c->head++];
         bool joins = can_claim(c, node, device);
-        if (!joins && c->border[node]) {
+        if (!joins && c->border[node] == c->open) {
             c->later[c->later_count++] = node;
             continue;
         }
@@ -152,14 +154,12 @@ static void claim(contracted *c, dv_device_id device, dv_unit_id *groups, uint32
 static void write_order(contracted *c, dv_unit_id *order)
 {
     uint32_t done = 0;
+    dv_unit_heap ready = {.unit = c->later};
     begin(c);
-    while (c->head < c->tail) {
-        uint32_t least = c->head;
-        for (uint32_t i = c->head + 1; i < c->tail; i++)
-            if (c->queue[i] < c->queue[least])
-                least = i;
-        dv_unit_id node = c->queue[least];
-        c->queue[least] = c->queue[c->head++];
+    while (c->head < c->tail || ready.count > 0) {
+        while (c->head < c->tail)
+            dv_unit_heap_push(&ready, c->queue[c->head++]);
+        dv_unit_id node = dv_unit_heap_pop(&ready);
         for (dv_unit_id u = node; u != DV_NONE; u = c->next_unit[u])
             order[done++] = u;
         pass(c, node, false);

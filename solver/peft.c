@@ -8,7 +8,7 @@
 
    Ready units by falling mean of their row, each to the target where finish + oct is least. The
    schedule is made for devices that overlap; its placement and order are then paid for one after
-   another. Simplified as heft. O(units^2 * targets + edges * targets^2). */
+   another. Simplified as heft. O(units * log units + edges * targets^2). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -55,6 +55,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 {
     (void)values;
     *outcome = DV_OUTCOME_NONE;
+    double deadline_s = dv_progress_now_s(options->progress) + options->deadline_s;
+    bool ended = false;
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
     size_t units = (size_t)problem->unit_count + 1;
@@ -64,9 +66,10 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
         oct && priority ? DV_OK : dv_fail(DV_NO_MEMORY, "strategy peft: out of memory");
     if (status == DV_OK) {
         look_ahead(problem, oct, priority);
-        status = dv_list_schedule(problem, priority, oct, trial);
+        status =
+            dv_list_schedule(problem, priority, oct, options->progress, deadline_s, trial, &ended);
     }
-    if (status == DV_OK)
+    if (status == DV_OK && !ended)
         dv_place_keep_better(problem, options->progress, trial, plan, outcome);
     free(oct);
     free(priority);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "solver/evaluate.h"
+#include "solver/groups.h"
 
 dv_target_id dv_place_fastest(const dv_problem *problem, dv_unit_id u, dv_device_id d)
 {
@@ -27,54 +28,56 @@ dv_target_id dv_place_fallback(const dv_problem *problem, dv_unit_id u)
     return near != DV_NONE ? near : dv_place_fastest(problem, u, DV_NONE);
 }
 
-/* The sum of the least times of the group's units on device d; INFINITY if one cannot run there. */
-static double group_time_us(const dv_problem *problem, uint32_t group, dv_device_id d)
+/* The sum of the least times of group g on device d; INFINITY if a unit cannot run there. */
+static double group_time_us(const dv_problem *problem, const dv_unit_groups *groups, uint32_t g,
+                            dv_device_id d)
 {
     double sum = 0.0;
-    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        if (problem->group[u] != group)
-            continue;
-        dv_target_id a = dv_place_fastest(problem, u, d);
+    for (uint32_t i = groups->start[g]; i < groups->start[g + 1]; i++) {
+        dv_target_id a = dv_place_fastest(problem, groups->units[i], d);
         if (a == DV_NONE)
             return INFINITY;
-        sum += dv_problem_time_us(problem, u, a);
+        sum += dv_problem_time_us(problem, groups->units[i], a);
     }
     return sum;
 }
 
-static void join_group(const dv_problem *problem, uint32_t group, dv_plan *plan)
+static void join_group(const dv_problem *problem, const dv_unit_groups *groups, uint32_t g,
+                       dv_plan *plan)
 {
     dv_device_id best = DV_NONE;
     double best_us = INFINITY;
     for (dv_device_id d = 0; d < problem->device_count; d++) {
-        double sum = group_time_us(problem, group, d);
+        double sum = group_time_us(problem, groups, g, d);
         if (sum < best_us) {
             best_us = sum;
             best = d;
         }
     }
-    if (best == DV_NONE)
-        return;
-    for (dv_unit_id u = 0; u < problem->unit_count; u++)
-        if (problem->group[u] == group)
-            plan->target[u] = dv_place_fastest(problem, u, best);
+    for (uint32_t i = groups->start[g]; best != DV_NONE && i < groups->start[g + 1]; i++)
+        plan->target[groups->units[i]] = dv_place_fastest(problem, groups->units[i], best);
+}
+
+static bool is_scattered(const dv_problem *problem, const dv_unit_groups *groups, uint32_t g,
+                         const dv_plan *plan)
+{
+    dv_device_id first = problem->device[plan->target[groups->units[groups->start[g]]]];
+    for (uint32_t i = groups->start[g] + 1; i < groups->start[g + 1]; i++)
+        if (problem->device[plan->target[groups->units[i]]] != first)
+            return true;
+    return false;
 }
 
 void dv_place_join_groups(const dv_problem *problem, dv_plan *plan)
 {
-    if (!problem->group)
+    dv_unit_groups groups;
+    /* Without memory the groups stay as they are, and the plan is not legal. */
+    if (!problem->group || dv_unit_groups_create(problem, &groups) != DV_OK)
         return;
-    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
-        uint32_t group = problem->group[u];
-        if (group == DV_NONE)
-            continue;
-        for (dv_unit_id v = u + 1; v < problem->unit_count; v++)
-            if (problem->group[v] == group) {
-                if (problem->device[plan->target[u]] != problem->device[plan->target[v]])
-                    join_group(problem, group, plan);
-                break;
-            }
-    }
+    for (uint32_t g = 0; g < groups.count; g++)
+        if (is_scattered(problem, &groups, g, plan))
+            join_group(problem, &groups, g, plan);
+    dv_unit_groups_free(&groups);
 }
 
 bool dv_place_keep_better(const dv_problem *problem, const dv_progress *progress, dv_plan *trial,

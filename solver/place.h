@@ -15,7 +15,7 @@ dv_target_id dv_place_fastest(const dv_problem *problem, dv_unit_id u, dv_device
 dv_target_id dv_place_fallback(const dv_problem *problem, dv_unit_id u);
 
 /* Brings each group that plan scatters over devices onto one: the one where its units are fastest
-   in sum. A group without a common device stays as it is. O(units * (devices + group size)). */
+   in sum. A group without a common device stays as it is. O(units * (log units + devices)). */
 void dv_place_join_groups(const dv_problem *problem, dv_plan *plan);
 
 /* Keeps trial in plan if it meets the limits and is better than plan (or is the first,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "solver/frontier.h"
+#include "solver/groups.h"
 
 /* A state is held against this many of the cheapest kept ones. */
 enum { RIVALS = 40 };
@@ -258,23 +259,22 @@ static bool step(dv_suffix *s, uint32_t k, uint32_t limit, uint32_t *slot_behind
     return ok;
 }
 
-static void number_groups(dv_suffix *s)
+static bool number_groups(dv_suffix *s)
 {
-    const dv_problem *p = s->problem;
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        s->group_index[u] = UINT32_MAX;
-        if (!p->group || p->group[u] == DV_NONE)
-            continue;
-        for (dv_unit_id v = 0; v < u && s->group_index[u] == UINT32_MAX; v++)
-            if (p->group[v] == p->group[u])
-                s->group_index[u] = s->group_index[v];
-        if (s->group_index[u] == UINT32_MAX) {
-            s->group_index[u] = s->group_count;
-            s->group_first[s->group_count++] = s->place[u];
-        }
-        uint32_t *first = &s->group_first[s->group_index[u]];
-        *first = s->place[u] < *first ? s->place[u] : *first;
+    dv_unit_groups groups;
+    if (dv_unit_groups_create(s->problem, &groups) != DV_OK)
+        return false;
+    s->group_count = groups.count;
+    for (dv_unit_id u = 0; u < s->problem->unit_count; u++)
+        s->group_index[u] = groups.index[u];
+    for (uint32_t g = 0; g < groups.count; g++) {
+        s->group_first[g] = UINT32_MAX;
+        for (uint32_t i = groups.start[g]; i < groups.start[g + 1]; i++)
+            if (s->place[groups.units[i]] < s->group_first[g])
+                s->group_first[g] = s->place[groups.units[i]];
     }
+    dv_unit_groups_free(&groups);
+    return true;
 }
 
 /* Live before place k: made before it, read at it or later. */
@@ -345,10 +345,7 @@ dv_status dv_suffix_create(const dv_problem *problem, const dv_labels *labels,
         suffix->place[order[k]] = k;
     for (uint32_t t = 0; ok && t < problem->tensor_count; t++)
         slot[t] = UINT32_MAX;
-    if (ok) {
-        number_groups(suffix);
-        ok = lay_out(suffix) && end(suffix, state_limit);
-    }
+    ok = ok && number_groups(suffix) && lay_out(suffix) && end(suffix, state_limit);
     for (uint32_t k = problem->unit_count; ok && !stopped && k-- > 0;) {
         ok = step(suffix, k, state_limit, slot);
         stopped = dv_progress_stopped(progress);

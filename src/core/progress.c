@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/clock.h"
+
 void dv_progress_step(const dv_progress *progress, const char *what, double fraction)
 {
     if (progress && progress->step)
@@ -38,4 +40,26 @@ void dv_progress_log(const dv_progress *progress, const char *format, ...)
 bool dv_progress_stopped(const dv_progress *progress)
 {
     return progress && progress->stop && *progress->stop;
+}
+
+double dv_progress_now_s(const dv_progress *progress)
+{
+    return progress && progress->now_s ? progress->now_s(progress->context) : dv_clock_s();
+}
+
+bool dv_progress_must_end(const dv_progress *progress, double deadline_s)
+{
+    return dv_progress_stopped(progress) ||
+           (isfinite(deadline_s) && dv_progress_now_s(progress) >= deadline_s);
+}
+
+dv_progress dv_progress_silent(const dv_progress *progress)
+{
+    dv_progress silent = {0};
+    if (progress) {
+        silent.context = progress->context;
+        silent.stop = progress->stop;
+        silent.now_s = progress->now_s;
+    }
+    return silent;
 }

@@ -10,7 +10,9 @@ static void a_gap_is_filled(void)
     const double priority[] = {3, 1, 2};
     dv_plan *plan = NULL;
     CU_ASSERT_EQUAL_FATAL(dv_plan_create(problem, &plan), DV_OK);
-    CU_ASSERT_EQUAL(dv_list_schedule(problem, priority, NULL, plan), DV_OK);
+    bool ended;
+    CU_ASSERT_EQUAL(dv_list_schedule(problem, priority, NULL, NULL, INFINITY, plan, &ended), DV_OK);
+    CU_ASSERT_FALSE(ended);
     CU_ASSERT_EQUAL(plan->target[0], 1);
     CU_ASSERT_EQUAL(plan->target[1], 0);
     CU_ASSERT_EQUAL(plan->target[2], 0);
