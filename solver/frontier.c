@@ -27,12 +27,13 @@ static const dv_param params[] = {
 };
 
 /* Labels that any plan as good as the incumbent can do with. */
-static dv_status reduced_labels(const dv_problem *problem, const dv_plan *incumbent,
-                                const dv_unit_id *order, dv_labels *labels)
+static dv_status reduced_labels(const dv_problem *problem, const dv_frontier_settings *settings,
+                                const dv_plan *incumbent, const dv_unit_id *order,
+                                dv_labels *labels)
 {
     DV_TRY(dv_labels_create(problem, labels));
     dv_labels_cut(problem, incumbent->cost.total_us, labels);
-    dv_labels_dominate(problem, order, labels);
+    dv_labels_dominate(problem, order, settings->progress, settings->deadline_s, labels);
     return DV_OK;
 }
 
@@ -45,7 +46,7 @@ dv_status dv_frontier_improve(const dv_problem *problem, const dv_frontier_setti
     /* The known plan's own cost must not be pruned away by the rounding of another summation. */
     s.path = NULL;
     s.upper_us = plan->cost.total_us * (1.0 + 1e-9);
-    dv_status status = reduced_labels(problem, plan, plan->order, &labels);
+    dv_status status = reduced_labels(problem, settings, plan, plan->order, &labels);
     if (status == DV_OK)
         status = dv_frontier_run(problem, &labels, plan->order, &s, trial->target, &result);
     dv_labels_free(&labels);
@@ -72,7 +73,7 @@ static dv_status bound_along_path(const dv_problem *problem, const dv_frontier_s
     s.upper_us = plan->cost.total_us * (1.0 + 1e-9);
     dv_labels labels = {0};
     dv_frontier_result result;
-    dv_status status = reduced_labels(problem, plan, NULL, &labels);
+    dv_status status = reduced_labels(problem, settings, plan, NULL, &labels);
     if (status == DV_OK)
         status = dv_frontier_run(problem, &labels, order, &s, target, &result);
     dv_labels_free(&labels);

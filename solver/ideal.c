@@ -48,7 +48,7 @@ static dv_status search(const dv_problem *problem, dv_ideal_settings *settings, 
     dv_status status = dv_labels_create(problem, &labels);
     if (status == DV_OK) {
         dv_labels_cut(problem, plan->cost.total_us, &labels);
-        dv_labels_dominate(problem, NULL, &labels);
+        dv_labels_dominate(problem, NULL, settings->progress, settings->deadline_s, &labels);
         status = dv_ideal_run(problem, &labels, settings, trial->target, trial->order, &result);
     }
     dv_labels_free(&labels);

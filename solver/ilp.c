@@ -92,7 +92,7 @@ static dv_status reduce(search *s)
         return DV_OK;
     if (have_plan(s))
         dv_labels_cut(s->problem, s->plan->cost.total_us, &s->labels);
-    dv_labels_dominate(s->problem, s->plan->order, &s->labels);
+    dv_labels_dominate(s->problem, s->plan->order, s->options->progress, s->deadline_s, &s->labels);
     if (!have_plan(s))
         return DV_OK;
     memcpy(s->trial->target, s->plan->target, s->problem->unit_count * sizeof *s->trial->target);

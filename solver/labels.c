@@ -133,6 +133,12 @@ static double worst_free_dispatch_us(const swap *s)
     return p->dispatch_us[to] + after;
 }
 
+/* fmax is a call, and this is the innermost of loops; no argument is NaN. */
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static double worst_input_us(const swap *s, uint32_t t)
 {
     const dv_problem *p = s->problem;
@@ -146,7 +152,7 @@ static double worst_input_us(const swap *s, uint32_t t)
             p->host_needs[t] && s->e == p->host ? 0.0 : dv_problem_move_us(p, t, a, s->e);
         bool saves = alone && !(p->host_needs[t] && s->d == p->host);
         double saved = saves ? dv_problem_move_us(p, t, a, s->d) : 0.0;
-        worst = fmax(worst, isfinite(added) ? added - saved : INFINITY);
+        worst = larger(worst, isfinite(added) ? added - saved : INFINITY);
     }
     return worst;
 }
@@ -172,8 +178,8 @@ static double worst_output_us(const swap *s, uint32_t t)
         if (!read)
             continue;
         double change = p->host_needs[t] && b == p->host ? 0.0 : output_change_us(s, t, b);
-        any += fmax(0.0, change);
-        one = fmax(one, change);
+        any += larger(0.0, change);
+        one = larger(one, change);
     }
     if (end == first)
         return host_us;
@@ -198,34 +204,74 @@ static double worst_change_us(const swap *s, const dv_unit_id *order, uint32_t p
     return change;
 }
 
-/* One sweep; returns how many labels went. */
-static uint32_t sweep(const dv_problem *problem, const dv_unit_id *order, dv_labels *labels)
+/* What another look at a unit depends on: its own labels and those of its neighbours. */
+static void mark_neighbours(const dv_problem *p, const dv_unit_id *order, uint32_t place,
+                            bool *stale)
 {
-    uint32_t dropped = 0;
-    for (uint32_t k = 0; k < problem->unit_count; k++) {
-        dv_unit_id u = order ? order[k] : k;
-        if (problem->group && problem->group[u] != DV_NONE)
-            continue; /* its device is not its own choice */
-        for (dv_target_id d = 0; d < problem->target_count; d++)
-            for (dv_target_id e = 0; e < problem->target_count && dv_label(labels, u, d); e++) {
-                swap s = {problem, labels, u, d, e};
-                if (e != d && dv_label(labels, u, e) && worst_change_us(&s, order, k) <= 0.0) {
-                    drop(labels, u, d);
-                    labels->swap[labels->swap_count++] = (dv_label_swap){u, d, e};
-                    dropped++;
-                }
-            }
-    }
-    return dropped;
+    dv_unit_id u = order ? order[place] : place;
+    stale[u] = true;
+    for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++)
+        stale[p->next[i]] = true;
+    for (uint32_t i = p->previous_start[u]; i < p->previous_start[u + 1]; i++)
+        stale[p->previous[i]] = true;
+    if (order && place > 0)
+        stale[order[place - 1]] = true;
+    if (order && place + 1 < p->unit_count)
+        stale[order[place + 1]] = true;
 }
 
-void dv_labels_dominate(const dv_problem *problem, const dv_unit_id *order, dv_labels *labels)
+/* Drops u's labels that another one beats; whether any went. */
+static bool look_at(const dv_problem *problem, const dv_unit_id *order, uint32_t place,
+                    dv_labels *labels)
+{
+    dv_unit_id u = order ? order[place] : place;
+    bool any = false;
+    for (dv_target_id d = 0; d < problem->target_count && labels->count[u] > 1; d++)
+        for (dv_target_id e = 0; e < problem->target_count && dv_label(labels, u, d); e++) {
+            swap s = {problem, labels, u, d, e};
+            if (e != d && dv_label(labels, u, e) && worst_change_us(&s, order, place) <= 0.0) {
+                drop(labels, u, d);
+                labels->swap[labels->swap_count++] = (dv_label_swap){u, d, e};
+                any = true;
+            }
+        }
+    return any;
+}
+
+/* stale: per unit, must it be looked at (again)? */
+static void dominate(const dv_problem *problem, const dv_unit_id *order,
+                     const dv_progress *progress, double deadline_s, dv_labels *labels, bool *stale)
+{
+    bool again = true;
+    for (int round = 0; again && round < 8; round++) {
+        again = false;
+        for (uint32_t k = 0; k < problem->unit_count; k++) {
+            dv_unit_id u = order ? order[k] : k;
+            if (k % 256 == 255 && dv_progress_must_end(progress, deadline_s))
+                return;
+            /* The device of a group's unit is not its own choice. */
+            if (!stale[u] || (problem->group && problem->group[u] != DV_NONE))
+                continue;
+            stale[u] = false;
+            if (look_at(problem, order, k, labels)) {
+                mark_neighbours(problem, order, k, stale);
+                again = true;
+            }
+        }
+    }
+}
+
+void dv_labels_dominate(const dv_problem *problem, const dv_unit_id *order,
+                        const dv_progress *progress, double deadline_s, dv_labels *labels)
 {
     if (dv_limits_bind(problem))
         return;
-    for (int round = 0; round < 8; round++)
-        if (sweep(problem, order, labels) == 0)
-            return;
+    bool *stale = malloc((size_t)problem->unit_count + 1);
+    if (!stale) /* all labels stay: valid, only slower */
+        return;
+    memset(stale, true, problem->unit_count);
+    dominate(problem, order, progress, deadline_s, labels, stale);
+    free(stale);
 }
 
 /* The sum over units of their largest figure in table among allowed targets on d (DV_NONE: all). */

@@ -3,6 +3,7 @@
 #define DV_SOLVER_LABELS_H
 
 #include "core/plan.h"
+#include "core/progress.h"
 
 /* Unit u had target from ruled out in favour of to. */
 typedef struct dv_label_swap {
@@ -34,8 +35,10 @@ void dv_labels_cut(const dv_problem *problem, double incumbent_us, dv_labels *la
 /* Rules out label d of a unit if another label e costs no more whatever its neighbours do: the
    worst change of time, incoming and outgoing moves, dispatch and session is not positive. Keeps an
    optimal plan with the given order (order NULL: of any order). Does nothing where a limit binds: a
-   dearer label may then be needed. Repeats to a fixed point. O(rounds * moves * targets^3). */
-void dv_labels_dominate(const dv_problem *problem, const dv_unit_id *order, dv_labels *labels);
+   dearer label may then be needed. Repeats to a fixed point, or to the deadline (on progress's
+   clock). O(rounds * moves * targets^3), further rounds only where something changed. */
+void dv_labels_dominate(const dv_problem *problem, const dv_unit_id *order,
+                        const dv_progress *progress, double deadline_s, dv_labels *labels);
 
 /* Replays the swaps on a placement that costs no more than the incumbent of dv_labels_cut: it then
    uses allowed labels only and costs no more than before. O(swaps). */

@@ -50,7 +50,7 @@ static void a_label_goes_only_if_it_can_never_pay(void)
     dv_problem *problem =
         problem_of("cpu npu", "move 2\ndispatch 1 1\na 1 1 @ cpu\nb 9 1\nc 1 1\n");
     dv_labels labels = labels_of(problem);
-    dv_labels_dominate(problem, natural, &labels);
+    dv_labels_dominate(problem, natural, NULL, INFINITY, &labels);
     /* b: 8 gained against at most 2 + 2 of moves and 2 of dispatch */
     CU_ASSERT_FALSE(dv_label(&labels, 1, CPU));
     dv_labels_free(&labels);
@@ -58,7 +58,7 @@ static void a_label_goes_only_if_it_can_never_pay(void)
 
     problem = problem_of("cpu npu", "move 4\ndispatch 1 1\na 1 1 @ cpu\nb 9 1\nc 1 1 @ cpu\n");
     labels = labels_of(problem);
-    dv_labels_dominate(problem, natural, &labels);
+    dv_labels_dominate(problem, natural, NULL, INFINITY, &labels);
     CU_ASSERT_TRUE(dv_label(&labels, 1, CPU)); /* 8 against 8 + 2: it may pay to stay */
     dv_labels_free(&labels);
     dv_problem_destroy(problem);
@@ -69,7 +69,7 @@ static void nothing_goes_where_a_limit_binds(void)
     dv_problem *problem = problem_of("cpu npu", "segments 1\na 9 1\nb 9 1\n");
     dv_labels labels = labels_of(problem);
     CU_ASSERT_TRUE(dv_limit_segments_binds(problem));
-    dv_labels_dominate(problem, natural, &labels);
+    dv_labels_dominate(problem, natural, NULL, INFINITY, &labels);
     CU_ASSERT_EQUAL(labels.count[0] + labels.count[1], 4);
     dv_labels_free(&labels);
     dv_problem_destroy(problem);
@@ -79,7 +79,7 @@ static void a_unit_of_a_group_is_left_alone(void)
 {
     dv_problem *problem = problem_of("cpu npu", "a 9 1 # 1\nb 1 1\nc 1 - # 1\n");
     dv_labels labels = labels_of(problem);
-    dv_labels_dominate(problem, natural, &labels);
+    dv_labels_dominate(problem, natural, NULL, INFINITY, &labels);
     CU_ASSERT_TRUE(dv_label(&labels, 0, CPU));
     CU_ASSERT_TRUE(dv_label(&labels, 0, NPU));
     dv_labels_free(&labels);
@@ -90,7 +90,7 @@ static void following_the_swaps_leads_to_allowed_labels(void)
 {
     dv_problem *problem = problem_of("cpu npu", "a 9 1\nb 9 1\nc 9 1\n");
     dv_labels labels = labels_of(problem);
-    dv_labels_dominate(problem, natural, &labels);
+    dv_labels_dominate(problem, natural, NULL, INFINITY, &labels);
     dv_target_id target[3] = {CPU, NPU, CPU};
     dv_labels_follow(&labels, target);
     for (dv_unit_id u = 0; u < 3; u++)
