@@ -28,10 +28,20 @@ static double padding(int64_t channels, uint32_t multiple)
     return (double)padded / (double)channels;
 }
 
+/* The first output that is asked for: a recurrent layer may be read for its last state only. */
+static const dv_shape *output_shape(const dv_graph *graph, const dv_op *op)
+{
+    static const dv_shape none = {0};
+    for (uint32_t i = 0; i < op->output_count; i++)
+        if (op->outputs[i] != DV_NONE)
+            return &graph->tensors[op->outputs[i]].shape;
+    return &none;
+}
+
 static double conv_padding(const dv_graph *graph, const dv_op *op, dv_family family, uint32_t m)
 {
     const dv_shape *input = &graph->tensors[op->inputs[0]].shape;
-    const dv_shape *output = &graph->tensors[op->outputs[0]].shape;
+    const dv_shape *output = output_shape(graph, op);
     if (input->rank < 2 || input->rank > DV_MAX_RANK || output->rank < 2)
         return 1.0;
     double in = padding(input->dim[1], m), out = padding(output->dim[1], m);
@@ -42,7 +52,7 @@ static double conv_padding(const dv_graph *graph, const dv_op *op, dv_family fam
 static double matmul_padding(const dv_graph *graph, const dv_op *op, uint32_t m)
 {
     const dv_shape *input = &graph->tensors[op->inputs[0]].shape;
-    const dv_shape *output = &graph->tensors[op->outputs[0]].shape;
+    const dv_shape *output = output_shape(graph, op);
     if (input->rank < 1 || input->rank > DV_MAX_RANK || output->rank < 1)
         return 1.0;
     return padding(input->dim[input->rank - 1], m) * padding(output->dim[output->rank - 1], m);
