@@ -7,6 +7,7 @@
 
 #include "core/file.h"
 #include "load/protobuf.h"
+#include "lower/lower.h"
 #include "tests/suite.h"
 
 void pb_varint(dv_text *out, uint64_t value)
@@ -407,7 +408,9 @@ dv_status onnx_load(onnx_writer *w, const dv_load_options *options, dv_graph **g
     snprintf(path, sizeof path, "%s/model.onnx", dv_test_folder());
     if (!onnx_save(w, path))
         return DV_IO;
-    return dv_load(path, options, graph);
+    dv_load_options with = options ? *options : (dv_load_options){0};
+    with.infer = dv_lower_known;
+    return dv_load(path, &with, graph);
 }
 
 dv_graph *onnx_loaded(onnx_writer *w)

@@ -55,13 +55,41 @@ static dv_status bind_dims(const dv_cli *cli, dv_binding **dims, size_t *count)
     return DV_OK;
 }
 
+static void free_settings(dv_setting *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((char *)values[i].name);
+    free(values);
+}
+
+/* What --set says; free with free_settings, also after a failure. */
+static dv_status read_settings(const dv_cli *cli, dv_setting **values, size_t *count)
+{
+    *count = 0;
+    *values = calloc(cli->given_count + 1, sizeof **values);
+    if (!*values)
+        return dv_fail(DV_NO_MEMORY, "no memory for options");
+    const char *text;
+    for (size_t i = 0; (text = dv_cli_nth(cli, DV_OPTION_SET, i)); i++) {
+        char *name, *end;
+        const char *value;
+        DV_TRY(dv_cli_assignment(DV_OPTION_SET, text, &name, &value));
+        double number = strtod(value, &end);
+        (*values)[(*count)++] = (dv_setting){name, number};
+        if (*end || end == value || !isfinite(number))
+            return dv_fail(DV_BAD_PARAMETER, "--set %s: '%s' is not a number", name, value);
+    }
+    return DV_OK;
+}
+
 static dv_status load_file(const dv_cli *cli, const char *path, dv_session *session)
 {
     dv_buffer *buffer = NULL;
     DV_TRY(dv_buffer_map(path, &buffer));
     bool problem;
     dv_binding *dims = NULL;
-    size_t dim_count = 0;
+    dv_setting *values = NULL;
+    size_t dim_count = 0, value_count = 0;
     const char *shown = strcmp(path, "-") == 0 ? "standard input" : path;
     dv_status status = is_problem(shown, buffer, &problem);
     if (status != DV_OK)
@@ -74,10 +102,18 @@ static dv_status load_file(const dv_cli *cli, const char *path, dv_session *sess
     status = bind_dims(cli, &dims, &dim_count);
     if (status != DV_OK)
         goto done;
-    dv_load_options options = {
-        .dims = dims, .dim_count = dim_count, .method = dv_cli_value(cli, DV_OPTION_METHOD)};
+    status = read_settings(cli, &values, &value_count);
+    if (status != DV_OK)
+        goto done;
+    dv_load_options options = {.dims = dims,
+                               .dim_count = dim_count,
+                               .values = values,
+                               .value_count = value_count,
+                               .infer = dv_lower_known,
+                               .method = dv_cli_value(cli, DV_OPTION_METHOD)};
     status = dv_load_buffer(path, buffer, &options, &session->source);
 done:
+    free_settings(values, value_count);
     for (size_t i = 0; i < dim_count; i++)
         free((char *)dims[i].name);
     free(dims);
@@ -97,23 +133,19 @@ static dv_status load_network(const dv_cli *cli, const char *name, dv_session *s
 
 static dv_status set_inputs(const dv_cli *cli, dv_session *session)
 {
-    const char *text;
-    for (size_t i = 0; (text = dv_cli_nth(cli, DV_OPTION_SET, i)); i++) {
-        char *name, *end;
-        const char *value;
-        DV_TRY(dv_cli_assignment(DV_OPTION_SET, text, &name, &value));
-        double number = strtod(value, &end);
+    dv_setting *values;
+    size_t count;
+    dv_status status = read_settings(cli, &values, &count);
+    for (size_t i = 0; status == DV_OK && i < count; i++) {
         dv_graph *pinned = NULL;
-        dv_status status =
-            *end || !isfinite(number)
-                ? dv_fail(DV_BAD_PARAMETER, "--set %s: '%s' is not a number", name, value)
-                : dv_pin_input(session->source, name, number, &pinned);
-        free(name);
-        DV_TRY(status);
-        dv_graph_destroy(session->source);
-        session->source = pinned;
+        status = dv_pin_input(session->source, values[i].name, values[i].value, &pinned);
+        if (status == DV_OK) {
+            dv_graph_destroy(session->source);
+            session->source = pinned;
+        }
     }
-    return DV_OK;
+    free_settings(values, count);
+    return status;
 }
 
 static void dump(void *context, const char *pass, const dv_graph *graph)

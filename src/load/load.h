@@ -11,9 +11,20 @@ typedef struct dv_binding { /* --dim NAME=N */
     int64_t value;
 } dv_binding;
 
+typedef struct dv_setting { /* --set INPUT=VALUE */
+    const char *name;
+    double value;
+} dv_setting;
+
 typedef struct dv_load_options {
     const dv_binding *dims; /* borrowed */
     size_t dim_count;
+    const dv_setting *values; /* borrowed; of inputs that the caller turns into constants */
+    size_t value_count;
+    /* The rules of shapes (dv_lower_known), for nodes that can only be built once a shape or a
+       value is known: loops, sequences, some transpositions. NULL: such a node stays opaque unless
+       the file itself says enough. */
+    dv_status (*infer)(const dv_graph *graph, dv_graph **out);
     const char *method; /* of a program that has several; NULL: forward, or the first */
 } dv_load_options;
 

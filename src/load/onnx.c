@@ -29,6 +29,49 @@ static dv_status add_input(dv_onnx_builder *b, const dv_onnx_value *value)
     return dv_onnx_add_tensor(b, value->name, &tensor, &id);
 }
 
+/* "x[2]": how tensor i of a sequence is known to the host. */
+static dv_status name_item(dv_onnx_builder *b, dv_span sequence, uint32_t i, dv_span *name)
+{
+    const char *text =
+        dv_arena_printf(b->arena, "%.*s[%u]", (int)sequence.size, dv_onnx_bytes(sequence), i);
+    if (!text || sequence.size > INT32_MAX)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    *name = (dv_span){(const uint8_t *)text, strlen(text)};
+    return DV_OK;
+}
+
+/* An optional is taken to be there unless --dim NAME=0 says not; a sequence is as many inputs as
+   --dim NAME=N says. */
+static dv_status add_input_of_any_type(dv_onnx_builder *b, const dv_onnx_value *value)
+{
+    int64_t count = 1;
+    bool given = dv_onnx_dims_count(&b->dims, value, &count);
+    if (value->is_optional && given && count == 0)
+        return dv_names_put(&b->scope->ids, value->name, DV_ONNX_ABSENT);
+    dv_onnx_value item = *value;
+    item.is_tensor = true;
+    if (!value->is_sequence)
+        return add_input(b, &item);
+    if (!given)
+        return dv_fail(
+            DV_BAD_INPUT,
+            "it is a sequence of tensors, of a number that the model leaves open; choose "
+            "one, for example --dim '%.*s=3'",
+            dv_onnx_shown(value->name), dv_onnx_bytes(value->name));
+    dv_tensor_id id, *items;
+    if (count < 0 || count > UINT32_MAX)
+        return dv_fail(DV_BAD_PARAMETER, "a sequence cannot have %lld tensors", (long long)count);
+    DV_TRY(dv_onnx_add_sequence(b, (uint32_t)count, &id, &items));
+    for (uint32_t i = 0; i < (uint32_t)count; i++) {
+        DV_TRY(name_item(b, value->name, i, &item.name));
+        DV_TRY(add_input(b, &item));
+        items[i] = dv_names_find(&b->scope->ids, item.name, DV_NONE);
+        if (items[i] >= DV_ONNX_SEQUENCE)
+            return dv_fail(DV_BAD_INPUT, "the name of its tensor %u is taken", i);
+    }
+    return dv_names_put(&b->scope->ids, value->name, id);
+}
+
 static dv_status add_inputs(dv_onnx_builder *b)
 {
     for (int pass = 0; pass < 2; pass++) {
@@ -40,12 +83,39 @@ static dv_status add_inputs(dv_onnx_builder *b)
             bool given = dv_names_find(&b->scope->ids, value.name, DV_NONE) == DV_NONE;
             dv_status status = !given      ? DV_OK
                                : pass == 0 ? dv_onnx_dims_note(&b->dims, &value)
-                                           : add_input(b, &value);
+                               : value.is_sequence || value.is_optional
+                                   ? add_input_of_any_type(b, &value)
+                                   : add_input(b, &value);
             DV_TRY(dv_within(status, "input '%.*s'", dv_onnx_shown(value.name),
                              dv_onnx_bytes(value.name)));
         }
     }
     return dv_onnx_dims_check(&b->dims);
+}
+
+/* The host takes a sequence tensor by tensor. */
+static dv_status add_sequence_output(dv_onnx_builder *b, dv_span name, dv_onnx_sequence sequence)
+{
+    for (uint32_t i = 0; i < sequence.count; i++) {
+        dv_tensor made = {.role = DV_ROLE_ACTIVATION, .shape = {.rank = DV_RANK_UNKNOWN}};
+        dv_span item;
+        dv_tensor_id id;
+        dv_op_id op;
+        DV_TRY(name_item(b, name, i, &item));
+        DV_TRY(dv_onnx_add_tensor(b, item, &made, &id));
+        made = b->graph->tensors[id];
+        const dv_op pass = {.kind = DV_OP_IDENTITY,
+                            .name = made.name,
+                            .source_type = "Identity",
+                            .input_count = 1,
+                            .output_count = 1,
+                            .inputs = &sequence.items[i],
+                            .outputs = &id,
+                            .debug_handle = b->handle};
+        DV_TRY(dv_graph_add_op(b->graph, &pass, &op));
+        DV_TRY(dv_graph_add_output(b->graph, id));
+    }
+    return DV_OK;
 }
 
 static dv_status add_outputs(dv_onnx_builder *b)
@@ -56,7 +126,13 @@ static dv_status add_outputs(dv_onnx_builder *b)
         DV_TRY(dv_onnx_read_value(b->source.outputs.items[i], b->file, &value));
         if (value.name.size == 0)
             return dv_fail(DV_BAD_INPUT, "output %u has no name", i);
-        DV_TRY(dv_onnx_tensor_named(b, value.name, &id));
+        DV_TRY(dv_onnx_value_named(b, value.name, &id));
+        if (id == DV_NONE)
+            continue; /* an optional that is left out */
+        if (dv_onnx_is_sequence(id)) {
+            DV_TRY(add_sequence_output(b, value.name, dv_onnx_sequence_of(b, id)));
+            continue;
+        }
         if (b->graph->tensors[id].is_output)
             return dv_fail(DV_BAD_INPUT, "output '%.*s' is listed twice", dv_onnx_shown(value.name),
                            dv_onnx_bytes(value.name));
@@ -94,6 +170,7 @@ static dv_status open_model(dv_onnx_builder *b, dv_buffer *buffer)
     dv_span name = b->source.name;
     const char *text = dv_arena_copy_n(b->arena, dv_onnx_bytes(name), name.size);
     b->graph = text ? dv_graph_create(text, "onnx") : NULL;
+    b->known.graph = b->graph;
     return b->graph ? describe(b) : dv_fail(DV_NO_MEMORY, "out of memory");
 }
 
@@ -108,6 +185,8 @@ static dv_status build(dv_onnx_builder *b, dv_buffer *buffer)
     for (uint32_t i = 0; i < b->source.nodes.count; i++)
         DV_TRY(dv_onnx_add_node(b, &b->source, i));
     DV_TRY(add_outputs(b));
+    if (b->has_leftovers)
+        DV_TRY(dv_graph_sweep(b->graph));
     return dv_graph_finish(b->graph);
 }
 
@@ -118,6 +197,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     dv_onnx_builder b = {.file = dv_buffer_data(buffer),
                          .files = {.path = path, .model = buffer},
                          .dims = {.options = options},
+                         .known = {.options = options},
                          .reads = {.file = dv_buffer_data(buffer)},
                          .arena = dv_arena_create(),
                          .scope = &scope};
@@ -130,6 +210,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     dv_onnx_dims_free(&b.dims);
     dv_names_free(&scope.ids);
     dv_onnx_reads_free(&b.reads);
+    dv_onnx_known_free(&b.known);
     dv_onnx_callees_free(&b.callees);
     dv_arena_destroy(b.arena);
     return status;

@@ -6,7 +6,7 @@ typedef struct branches {
     dv_onnx_graph graph[2]; /* then, else */
 } branches;
 
-/* All outputs are tensors, and as many as the node has. */
+/* All outputs have a name, and are as many as the node has. */
 static dv_status check_outputs(dv_onnx_builder *b, const dv_onnx_at *at, const dv_onnx_graph *graph,
                                bool *fits)
 {
@@ -14,7 +14,7 @@ static dv_status check_outputs(dv_onnx_builder *b, const dv_onnx_at *at, const d
     for (uint32_t i = 0; *fits && i < graph->outputs.count; i++) {
         dv_onnx_value value;
         DV_TRY(dv_onnx_read_value(graph->outputs.items[i], b->file, &value));
-        *fits = value.is_tensor && value.name.size > 0;
+        *fits = value.name.size > 0;
     }
     return DV_OK;
 }
@@ -22,7 +22,8 @@ static dv_status check_outputs(dv_onnx_builder *b, const dv_onnx_at *at, const d
 static dv_status read_branches(dv_onnx_builder *b, const dv_onnx_at *at, branches *out, bool *fits)
 {
     static const char *const names[] = {"then_branch", "else_branch"};
-    *fits = at->op.input_count == 1 && at->inputs[0] != DV_NONE && at->node->attribute_count == 2 &&
+    *fits = at->op.input_count == 1 && at->inputs[0] != DV_NONE &&
+            !dv_onnx_is_sequence(at->inputs[0]) && at->node->attribute_count == 2 &&
             b->depth < DV_ONNX_MAX_NESTING;
     for (size_t i = 0; *fits && i < 2; i++) {
         const dv_onnx_attribute *attribute = dv_onnx_attribute_of(at, names[i]);
@@ -43,7 +44,7 @@ static dv_status fill_branch(dv_onnx_builder *b, const dv_onnx_graph *graph, dv_
     for (uint32_t i = 0; i < graph->outputs.count; i++) {
         dv_onnx_value value;
         DV_TRY(dv_onnx_read_value(graph->outputs.items[i], b->file, &value));
-        DV_TRY(dv_onnx_tensor_named(b, value.name, &results[i]));
+        DV_TRY(dv_onnx_value_named(b, value.name, &results[i]));
     }
     return DV_OK;
 }
@@ -61,30 +62,62 @@ static dv_status build_branch(dv_onnx_builder *b, const dv_onnx_graph *graph, dv
     return status;
 }
 
-/* 0 then, 1 else; 2 if the condition is not a constant of the file. */
-static size_t branch_taken(const dv_onnx_at *at)
+/* 0 then, 1 else; 2 if the condition does not follow from the model. */
+static dv_status branch_taken(dv_onnx_builder *b, const dv_onnx_at *at, size_t *taken)
 {
-    const dv_tensor *condition = dv_onnx_constant(at, 0);
-    size_t elements;
-    int64_t value;
-    if (!condition || condition->dtype != DV_DTYPE_BOOL ||
-        !dv_shape_elements(&condition->shape, &elements) || elements != 1 ||
-        !dv_tensor_read_i64(condition, 0, 1, &value))
-        return 2;
-    return value ? 0 : 1;
+    bool known;
+    int64_t value = 0;
+    DV_TRY(dv_onnx_known_integer(b, at->inputs[0], &known, &value));
+    *taken = !known ? 2 : value ? 0 : 1;
+    return DV_OK;
 }
 
-static dv_status add_choice(dv_onnx_at *at, dv_op_kind kind, const dv_tensor_id *inputs,
-                            uint32_t input_count, dv_tensor_id output)
+static dv_status add_choice(dv_onnx_at *at, dv_tensor_id a, dv_tensor_id b, dv_tensor_id output)
 {
+    const dv_tensor_id inputs[] = {at->inputs[0], a, b};
     dv_op choice = at->op;
-    choice.kind = kind;
+    choice.kind = DV_OP_WHERE;
     choice.inputs = inputs;
-    choice.input_count = input_count;
+    choice.input_count = 3;
     choice.outputs = &output;
     choice.output_count = 1;
-    choice.params.flag.on = kind == DV_OP_WHERE;
+    choice.params.flag.on = true;
     return dv_onnx_add(at, &choice);
+}
+
+/* Can a choice be made between these outputs? Two sequences are chosen from tensor by tensor. */
+static dv_status check_choice(const dv_onnx_builder *b, dv_onnx_at *at, dv_tensor_id then,
+                              dv_tensor_id other, uint32_t i)
+{
+    if (then == DV_NONE || other == DV_NONE ||
+        dv_onnx_is_sequence(then) != dv_onnx_is_sequence(other))
+        return dv_onnx_opaque(at,
+                              "its output %u is there in one branch only, and which branch is "
+                              "taken is not known before the model runs",
+                              i);
+    if (dv_onnx_is_sequence(then) &&
+        dv_onnx_sequence_of(b, then).count != dv_onnx_sequence_of(b, other).count)
+        return dv_onnx_opaque(at,
+                              "its output %u is a sequence of another length in either branch, and "
+                              "which branch is taken is not known before the model runs",
+                              i);
+    return DV_OK;
+}
+
+static dv_status choose(dv_onnx_builder *b, dv_onnx_at *at, dv_tensor_id then, dv_tensor_id other,
+                        uint32_t i)
+{
+    if (!dv_onnx_is_sequence(then))
+        return add_choice(at, then, other, at->outputs[i]);
+    dv_tensor_id made, *items;
+    uint32_t count = dv_onnx_sequence_of(b, then).count;
+    DV_TRY(dv_onnx_add_sequence(b, count, &made, &items));
+    dv_onnx_sequence left = dv_onnx_sequence_of(b, then), right = dv_onnx_sequence_of(b, other);
+    for (uint32_t k = 0; k < count; k++) {
+        DV_TRY(dv_onnx_part(at, &items[k]));
+        DV_TRY(add_choice(at, left.items[k], right.items[k], items[k]));
+    }
+    return dv_onnx_pass_on(b, at, made, i);
 }
 
 dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
@@ -95,7 +128,8 @@ dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
     DV_TRY(read_branches(b, at, &both, &fits));
     if (!fits)
         return DV_OK;
-    size_t taken = branch_taken(at);
+    size_t taken;
+    DV_TRY(branch_taken(b, at, &taken));
     uint32_t count = at->op.output_count;
     dv_tensor_id *results[2];
     for (size_t i = 0; i < 2; i++) {
@@ -105,15 +139,17 @@ dv_status dv_onnx_add_branches(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
         if (taken == 2 || taken == i)
             DV_TRY(build_branch(b, &both.graph[i], results[i]));
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const dv_tensor_id choice[] = {at->inputs[0], results[0][i], results[1][i]};
+    for (uint32_t i = 0; i < count && taken == 2; i++)
+        if (at->outputs[i] != DV_NONE && !at->op.reason)
+            DV_TRY(check_choice(b, at, results[0][i], results[1][i], i));
+    for (uint32_t i = 0; i < count && !at->op.reason; i++) {
         if (at->outputs[i] == DV_NONE)
             continue;
         if (taken == 2)
-            DV_TRY(add_choice(at, DV_OP_WHERE, choice, 3, at->outputs[i]));
+            DV_TRY(choose(b, at, results[0][i], results[1][i], i));
         else
-            DV_TRY(add_choice(at, DV_OP_IDENTITY, &results[taken][i], 1, at->outputs[i]));
+            DV_TRY(dv_onnx_pass_on(b, at, results[taken][i], i));
     }
-    *done = true;
+    *done = !at->op.reason;
     return DV_OK;
 }

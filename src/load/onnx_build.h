@@ -7,19 +7,34 @@
 #include "load/names.h"
 #include "load/onnx_callees.h"
 #include "load/onnx_dims.h"
+#include "load/onnx_known.h"
 #include "load/onnx_ops.h"
 #include "load/onnx_reads.h"
 
 /* The names of one graph; an inner graph sees those of the outer ones, its own first; the body of a
    function sees its own only. */
 typedef struct dv_onnx_scope {
-    dv_names
-        ids; /* name -> tensor, or DV_ONNX_ABSENT: an input of a function that a call left out */
+    dv_names ids; /* name -> tensor, sequence, or DV_ONNX_ABSENT: an optional left out */
     struct dv_onnx_scope *outer;
     const char *prefix; /* of the names of what is built here; "" for the model's own graph */
 } dv_onnx_scope;
 
 #define DV_ONNX_ABSENT (DV_NONE - 1)
+
+/* A sequence of tensors, whose length is known while loading: no operator of ours works on one.
+   Names stand for it as for a tensor, by its index with this bit set. */
+typedef struct dv_onnx_sequence {
+    uint32_t count;
+    dv_tensor_id *items;
+} dv_onnx_sequence;
+
+#define DV_ONNX_SEQUENCE 0x80000000u
+
+/* Is this a sequence, not a tensor, DV_NONE or DV_ONNX_ABSENT? */
+static inline bool dv_onnx_is_sequence(dv_tensor_id id)
+{
+    return id != DV_NONE && id != DV_ONNX_ABSENT && (id & DV_ONNX_SEQUENCE) != 0;
+}
 
 enum { DV_ONNX_TOLD = 2 }; /* calls within calls that a message names */
 
@@ -38,12 +53,16 @@ typedef struct dv_onnx_builder {
     dv_onnx_graph source;
     dv_onnx_dims dims;
     dv_onnx_reads reads;
+    dv_onnx_known known;
     dv_onnx_callees callees;
+    dv_onnx_sequence *sequences;
+    uint32_t sequence_count, sequence_room;
     dv_graph *graph;
     dv_arena *arena; /* lives as long as the builder */
     dv_onnx_scope *scope;
     dv_onnx_call *call; /* innermost; NULL: none */
     uint32_t expanded;  /* nodes built in place of calls and loops */
+    bool has_leftovers; /* of branches and turns that were given up */
     int depth;          /* of the graph being built; 0: the model's own */
     uint32_t handle;    /* index of the node of the model's own graph being built */
 } dv_onnx_builder;
@@ -56,9 +75,33 @@ const char *dv_onnx_bytes(dv_span text);
 DV_MUST_USE dv_status dv_onnx_add_tensor(dv_onnx_builder *b, dv_span name, dv_tensor *tensor,
                                          dv_tensor_id *id);
 
-/* The tensor of that name in the innermost graph that has it, else a new activation; DV_NONE for
-   the empty name. */
-DV_MUST_USE dv_status dv_onnx_tensor_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id);
+/* The tensor or sequence of that name in the innermost graph that has it, else a new activation;
+   DV_NONE for the empty name and for an optional that is left out. */
+DV_MUST_USE dv_status dv_onnx_value_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id);
+
+/* What a node makes under that name in the innermost graph: a new activation, unless a node before
+   read it already. */
+DV_MUST_USE dv_status dv_onnx_output_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id);
+
+/* Gives a value of an output (a tensor or a sequence) to the node's output i: by an operator that
+   passes a tensor on, by the name alone for a sequence. */
+DV_MUST_USE dv_status dv_onnx_pass_on(dv_onnx_builder *b, dv_onnx_at *at, dv_tensor_id value,
+                                      uint32_t i);
+
+/* A new sequence of count tensors, to be filled; *id stands for it. */
+DV_MUST_USE dv_status dv_onnx_add_sequence(dv_onnx_builder *b, uint32_t count, dv_tensor_id *id,
+                                           dv_tensor_id **items);
+
+/* The items of a sequence. */
+dv_onnx_sequence dv_onnx_sequence_of(const dv_onnx_builder *b, dv_tensor_id id);
+
+/* The value of a tensor where it is one integer that is known while loading. */
+DV_MUST_USE dv_status dv_onnx_known_integer(dv_onnx_builder *b, dv_tensor_id id, bool *known,
+                                            int64_t *out);
+
+/* Builds a node that works on sequences or optionals; *done false if it is none. What cannot be
+   built makes op OPAQUE with the reason. */
+DV_MUST_USE dv_status dv_onnx_add_sequences(dv_onnx_builder *b, dv_onnx_at *at, bool *done);
 
 /* Adds the constants of a graph, dense and sparse, to the innermost graph. */
 DV_MUST_USE dv_status dv_onnx_add_initialisers(dv_onnx_builder *b, const dv_onnx_graph *graph);

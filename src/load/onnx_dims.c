@@ -39,6 +39,19 @@ static int64_t bound_value(dv_onnx_dims *dims, const dv_onnx_value *input, uint3
     return OPEN;
 }
 
+bool dv_onnx_dims_count(dv_onnx_dims *dims, const dv_onnx_value *input, int64_t *count)
+{
+    const dv_load_options *options = dims->options;
+    for (size_t i = 0; options && i < options->dim_count; i++)
+        if (dv_span_is(input->name, options->dims[i].name)) {
+            if (i < 64)
+                dims->used |= (uint64_t)1 << i;
+            *count = options->dims[i].value;
+            return true;
+        }
+    return false;
+}
+
 static dv_status unbound(const dv_onnx_value *input, uint32_t index)
 {
     dv_span symbol = input->dims[index].symbol;

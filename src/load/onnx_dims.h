@@ -1,8 +1,9 @@
 /* onnx_dims.h - numbers for the dimensions that an ONNX file leaves open.
 
    A symbolic dim takes its value from --dim by name; one without a name (and any other) by the
-   input and the dim's index, as in --dim x:2=640. What is left open is 1 if it is the first dim of
-   an input (the batch), else an error that says what to type. */
+   input and the dim's index, as in --dim x:2=640; tensor i of a sequence x is the input "x[i]".
+   What is left open is 1 if it is the first dim of an input (the batch), else an error that says
+   what to type. */
 #ifndef DV_LOAD_ONNX_DIMS_H
 #define DV_LOAD_ONNX_DIMS_H
 
@@ -24,6 +25,10 @@ DV_MUST_USE dv_status dv_onnx_dims_note(dv_onnx_dims *dims, const dv_onnx_value 
 /* Second pass: the shape of one input. DV_BAD_INPUT "dimension 2 ('width') ...". */
 DV_MUST_USE dv_status dv_onnx_dims_shape(dv_onnx_dims *dims, const dv_onnx_value *input,
                                          dv_shape *out);
+
+/* Is there a --dim by the name of the input itself: how many tensors a sequence has, or whether an
+   optional is given? */
+bool dv_onnx_dims_count(dv_onnx_dims *dims, const dv_onnx_value *input, int64_t *count);
 
 /* Afterwards: DV_BAD_PARAMETER naming a binding that no input has. */
 DV_MUST_USE dv_status dv_onnx_dims_check(const dv_onnx_dims *dims);

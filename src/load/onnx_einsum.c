@@ -225,8 +225,10 @@ dv_status dv_onnx_op_einsum(dv_onnx_at *at)
     equation e;
     DV_TRY(dv_onnx_text(at, "equation", "", &text));
     uint8_t ranks[2] = {DV_RANK_UNKNOWN, DV_RANK_UNKNOWN};
+    bool dots = text.size > 0 && memchr(text.data, '.', text.size);
     for (uint32_t i = 0; i < at->op.input_count && i < 2; i++)
-        ranks[i] = at->graph->tensors[at->inputs[i]].shape.rank;
+        ranks[i] = dots ? dv_onnx_shape_of(at, at->inputs[i])->rank
+                        : at->graph->tensors[at->inputs[i]].shape.rank;
     if (!parse(text, at->op.input_count, ranks, &e))
         return dv_onnx_opaque(at, "equation '%.*s' is not supported",
                               (int)(text.size > 80 ? 80 : text.size), (const char *)text.data);

@@ -54,7 +54,7 @@ static dv_status add_activation(dv_onnx_builder *b, dv_span name, dv_tensor_id *
     return dv_onnx_add_tensor(b, name, &tensor, id);
 }
 
-dv_status dv_onnx_tensor_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
+dv_status dv_onnx_value_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
 {
     *id = name.size == 0 ? DV_NONE : find(b, name);
     if (name.size > 0 && *id == DV_NONE)
@@ -65,7 +65,7 @@ dv_status dv_onnx_tensor_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *i
 }
 
 /* What a node makes belongs to its own graph, whatever an outer one calls by the same name. */
-static dv_status output_of(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
+dv_status dv_onnx_output_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
 {
     *id = name.size == 0 ? DV_NONE : dv_names_find(&b->scope->ids, name, DV_NONE);
     return name.size == 0 || *id != DV_NONE ? DV_OK : add_activation(b, name, id);
@@ -268,7 +268,8 @@ static dv_status capture(dv_onnx_builder *b, dv_onnx_at *at, const dv_onnx_reads
     dv_span name;
     for (size_t place = 0; dv_names_next(&inner->read, &place, &name);) {
         dv_tensor_id id = find(b, name);
-        if (id != DV_NONE && id != DV_ONNX_ABSENT && !dv_names_find(&inner->made, name, 0))
+        if (id != DV_NONE && id != DV_ONNX_ABSENT && !dv_onnx_is_sequence(id) &&
+            !dv_names_find(&inner->made, name, 0))
             inputs[at->op.input_count++] = id;
     }
     at->inputs = inputs;
@@ -375,14 +376,57 @@ static dv_span name_of(const dv_onnx_node *node)
     return node->op_type;
 }
 
+/* No operator of ours takes a sequence. */
+static dv_status refuse_sequences(dv_onnx_at *at, bool *refused)
+{
+    for (uint32_t i = 0; i < at->op.input_count; i++)
+        if (dv_onnx_is_sequence(at->inputs[i])) {
+            dv_span name = at->node->inputs.items[i];
+            if (!*refused && at->op.reason == NULL)
+                DV_TRY(dv_onnx_opaque(at,
+                                      "its input '%.*s' is a sequence, which only operators on "
+                                      "sequences can take",
+                                      dv_onnx_shown(name), dv_onnx_bytes(name)));
+            at->inputs[i] = DV_NONE;
+            *refused = true;
+        }
+    return DV_OK;
+}
+
+/* What the node is made into; *done false: at->op is still to be added. */
+static dv_status build_node(dv_onnx_builder *b, dv_onnx_at *at, bool *done)
+{
+    dv_span type = at->node->op_type;
+    bool standard = dv_onnx_is_standard(at->node->domain), refused = false;
+    DV_TRY(dv_onnx_add_call(b, at, done));
+    if (*done)
+        return DV_OK;
+    if (standard)
+        DV_TRY(dv_onnx_add_sequences(b, at, done));
+    if (*done)
+        return DV_OK;
+    if (standard && dv_span_is(type, "If"))
+        DV_TRY(dv_onnx_add_branches(b, at, done));
+    bool loops = standard && (dv_span_is(type, "Loop") || dv_span_is(type, "Scan"));
+    if (loops)
+        DV_TRY(dv_onnx_add_loop(b, at, done));
+    if (*done)
+        return DV_OK;
+    b->has_leftovers |= at->op.reason != NULL;
+    DV_TRY(refuse_sequences(at, &refused));
+    return refused || loops || at->op.reason ? DV_OK : translate(at);
+}
+
 static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_arena *arena)
 {
+    bool done = false;
     dv_span name = name_of(node);
     const dv_onnx_reads *reads = b->call ? &b->call->callee->reads : &b->reads;
     dv_onnx_at at = {.graph = b->graph,
                      .files = &b->files,
                      .file = b->file,
                      .arena = arena,
+                     .known = &b->known,
                      .node = node,
                      .in_branch = b->depth > 0,
                      .op = {.kind = DV_OP_OPAQUE,
@@ -392,33 +436,19 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
     if (node->outputs.count == 0)
         return dv_fail(DV_BAD_INPUT, "it has no output");
     DV_TRY(dv_onnx_opset_of(b, node->domain, &at.opset));
-    DV_TRY(ids_of(b, &node->inputs, arena, dv_onnx_tensor_named, &at.inputs));
+    DV_TRY(ids_of(b, &node->inputs, arena, dv_onnx_value_named, &at.inputs));
     /* outputs behind the first that nobody reads are not asked for */
     for (uint32_t i = 0; i < node->outputs.count; i++)
         if (i > 0 && !dv_names_find(&reads->read, node->outputs.items[i], 0))
             node->outputs.items[i] = (dv_span){0};
-    DV_TRY(ids_of(b, &node->outputs, arena, output_of, &at.outputs));
+    DV_TRY(ids_of(b, &node->outputs, arena, dv_onnx_output_named, &at.outputs));
     at.op.name = scoped_name(b, arena, name);
     at.op.source_type = dv_arena_copy_n(arena, dv_onnx_bytes(node->op_type), node->op_type.size);
     if (!at.op.name || !at.op.source_type)
         return dv_fail(DV_NO_MEMORY, "out of memory");
-    bool done = false;
-    DV_TRY(dv_onnx_add_call(b, &at, &done));
+    DV_TRY(build_node(b, &at, &done));
     if (done)
         return DV_OK;
-    if (dv_span_is(node->op_type, "If") && dv_onnx_is_standard(node->domain))
-        DV_TRY(dv_onnx_add_branches(b, &at, &done));
-    bool loops = (dv_span_is(node->op_type, "Loop") || dv_span_is(node->op_type, "Scan")) &&
-                 dv_onnx_is_standard(node->domain);
-    if (loops)
-        DV_TRY(dv_onnx_add_loop(b, &at, &done));
-    if (done)
-        return DV_OK;
-    DV_TRY(loops ? dv_onnx_opaque(&at,
-                                  "a %s whose number of turns or condition is computed while the "
-                                  "model runs is not supported; only one of known length is",
-                                  at.op.source_type)
-                 : translate(&at));
     if (at.op.kind == DV_OP_OPAQUE)
         DV_TRY(add_captures(b, &at));
     at.op.inputs = at.inputs;

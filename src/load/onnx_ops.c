@@ -135,6 +135,23 @@ const dv_tensor *dv_onnx_constant(const dv_onnx_at *at, uint32_t i)
                                                                                        : NULL;
 }
 
+const dv_shape *dv_onnx_shape_of(dv_onnx_at *at, dv_tensor_id id)
+{
+    static const dv_shape unknown = {.rank = DV_RANK_UNKNOWN};
+    const dv_tensor *is;
+    if (id == DV_NONE)
+        return &unknown;
+    if (at->graph->tensors[id].shape.rank != DV_RANK_UNKNOWN)
+        is = &at->graph->tensors[id];
+    else if (dv_onnx_know(at->known, id, &is) != DV_OK)
+        return &unknown;
+    dv_shape *copy = dv_arena_alloc(at->arena, sizeof *copy);
+    if (!copy)
+        return &unknown;
+    *copy = is->shape;
+    return copy;
+}
+
 dv_dtype dv_onnx_input_dtype(const dv_onnx_at *at, uint32_t i)
 {
     dv_dtype dtype =

@@ -7,6 +7,7 @@
 #define DV_LOAD_ONNX_OPS_H
 
 #include "core/graph.h"
+#include "load/onnx_known.h"
 #include "load/onnx_read.h"
 #include "load/onnx_tensor.h"
 
@@ -17,6 +18,7 @@ typedef struct dv_onnx_at {
     dv_onnx_files *files;
     const uint8_t *file; /* start of the mapped model */
     dv_arena *arena;     /* lives until the node is done */
+    dv_onnx_known *known;
     const dv_onnx_node *node;
     int64_t opset;
     bool in_branch; /* of an If: it may be one that is never taken */
@@ -68,6 +70,11 @@ bool dv_onnx_given_input(const dv_onnx_at *at, uint32_t i);
 
 /* Input i where it is a constant whose elements can be read; else NULL. */
 const dv_tensor *dv_onnx_constant(const dv_onnx_at *at, uint32_t i);
+
+/* The shape of a tensor of the graph as far as it follows from what was built before; of rank
+   DV_RANK_UNKNOWN where it does not, or without memory. Lives until the node is done. Ask where the
+   shape decides what is built, not for every node: see onnx_known.h for the cost. */
+const dv_shape *dv_onnx_shape_of(dv_onnx_at *at, dv_tensor_id id);
 
 /* The element type of input i as far as it is known while loading, else F32. */
 dv_dtype dv_onnx_input_dtype(const dv_onnx_at *at, uint32_t i);

@@ -4,9 +4,9 @@
 #include "load/onnx_ops.h"
 
 /* The rank of input i, or DV_RANK_UNKNOWN. */
-static uint8_t rank_of(const dv_onnx_at *at, uint32_t i)
+static uint8_t rank_of(dv_onnx_at *at, uint32_t i)
 {
-    return at->graph->tensors[at->inputs[i]].shape.rank;
+    return dv_onnx_shape_of(at, at->inputs[i])->rank;
 }
 
 static dv_status cast_to(dv_onnx_at *at, dv_dtype dtype, dv_tensor_id *id)
@@ -43,15 +43,15 @@ dv_status dv_onnx_op_rms_norm(dv_onnx_at *at)
     dv_op_params over = {.reduce = {.keep_dims = true}};
     dv_dtype given = dv_onnx_input_dtype(at, 0);
     dv_dtype dtype = given == DV_DTYPE_F64 ? given : DV_DTYPE_F32;
-    uint8_t rank = rank_of(at, 0);
     int64_t axis;
     double epsilon;
     DV_TRY(dv_onnx_int(at, "axis", -1, &axis));
     DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &epsilon));
+    uint8_t rank = axis >= 0 ? rank_of(at, 0) : 0;
     if (axis >= 0 && rank == DV_RANK_UNKNOWN)
         return dv_onnx_opaque(at,
-                              "its axis %lld counts from the front of a shape that is not "
-                              "known yet",
+                              "its axis %lld counts from the front of a shape that does not "
+                              "follow from the model",
                               (long long)axis);
     bool sane = axis >= -DV_MAX_RANK && axis < DV_MAX_RANK;
     int64_t count = !sane ? 0 : axis < 0 ? -axis : rank - axis;
@@ -153,7 +153,7 @@ dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
     DV_TRY(dv_onnx_int(at, "rotary_embedding_dim", 0, &turned));
     DV_TRY(dv_onnx_int(at, "num_heads", 0, &heads));
     if (rank_of(at, 0) == DV_RANK_UNKNOWN)
-        return dv_onnx_opaque(at, "the rank of its input is not known yet");
+        return dv_onnx_opaque(at, "the rank of its input does not follow from the model");
     if (turned < 0 || (flat && heads < 1))
         return dv_fail(DV_BAD_INPUT, "attributes 'num_heads' and 'rotary_embedding_dim' do not fit "
                                      "its input");
@@ -213,8 +213,8 @@ static dv_status read_attention(dv_onnx_at *at, attention *a)
     DV_TRY(dv_onnx_float(at, "softcap", 0.0, &a->cap));
     a->precision =
         precision > 0 && precision <= UINT32_MAX ? dv_onnx_dtype((uint32_t)precision) : a->dtype;
-    const dv_shape *query = &at->graph->tensors[at->inputs[QUERY]].shape;
-    const dv_shape *key = &at->graph->tensors[at->inputs[KEY]].shape;
+    const dv_shape *query = dv_onnx_shape_of(at, at->inputs[QUERY]);
+    const dv_shape *key = dv_onnx_shape_of(at, at->inputs[KEY]);
     if (!a->flat && query->rank == 4 && key->rank == 4) {
         a->heads = query->dim[1];
         a->key_heads = key->dim[1];

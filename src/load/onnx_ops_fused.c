@@ -94,7 +94,7 @@ dv_status dv_onnx_op_skip_rms_norm(dv_onnx_at *at)
 
 static dv_status swap_last(dv_onnx_at *at, uint32_t input, dv_tensor_id *id)
 {
-    uint8_t rank = at->graph->tensors[at->inputs[input]].shape.rank;
+    uint8_t rank = dv_onnx_shape_of(at, at->inputs[input])->rank;
     dv_op_params order = {.permute = {.rank = rank}};
     for (uint8_t d = 0; d < rank; d++)
         order.permute.perm[d] = d;
@@ -112,10 +112,12 @@ dv_status dv_onnx_op_fused_matmul(dv_onnx_at *at)
     double alpha;
     DV_TRY(dv_onnx_float(at, "alpha", 1.0, &alpha));
     for (uint32_t i = 0; i < 2; i++) {
-        uint8_t rank = at->graph->tensors[at->inputs[i]].shape.rank;
         DV_TRY(dv_onnx_flag(at, names[i], false, &turned[i]));
+        uint8_t rank = turned[i] ? dv_onnx_shape_of(at, at->inputs[i])->rank : 0;
         if (turned[i] && (rank == DV_RANK_UNKNOWN || rank < 2))
-            return dv_onnx_opaque(at, "%s = 1 needs a rank that is not known yet", names[i]);
+            return dv_onnx_opaque(
+                at, "%s = 1 needs the rank of its input, which does not follow from the model",
+                names[i]);
     }
     for (uint32_t i = 0; i < 2; i++)
         if (turned[i])

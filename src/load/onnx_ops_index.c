@@ -89,11 +89,13 @@ dv_status dv_onnx_op_one_hot(dv_onnx_at *at)
 {
     int64_t axis, behind = 0;
     DV_TRY(dv_onnx_int(at, "axis", -1, &axis));
-    const dv_shape *shape = &at->graph->tensors[at->inputs[0]].shape;
     if (axis != -1) {
+        const dv_shape *shape = dv_onnx_shape_of(at, at->inputs[0]);
         if (shape->rank == DV_RANK_UNKNOWN)
-            return dv_onnx_opaque(at, "its axis %lld needs a rank that is not known yet",
-                                  (long long)axis);
+            return dv_onnx_opaque(
+                at,
+                "its axis %lld needs the rank of its indices, which does not follow from the model",
+                (long long)axis);
         int64_t from_front = axis < 0 ? axis + shape->rank + 1 : axis;
         behind = shape->rank - from_front;
         if (from_front < 0 || behind < 0)
@@ -151,7 +153,7 @@ dv_status dv_onnx_op_hardmax(dv_onnx_at *at)
 {
     int64_t axis;
     DV_TRY(dv_onnx_int(at, "axis", at->opset < 13 ? 1 : -1, &axis));
-    const dv_shape *shape = &at->graph->tensors[at->inputs[0]].shape;
+    const dv_shape *shape = dv_onnx_shape_of(at, at->inputs[0]);
     bool row = shape->rank != DV_RANK_UNKNOWN && (axis == -1 || axis == shape->rank - 1);
     if (at->opset < 13 && !row) /* flattened to 2-D around the axis */
         return dv_onnx_opaque(at,

@@ -13,12 +13,12 @@ dv_status dv_onnx_op_plain(dv_onnx_at *at)
    ones have to follow it, as many as only the first operand's rank can tell. */
 static dv_status align_at_axis(dv_onnx_at *at, int64_t axis)
 {
-    const dv_shape *a = &at->graph->tensors[at->inputs[0]].shape;
-    const dv_shape *b = &at->graph->tensors[at->inputs[1]].shape;
+    const dv_shape *a = dv_onnx_shape_of(at, at->inputs[0]);
+    const dv_shape *b = dv_onnx_shape_of(at, at->inputs[1]);
     if (a->rank == DV_RANK_UNKNOWN || b->rank == DV_RANK_UNKNOWN)
         return dv_onnx_opaque(at,
-                              "its axis attribute (opset %lld) needs ranks that are not known "
-                              "yet; convert the model to opset 7 or later",
+                              "its axis attribute (opset %lld) needs ranks that do not follow "
+                              "from the model; convert the model to opset 7 or later",
                               (long long)at->opset);
     if (axis < 0)
         axis += a->rank;
@@ -250,13 +250,16 @@ dv_status dv_onnx_op_shrink(dv_onnx_at *at)
  */
 dv_status dv_onnx_op_prelu(dv_onnx_at *at)
 {
-    const dv_shape *slope = &at->graph->tensors[at->inputs[1]].shape;
-    if (at->opset >= 7 || (dv_shape_known(slope) && slope->rank == 1 && slope->dim[0] == 1))
+    if (at->opset >= 7)
         return DV_OK;
-    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
+    const dv_shape *slope = dv_onnx_shape_of(at, at->inputs[1]);
+    if (dv_shape_known(slope) && slope->rank == 1 && slope->dim[0] == 1)
+        return DV_OK;
+    const dv_shape *x = dv_onnx_shape_of(at, at->inputs[0]);
     if (slope->rank != 1 || x->rank == DV_RANK_UNKNOWN || x->rank < 2)
         return dv_onnx_opaque(at,
-                              "its slope (opset %lld) needs a rank that is not known yet; "
+                              "its slope (opset %lld) needs a rank that does not follow from the "
+                              "model; "
                               "convert the model to opset 7 or later",
                               (long long)at->opset);
     return align_at_axis(at, 1);

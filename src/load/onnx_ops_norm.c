@@ -49,18 +49,18 @@ dv_status dv_onnx_op_layer_norm(dv_onnx_at *at)
     DV_TRY(dv_onnx_float(at, "epsilon", 1e-5f, &norm->eps));
     DV_TRY(dv_onnx_int(at, "stash_type", 1, &precision));
     DV_TRY(dv_onnx_int(at, "axis", -1, &axis));
-    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
     const dv_shape *scale = &at->graph->tensors[at->inputs[1]].shape;
     if (axis < 0)
         norm->axes = axis < -DV_MAX_RANK ? 0 : -axis;
-    else if (x->rank != DV_RANK_UNKNOWN)
-        norm->axes = axis < x->rank ? x->rank - axis : 0;
-    else if (scale->rank != DV_RANK_UNKNOWN)
+    else if (scale->rank != DV_RANK_UNKNOWN &&
+             at->graph->tensors[at->inputs[0]].shape.rank == DV_RANK_UNKNOWN)
         norm->axes = scale->rank;
+    else if (dv_onnx_shape_of(at, at->inputs[0])->rank != DV_RANK_UNKNOWN)
+        norm->axes = dv_onnx_shape_of(at, at->inputs[0])->rank - axis;
     else
         return dv_onnx_opaque(at,
-                              "its axis %lld counts from the front of a shape that is not "
-                              "known yet",
+                              "its axis %lld counts from the front of a shape that does not "
+                              "follow from the model",
                               (long long)axis);
     if (norm->axes < 1 || norm->axes > DV_MAX_RANK)
         return dv_fail(DV_BAD_INPUT, "attribute 'axis' is out of range");
@@ -92,7 +92,7 @@ static dv_status emit_running(dv_onnx_at *at, uint32_t i, dv_tensor_id kept, dv_
 
 dv_status dv_onnx_batch_norm_in_training(dv_onnx_at *at)
 {
-    const dv_shape *shape = &at->graph->tensors[at->inputs[0]].shape;
+    const dv_shape *shape = dv_onnx_shape_of(at, at->inputs[0]);
     dv_op_params over = {.reduce = {.count = 1}}, wide;
     dv_tensor_id x = at->inputs[0], mean, wide_mean, centred, square, variance;
     double momentum;
@@ -146,11 +146,11 @@ dv_status dv_onnx_op_group_norm(dv_onnx_at *at)
         return dv_fail(DV_BAD_INPUT, "attribute 'num_groups' must be 1 or more");
     if (at->opset >= 21)
         return DV_OK;
-    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
+    const dv_shape *x = dv_onnx_shape_of(at, at->inputs[0]);
     if (x->rank == DV_RANK_UNKNOWN || x->rank < 2 || x->dim[1] < 0)
         return dv_onnx_opaque(at,
                               "scale and bias by group (opset %lld) need a number of channels "
-                              "that is not known yet; convert the model to opset 21",
+                              "that does not follow from the model; convert the model to opset 21",
                               (long long)at->opset);
     int64_t channels = x->dim[1];
     if (channels % norm->groups != 0)

@@ -17,16 +17,18 @@ enum { MOST_BLOCKED = 1 << 20 }; /* elements along the axis, for each of which t
 static dv_status read_blocks(dv_onnx_at *at, bool quantises)
 {
     int64_t block, axis = at->op.params.quant.axis;
-    const dv_shape *x = &at->graph->tensors[at->inputs[0]].shape;
     DV_TRY(dv_onnx_int(at, "block_size", 0, &block));
     if (block == 0)
         return DV_OK;
+    const dv_shape *x = dv_onnx_shape_of(at, at->inputs[0]);
     if (axis < 0 && x->rank != DV_RANK_UNKNOWN)
         axis += x->rank;
     if (x->rank == DV_RANK_UNKNOWN || axis < 0 || axis >= x->rank || x->dim[axis] < 1 ||
         x->dim[axis] > MOST_BLOCKED)
-        return dv_onnx_opaque(at, "block_size = %lld needs a shape that is not known yet",
-                              (long long)block);
+        return dv_onnx_opaque(
+            at,
+            "block_size = %lld needs the shape of its input, which does not follow from the model",
+            (long long)block);
     int64_t size = x->dim[axis];
     int64_t *blocks = dv_arena_array(at->arena, (size_t)size, sizeof *blocks);
     if (!blocks)

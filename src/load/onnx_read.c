@@ -341,7 +341,6 @@ static void take_tensor_type(dv_pb_cursor *cursor, const dv_pb_field *field, dv_
 {
     if (!dv_pb_expect(cursor, field, DV_PB_BYTES))
         return;
-    value->is_tensor = true;
     dv_pb_cursor inner = dv_pb_open(field->bytes, cursor->file);
     dv_pb_field part;
     while (dv_pb_next(&inner, &part)) {
@@ -360,6 +359,33 @@ static void take_tensor_type(dv_pb_cursor *cursor, const dv_pb_field *field, dv_
     cursor->status = inner.status;
 }
 
+/* TypeProto: a tensor, or a sequence or an optional of another type; others stay unknown. */
+static void take_type(dv_pb_cursor *cursor, const dv_pb_field *field, int depth,
+                      dv_onnx_value *value)
+{
+    enum { TENSOR = 1, SEQUENCE = 4, OPTIONAL = 9, ELEMENT = 1, DEEPEST = 3 };
+    if (!dv_pb_expect(cursor, field, DV_PB_BYTES))
+        return;
+    dv_pb_cursor type = dv_pb_open(field->bytes, cursor->file);
+    dv_pb_field kind, element;
+    while (dv_pb_next(&type, &kind)) {
+        if (kind.number == TENSOR) {
+            value->is_tensor = depth == 0;
+            take_tensor_type(&type, &kind, value);
+        } else if ((kind.number == SEQUENCE || kind.number == OPTIONAL) && depth < DEEPEST &&
+                   dv_pb_expect(&type, &kind, DV_PB_BYTES)) {
+            value->is_sequence |= kind.number == SEQUENCE;
+            value->is_optional |= kind.number == OPTIONAL;
+            dv_pb_cursor inner = dv_pb_open(kind.bytes, cursor->file);
+            while (dv_pb_next(&inner, &element))
+                if (element.number == ELEMENT)
+                    take_type(&inner, &element, depth + 1, value);
+            type.status = inner.status;
+        }
+    }
+    cursor->status = type.status;
+}
+
 dv_status dv_onnx_read_value(dv_span bytes, const uint8_t *file, dv_onnx_value *out)
 {
     memset(out, 0, sizeof *out);
@@ -368,13 +394,8 @@ dv_status dv_onnx_read_value(dv_span bytes, const uint8_t *file, dv_onnx_value *
     while (dv_pb_next(&cursor, &field)) {
         if (field.number == 1) {
             dv_pb_take_text(&cursor, &field, &out->name);
-        } else if (field.number == 2 && dv_pb_expect(&cursor, &field, DV_PB_BYTES)) {
-            dv_pb_cursor type = dv_pb_open(field.bytes, file);
-            dv_pb_field kind;
-            while (dv_pb_next(&type, &kind))
-                if (kind.number == 1)
-                    take_tensor_type(&type, &kind, out);
-            cursor.status = type.status;
+        } else if (field.number == 2) {
+            take_type(&cursor, &field, 0, out);
         }
     }
     return cursor.status;

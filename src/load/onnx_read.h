@@ -82,8 +82,9 @@ enum { DV_ONNX_MAX_DIMS = 64 }; /* more than a tensor of ours has: the caller sa
 
 typedef struct dv_onnx_value { /* ValueInfoProto */
     dv_span name;
-    bool is_tensor; /* not a sequence, map, optional or sparse tensor */
-    uint32_t type;  /* element type */
+    bool is_tensor;                /* not a sequence, map, optional or sparse tensor */
+    bool is_sequence, is_optional; /* of tensors of the type that follows; both: an optional one */
+    uint32_t type;                 /* element type */
     bool has_shape;
     uint32_t rank;
     dv_onnx_dim dims[DV_ONNX_MAX_DIMS];

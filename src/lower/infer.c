@@ -359,6 +359,8 @@ dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, 
     DV_TRY(check_given(graph, keep_opaque));
     dv_rewrite rewrite;
     DV_TRY(dv_rewrite_begin(&rewrite, graph));
+    if (options && options->most_folded > 0 && options->most_folded < rewrite.spare)
+        rewrite.spare = options->most_folded;
     dv_status status = DV_OK;
     bool *tainted = calloc((size_t)graph->tensor_count + 1, sizeof *tainted);
     if (!tainted)
@@ -378,4 +380,10 @@ dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, 
     }
     free(tainted);
     return dv_rewrite_end(&rewrite, status, out);
+}
+
+dv_status dv_lower_known(const dv_graph *graph, dv_graph **out)
+{
+    dv_lower_options options = {.keep_opaque = true, .most_folded = 1 << 14};
+    return dv_pass_infer(graph, &options, out);
 }

@@ -9,6 +9,7 @@
 
 typedef struct dv_lower_options {
     bool keep_opaque;       /* for `info`: what follows an opaque operator stays without shape */
+    size_t most_folded;     /* elements that may be computed; 0: what the file's size justifies */
     const char *dump_after; /* name of a pass, or "all"; NULL: none */
     void (*dump)(void *context, const char *pass, const dv_graph *graph);
     void *context;
@@ -25,6 +26,11 @@ typedef struct dv_pass {
    'name' (Type): what". The result has units. */
 DV_MUST_USE dv_status dv_lower(const dv_graph *graph, const dv_lower_options *options,
                                dv_graph **out);
+
+/* Shapes and small constants as far as they follow in a graph that may hold opaque operators, for
+   loaders (dv_load_options.infer). Tensors that do not follow have no shape; output i of *out is
+   that of graph. DV_BAD_INPUT if an operator's operands do not fit it. */
+DV_MUST_USE dv_status dv_lower_known(const dv_graph *graph, dv_graph **out);
 
 /* The i-th pass, NULL past the last; one pass by itself. */
 const dv_pass *dv_pass_at(size_t i);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "load/load.h"
-#include "load/onnx_tensor.h"
 #include "lower/lower.h"
+#include "tests/conformance/onnx_data.h"
 
 static onnx_verdict say(onnx_case *test, onnx_verdict verdict, const char *why)
 {
@@ -25,44 +25,6 @@ static onnx_verdict verdict_of(onnx_case *test, dv_status status)
 
 /* --- the data set ------------------------------------------------------------------------------
  */
-
-/* A file of the data set as a constant; its buffer is retained by *out. */
-static bool read_tensor(const char *path, dv_tensor *out, char *name, size_t name_size)
-{
-    dv_onnx_files files = {.path = path};
-    dv_onnx_tensor tensor;
-    memset(out, 0, sizeof *out);
-    if (dv_buffer_map(path, &files.model) != DV_OK)
-        return false;
-    const uint8_t *bytes = dv_buffer_data(files.model);
-    dv_span span = {bytes, dv_buffer_size(files.model)};
-    bool good = dv_onnx_read_tensor(span, bytes, &tensor) == DV_OK &&
-                dv_onnx_tensor_data(&files, &tensor, out) == DV_OK;
-    snprintf(name, name_size, "%.*s", good ? (int)tensor.name.size : 0,
-             (const char *)tensor.name.data);
-    dv_onnx_files_close(&files);
-    dv_buffer_release(files.model);
-    out->name = name;
-    out->role = DV_ROLE_CONSTANT;
-    return good && out->data.storage != DV_STORAGE_NONE;
-}
-
-/* input_0.pb, input_1.pb ... of the folder; false if one cannot be read as a tensor. */
-static bool read_tensors(const onnx_case *test, const char *kind, dv_tensor *tensors,
-                         char (*names)[128], uint32_t *count)
-{
-    for (*count = 0; *count < ONNX_CASE_TENSORS; ++*count) {
-        char path[512];
-        snprintf(path, sizeof path, "%s/test_data_set_0/%s_%u.pb", test->folder, kind, *count);
-        if (access(path, R_OK) != 0)
-            return true;
-        if (!read_tensor(path, &tensors[*count], names[*count], sizeof names[*count])) {
-            dv_buffer_release(tensors[*count].data.buffer);
-            return false;
-        }
-    }
-    return true;
-}
 
 /* The stored tensor of a graph's i-th input: by name, else by place. */
 static const dv_tensor *stored(const onnx_case *test, const dv_graph *graph, uint32_t i)
@@ -184,22 +146,40 @@ static onnx_verdict lower(onnx_case *test)
     return ONNX_UNSUPPORTED;
 }
 
+static const dv_op *first_opaque(const dv_graph *graph)
+{
+    for (dv_op_id op = 0; op < graph->op_count; op++)
+        if (graph->ops[op].kind == DV_OP_OPAQUE)
+            return &graph->ops[op];
+    return NULL;
+}
+
 onnx_verdict onnx_case_open(onnx_case *test, const char *folder)
 {
     char path[512];
     memset(test, 0, sizeof *test);
     test->folder = folder;
     snprintf(path, sizeof path, "%s/model.onnx", folder);
-    dv_status status = dv_load(path, NULL, &test->source);
+    onnx_settings settings;
+    bool read = onnx_data_read(test, &settings);
+    dv_load_options options = {
+        .dims = settings.dims, .dim_count = settings.dim_count, .infer = dv_lower_known};
+    dv_status status = dv_load(path, &options, &test->source);
+    if (status == DV_OK && first_opaque(test->source)) {
+        /* a number of turns may be an input, as one would say with --set */
+        dv_graph_destroy(test->source);
+        test->source = NULL;
+        options.values = settings.values;
+        options.value_count = settings.value_count;
+        status = dv_load(path, &options, &test->source);
+    }
     name_operators(test);
     if (status != DV_OK)
         return verdict_of(test, status);
-    for (dv_op_id op = 0; op < test->source->op_count; op++)
-        if (test->source->ops[op].kind == DV_OP_OPAQUE)
-            return say(test, ONNX_UNSUPPORTED, test->source->ops[op].reason);
-    if (!read_tensors(test, "input", test->given, test->names, &test->given_count) ||
-        !read_tensors(test, "output", test->expected, test->names + ONNX_CASE_TENSORS,
-                      &test->expected_count))
+    const dv_op *opaque = first_opaque(test->source);
+    if (opaque)
+        return say(test, ONNX_UNSUPPORTED, opaque->reason);
+    if (!read)
         return say(test, ONNX_UNSUPPORTED, "the data set holds more than tensors of numbers");
     retype_data_set(test);
     return lower(test);

@@ -194,13 +194,14 @@ static dv_status load(const char *path, dv_buffer *buffer, dv_graph **out)
     enum { MOST_DIMS = 4, SIZE = 4 };
     char names[MOST_DIMS][64];
     dv_binding dims[MOST_DIMS];
-    dv_status status = dv_load_buffer(path, buffer, NULL, out);
+    dv_load_options options = {.dims = dims, .infer = dv_lower_known};
+    dv_status status = dv_load_buffer(path, buffer, &options, out);
     for (size_t i = 0; i < MOST_DIMS && status == DV_BAD_INPUT; i++) {
         const char *asked = strstr(dv_message(), "--dim ");
         if (!asked || sscanf(asked, "--dim %63[^=]=", names[i]) != 1)
             break;
         dims[i] = (dv_binding){names[i], SIZE};
-        dv_load_options options = {.dims = dims, .dim_count = i + 1};
+        options.dim_count = i + 1;
         status = dv_load_buffer(path, buffer, &options, out);
     }
     return status == DV_BAD_PARAMETER ? DV_BAD_INPUT : status;

@@ -6,6 +6,7 @@
 #include "core/rng.h"
 #include "load/graphjson.h"
 #include "load/load.h"
+#include "lower/lower.h"
 #include "tests/onnx_writer.h"
 #include "tests/suite.h"
 
@@ -118,7 +119,8 @@ static bool survives(const void *bytes, size_t size)
     CU_ASSERT_EQUAL(fwrite(bytes, 1, size, file), size);
     CU_ASSERT_EQUAL(fclose(file), 0);
     dv_graph *graph = NULL;
-    dv_status status = dv_load(path, NULL, &graph);
+    dv_load_options options = {.infer = dv_lower_known};
+    dv_status status = dv_load(path, &options, &graph);
     if (status != DV_OK) {
         CU_ASSERT_PTR_NULL(graph);
         CU_ASSERT_TRUE(status == DV_BAD_INPUT || status == DV_NO_MEMORY || status == DV_IO);
