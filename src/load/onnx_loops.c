@@ -56,10 +56,11 @@ static dv_status read_loop(dv_onnx_builder *b, dv_onnx_at *at, loop *l)
     l->skipped = 1;
     if (given < 2 || l->body.inputs.count != given || l->body.outputs.count < given - 1 ||
         l->body.outputs.count - 1 != at->op.output_count)
-        return dv_fail(DV_BAD_INPUT,
-                       "its body has %u inputs and %u outputs, which do not fit the node's %u and "
-                       "%u",
-                       l->body.inputs.count, l->body.outputs.count, given, at->op.output_count);
+        return dv_onnx_opaque(
+            at,
+            "its body has %u inputs and %u outputs, which do not fit the node's %u and "
+            "%u",
+            l->body.inputs.count, l->body.outputs.count, given, at->op.output_count);
     l->carried = given - 2;
     l->each = at->op.output_count - l->carried;
     l->turns = INT64_MAX;
@@ -134,10 +135,11 @@ static dv_status read_scan(dv_onnx_at *at, loop *l)
     if (given < lead || scanned < 1 || scanned > given - lead ||
         l->body.inputs.count != given - lead || l->body.outputs.count != at->op.output_count ||
         l->body.outputs.count < given - lead - scanned)
-        return dv_fail(DV_BAD_INPUT,
-                       "its body has %u inputs and %u outputs, which do not fit the node's %u and "
-                       "%u",
-                       l->body.inputs.count, l->body.outputs.count, given, at->op.output_count);
+        return dv_onnx_opaque(
+            at,
+            "its body has %u inputs and %u outputs, which do not fit the node's %u and "
+            "%u",
+            l->body.inputs.count, l->body.outputs.count, given, at->op.output_count);
     l->is_scan = true;
     l->scanned = (uint32_t)scanned;
     l->carried = given - lead - l->scanned;
