@@ -4,7 +4,6 @@
    outputs when it ends. A tensor goes over the link from its producer's device once per destination
    target; a change of precision within a device is a step of the segment that needs it. Outputs go
    to the host when their segment has ended. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,15 +40,6 @@ static uint32_t *delivery_of(const expansion *e, uint32_t t, dv_target_id to)
     return &e->delivery[(size_t)t * e->problem->target_count + to];
 }
 
-static dv_status link_of(const expansion *e, dv_device_id from, dv_device_id to, uint32_t *link)
-{
-    char name[256];
-    snprintf(name, sizeof name, "%s > %s", e->problem->device_name[from],
-             e->problem->device_name[to]);
-    *link = dv_trace_resource(e->trace, name);
-    return *link == UINT32_MAX ? dv_fail(DV_NO_MEMORY, "simulate: out of memory") : DV_OK;
-}
-
 /* Sends tensor t over its link to target `to`, unless that has been done or is none. */
 static dv_status send(const expansion *e, uint32_t t, dv_target_id to)
 {
@@ -58,7 +48,7 @@ static dv_status send(const expansion *e, uint32_t t, dv_target_id to)
     if (p->device[from] == p->device[to] || *delivery_of(e, t, to) != UINT32_MAX)
         return DV_OK;
     uint32_t link;
-    DV_TRY(link_of(e, p->device[from], p->device[to], &link));
+    DV_TRY(dv_jobs_link(p, p->device[from], p->device[to], e->trace, &link));
     uint32_t maker = maker_job(e, t);
     uint32_t segment = maker == UINT32_MAX ? UINT32_MAX : e->jobs->job[maker].segment;
     uint32_t job = dv_jobs_add(

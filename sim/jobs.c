@@ -1,6 +1,7 @@
 /* jobs.c - the container. */
 #include "sim/jobs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/arena.h"
@@ -53,4 +54,13 @@ void dv_jobs_after(dv_jobs *jobs, uint32_t before, uint32_t after)
     }
     jobs->after = items;
     jobs->after[jobs->after_count++] = (dv_after){before, after};
+}
+
+dv_status dv_jobs_link(const dv_problem *problem, dv_device_id from, dv_device_id to,
+                       dv_trace *trace, uint32_t *link)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s > %s", problem->device_name[from], problem->device_name[to]);
+    *link = dv_trace_resource(trace, name);
+    return *link == UINT32_MAX ? dv_fail(DV_NO_MEMORY, "simulate: out of memory") : DV_OK;
 }

@@ -1,9 +1,9 @@
 /* jobs.h - the simulator's work: jobs that each hold one resource, and which waits for which.
 
    A job is a row of steps that run without a break on its resource: a segment (session, switch,
-   conversions, computes) or a move over a link. expand.c makes the jobs of one inference with their
-   data dependencies; sequential.c or overlapped.c adds what the executor imposes; engine.c runs
-   them. */
+   conversions, computes), a single unit of one, or a move over a link. For one inference, expand.c
+   makes the jobs of segments and sequential.c puts them in a row; overlapped.c makes jobs of units.
+   engine.c runs them. */
 #ifndef DV_SIM_JOBS_H
 #define DV_SIM_JOBS_H
 
@@ -19,7 +19,7 @@ typedef struct dv_step {
 typedef struct dv_job {
     uint32_t resource;
     uint32_t segment; /* UINT32_MAX: a move of an input */
-    bool is_segment;  /* else a move */
+    bool is_segment;  /* or a unit of one; else a move */
     uint32_t device;  /* of a segment */
     size_t first_step, step_count;
     uint32_t
@@ -49,14 +49,22 @@ void dv_jobs_step(dv_jobs *jobs, dv_event_kind kind, uint32_t item, double durat
 /* Job after starts when job before has ended; before = UINT32_MAX asks for nothing. */
 void dv_jobs_after(dv_jobs *jobs, uint32_t before, uint32_t after);
 
-/* Adds the jobs of one inference of the plan. Links are added to trace's resources as they come
-   up. DV_BAD_INPUT if the plan runs a unit before what it reads. */
+/* The resource "from > to", added to trace's if it is new. */
+DV_MUST_USE dv_status dv_jobs_link(const dv_problem *problem, dv_device_id from, dv_device_id to,
+                                   dv_trace *trace, uint32_t *link);
+
+/* Adds the jobs of one inference of the plan, segment by segment. Links are added to trace's
+   resources as they come up. DV_BAD_INPUT if the plan runs a unit before what it reads. */
 DV_MUST_USE dv_status dv_jobs_expand(const dv_problem *problem, const dv_plan *plan,
                                      dv_trace *trace, dv_jobs *jobs);
 
-/* The rules of an executor for jobs from first on (one inference, in the order of making). */
+/* Puts jobs from first on (one inference, in the order of making) one after another. */
 void dv_jobs_sequential(dv_jobs *jobs, size_t first);
-DV_MUST_USE dv_status dv_jobs_overlapped(dv_jobs *jobs, size_t first, uint32_t device_count);
+
+/* Adds the jobs of one inference whose devices and links overlap, unit by unit; as dv_jobs_expand
+   otherwise. */
+DV_MUST_USE dv_status dv_jobs_overlapped(const dv_problem *problem, const dv_plan *plan,
+                                         dv_trace *trace, dv_jobs *jobs);
 
 /* Runs all jobs from time 0 and adds their events to trace. A free resource takes the ready job
    that was made first. O((jobs + dependencies) log jobs). */

@@ -34,11 +34,12 @@ static dv_status fill(const dv_problem *problem, const dv_plan *plan,
         return dv_fail(DV_BAD_INPUT, "simulate: two devices have one name");
     for (uint32_t i = 0; i < options->inferences; i++) {
         size_t first = jobs->job_count;
-        DV_TRY(dv_jobs_expand(problem, plan, trace, jobs));
-        if (options->executor == DV_EXECUTOR_SEQUENTIAL)
+        if (options->executor == DV_EXECUTOR_SEQUENTIAL) {
+            DV_TRY(dv_jobs_expand(problem, plan, trace, jobs));
             dv_jobs_sequential(jobs, first);
-        else
-            DV_TRY(dv_jobs_overlapped(jobs, first, problem->device_count));
+        } else {
+            DV_TRY(dv_jobs_overlapped(problem, plan, trace, jobs));
+        }
         if (jobs->failed)
             return dv_fail(DV_NO_MEMORY, "simulate: %u inferences do not fit in memory",
                            options->inferences);

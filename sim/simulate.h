@@ -1,7 +1,9 @@
 /* simulate.h - a plan on a machine as discrete events.
 
-   Deterministic; the sequential executor is ExecuTorch's runtime: segments one after another, each
-   waiting for its inputs to be moved, each tensor sent once per destination. */
+   Deterministic. The sequential executor is ExecuTorch's runtime: segments one after another, each
+   waiting for its inputs to be moved, each tensor sent once per destination. The overlapped one
+   lets every unit start as soon as its device is free and its inputs are there: the schedule whose
+   length is the makespan (solver/makespan.h). */
 #ifndef DV_SIM_SIMULATE_H
 #define DV_SIM_SIMULATE_H
 
@@ -10,7 +12,8 @@
 
 typedef enum dv_executor_model {
     DV_EXECUTOR_SEQUENTIAL, /* one thing at a time: latency equals dv_evaluate's */
-    DV_EXECUTOR_OVERLAPPED, /* devices and links run in parallel, in the plan's order per device */
+    DV_EXECUTOR_OVERLAPPED, /* devices and links at once: that of one inference equals
+                               dv_evaluate_makespan_us */
 } dv_executor_model;
 
 typedef struct dv_simulate_options {

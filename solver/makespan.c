@@ -99,43 +99,51 @@ static void send_outputs(schedule *s, dv_unit_id u)
     send(s, count, s->m->end_us[u]);
 }
 
-/* How long unit u holds its device for tensors that are there in another form; *ready_us becomes
-   the last arrival of the others. */
-static double convert_inputs(schedule *s, dv_unit_id u, double *ready_us)
+/* When the last of what u reads has arrived from other devices. */
+static double arrival_us(const schedule *s, dv_unit_id u)
+{
+    const dv_problem *p = s->problem;
+    dv_device_id here = p->device[s->target[u]];
+    double last_us = 0.0;
+    for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++) {
+        uint32_t t = p->unit_tensors[i];
+        if (p->device[source_of(s, t)] != here)
+            last_us = fmax(last_us, *there(s, t, s->target[u]));
+    }
+    return last_us;
+}
+
+/* now_us, and what u takes of its device's time for tensors that are there in another form. */
+static double convert_inputs(const schedule *s, dv_unit_id u, double now_us)
 {
     const dv_problem *p = s->problem;
     dv_target_id here = s->target[u];
-    double busy_us = 0.0;
     for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++) {
         uint32_t t = p->unit_tensors[i];
         dv_target_id from = source_of(s, t);
-        double *arrival = there(s, t, here);
-        if (p->device[from] != p->device[here]) {
-            *ready_us = fmax(*ready_us, *arrival);
-        } else if (from != here && *arrival < 0.0) {
-            busy_us += dv_problem_move_us(p, t, from, here);
-            *arrival = 0.0;
+        if (p->device[from] == p->device[here] && from != here && *there(s, t, here) < 0.0) {
+            now_us += dv_problem_move_us(p, t, from, here);
+            *there(s, t, here) = 0.0;
         }
     }
-    return busy_us;
+    return now_us;
 }
 
-/* Outputs that the host needs, made on its device in another form. */
-static double convert_outputs(schedule *s, dv_unit_id u)
+/* The same for outputs that the host needs, made on its device in another form. */
+static double convert_outputs(const schedule *s, dv_unit_id u, double now_us)
 {
     const dv_problem *p = s->problem;
     dv_target_id here = s->target[u];
-    double busy_us = 0.0;
     if (here == p->host || p->device[here] != p->device[p->host])
-        return 0.0;
+        return now_us;
     for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++) {
         uint32_t t = p->unit_outputs[i];
         if (!p->host_needs[t])
             continue;
-        busy_us += dv_problem_move_us(p, t, here, p->host);
+        now_us += dv_problem_move_us(p, t, here, p->host);
         *there(s, t, p->host) = 0.0;
     }
-    return busy_us;
+    return now_us;
 }
 
 static void run_unit(schedule *s, dv_unit_id u, dv_device_id before)
@@ -143,13 +151,11 @@ static void run_unit(schedule *s, dv_unit_id u, dv_device_id before)
     const dv_problem *p = s->problem;
     dv_device_id d = p->device[s->target[u]];
     double *device = &s->m->device_free_us[d];
-    bool used = *device >= 0.0;
-    double start = fmax(*device, 0.0);
-    double busy = (used ? 0.0 : p->session_us[d]) + (d != before ? p->dispatch_us[d] : 0.0);
-    busy += convert_inputs(s, u, &start);
-    busy += dv_problem_time_us(p, u, s->target[u]);
-    busy += convert_outputs(s, u);
-    *device = s->m->end_us[u] = start + busy;
+    double now = fmax(*device, arrival_us(s, u)); /* < 0: not used yet */
+    now += *device >= 0.0 ? 0.0 : p->session_us[d];
+    now += d != before ? p->dispatch_us[d] : 0.0;
+    now = convert_inputs(s, u, now) + dv_problem_time_us(p, u, s->target[u]);
+    *device = s->m->end_us[u] = convert_outputs(s, u, now);
     s->end_us = fmax(s->end_us, *device);
     send_outputs(s, u);
 }

@@ -1,4 +1,5 @@
 /* cmd_simulate.c - a plan played on the modelled machine. */
+#include <math.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -33,7 +34,8 @@ static dv_status simulate(dv_cli *cli, dv_session *session, dv_trace **one, dv_t
     DV_TRY(dv_session_plan(cli, session));
     dv_simulate_options options = {.executor = DV_EXECUTOR_SEQUENTIAL, .inferences = 1};
     const char *executor = dv_cli_value(cli, DV_OPTION_EXECUTOR);
-    if (executor && strcmp(executor, "overlapped") == 0)
+    bool overlapped = !isnan(session->plan->makespan_us); /* what the plan was made for */
+    if (executor ? strcmp(executor, "overlapped") == 0 : overlapped)
         options.executor = DV_EXECUTOR_OVERLAPPED;
     int64_t inferences;
     DV_TRY(dv_cli_integer(cli, DV_OPTION_INFERENCES, 1, 100000, 1, &inferences));
