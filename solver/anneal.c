@@ -4,7 +4,8 @@
    neighbours in the order, to another target, and is taken if it does not cost more, else with
    probability exp(-more / temperature). The temperature falls geometrically from a twentieth to a
    hundred-thousandth of the first cost. Time is counted in steps, so that the same seed gives the
-   same plan on any machine. O(steps * (units + moves)). */
+   same plan on any machine. For the makespan the order is walked over too (overlap_search.h).
+   O(steps * (units + moves)). */
 #include <math.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "core/rng.h"
 #include "solver/evaluate.h"
 #include "solver/groups.h"
+#include "solver/overlap_search.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
 
@@ -111,8 +113,12 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
         status = dv_plan_create(problem, &w.at);
     if (status == DV_OK)
         status = dv_plan_create(problem, &w.trial);
-    if (status == DV_OK && begin(&w, plan, outcome) && problem->unit_count > 0)
-        anneal(&w, values[STEPS].number, plan, outcome);
+    if (status == DV_OK && begin(&w, plan, outcome) && problem->unit_count > 0) {
+        if (options->objective == DV_OBJECTIVE_MAKESPAN)
+            status = dv_overlap_anneal(problem, options, values[STEPS].number, plan);
+        else
+            anneal(&w, values[STEPS].number, plan, outcome);
+    }
     dv_unit_groups_free(&w.groups);
     dv_plan_destroy(w.at);
     dv_plan_destroy(w.trial);

@@ -21,6 +21,7 @@
 #include "solver/ideal.h"
 #include "solver/incumbent.h"
 #include "solver/order.h"
+#include "solver/overlap.h"
 #include "solver/strategy.h"
 #include "solver/throughput.h"
 
@@ -253,6 +254,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 {
     if (options->objective == DV_OBJECTIVE_THROUGHPUT)
         return dv_throughput_solve(problem, options, IDEALS, plan, outcome);
+    if (options->objective == DV_OBJECTIVE_MAKESPAN)
+        return dv_overlap_solve(problem, options, plan, outcome);
     search s = {.problem = problem,
                 .options = options,
                 .settings = {.state_limit = STATE_LIMIT,
@@ -277,7 +280,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 const dv_strategy dv_strategy_auto = {
     .name = "auto",
     .summary = "exact methods in turn, placement and order; says what was proven",
-    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_THROUGHPUT,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_THROUGHPUT | DV_OBJECTIVE_MAKESPAN,
     .params = params,
     .solve = solve,
 };

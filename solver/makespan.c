@@ -47,9 +47,9 @@ static size_t add_transfers(const schedule *s, uint32_t t, size_t count)
     for (uint32_t i = p->consumer_start[t]; i <= end; i++) {
         if (i == end && !p->host_needs[t])
             break;
-        dv_target_id to = i == end ? p->host : s->target[p->consumers[i]];
         uint32_t reader = i == end ? UINT32_MAX : s->m->position[p->consumers[i]];
-        if (p->device[to] == home)
+        dv_target_id to = i == end ? p->host : s->target[p->consumers[i]];
+        if (p->device[to] == home || (i < end && reader == UINT32_MAX))
             continue;
         size_t k = first;
         while (k < count && list[k].to != to)
@@ -160,7 +160,8 @@ static void run_unit(schedule *s, dv_unit_id u, dv_device_id before)
     send_outputs(s, u);
 }
 
-double dv_makespan_us(dv_makespan *makespan, const dv_target_id *target, const dv_unit_id *order)
+double dv_makespan_prefix_us(dv_makespan *makespan, const dv_target_id *target,
+                             const dv_unit_id *order, uint32_t count)
 {
     const dv_problem *p = makespan->problem;
     schedule s = {.m = makespan, .problem = p, .target = target};
@@ -170,15 +171,22 @@ double dv_makespan_us(dv_makespan *makespan, const dv_target_id *target, const d
         makespan->link_free_us[i] = 0.0;
     for (size_t i = 0; i < (size_t)p->tensor_count * p->target_count; i++)
         makespan->there_us[i] = -1.0;
-    for (uint32_t k = 0; k < p->unit_count; k++)
+    for (dv_unit_id u = 0; count < p->unit_count && u < p->unit_count; u++)
+        makespan->position[u] = UINT32_MAX;
+    for (uint32_t k = 0; k < count; k++)
         makespan->position[order[k]] = k;
     send_inputs(&s);
     dv_device_id before = DV_NONE;
-    for (uint32_t k = 0; k < p->unit_count; k++) {
+    for (uint32_t k = 0; k < count; k++) {
         run_unit(&s, order[k], before);
         before = p->device[target[order[k]]];
     }
     return s.end_us;
+}
+
+double dv_makespan_us(dv_makespan *makespan, const dv_target_id *target, const dv_unit_id *order)
+{
+    return dv_makespan_prefix_us(makespan, target, order, makespan->problem->unit_count);
 }
 
 static size_t most_tensors(const dv_problem *p)

@@ -47,4 +47,9 @@ void dv_makespan_free(dv_makespan *makespan);
    targets). */
 double dv_makespan_us(dv_makespan *makespan, const dv_target_id *target, const dv_unit_id *order);
 
+/* The same of the first count units of the order alone: as if nobody else read what they make.
+   Whatever comes after them, none of these ends sooner. */
+double dv_makespan_prefix_us(dv_makespan *makespan, const dv_target_id *target,
+                             const dv_unit_id *order, uint32_t count);
+
 #endif

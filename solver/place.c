@@ -85,12 +85,15 @@ bool dv_place_keep_better(const dv_problem *problem, const dv_progress *progress
 {
     if (!dv_evaluate(problem, trial))
         return false;
-    if (*outcome != DV_OUTCOME_NONE && trial->cost.total_us >= plan->cost.total_us)
+    /* A plan that holds a makespan is one of plans that are told apart by theirs. */
+    trial->makespan_us = isnan(plan->makespan_us) ? NAN : dv_evaluate_makespan_us(problem, trial);
+    if (*outcome != DV_OUTCOME_NONE && dv_plan_value_us(trial) >= dv_plan_value_us(plan))
         return false;
     memcpy(plan->target, trial->target, problem->unit_count * sizeof *plan->target);
     memcpy(plan->order, trial->order, problem->unit_count * sizeof *plan->order);
     plan->cost = trial->cost; /* what was proven of the old plan stays true */
+    plan->makespan_us = trial->makespan_us;
     *outcome = DV_OUTCOME_FEASIBLE;
-    dv_progress_incumbent(progress, plan->cost.total_us);
+    dv_progress_incumbent(progress, dv_plan_value_us(plan));
     return true;
 }

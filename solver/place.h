@@ -19,7 +19,8 @@ dv_target_id dv_place_fallback(const dv_problem *problem, dv_unit_id u);
 void dv_place_join_groups(const dv_problem *problem, dv_plan *plan);
 
 /* Keeps trial in plan if it meets the limits and is better than plan (or is the first,
- *outcome == DV_OUTCOME_NONE). Evaluates trial; returns whether it was kept. */
+ *outcome == DV_OUTCOME_NONE): by makespan if plan holds one, else by latency. Evaluates trial;
+ *returns whether it was kept. */
 bool dv_place_keep_better(const dv_problem *problem, const dv_progress *progress, dv_plan *trial,
                           dv_plan *plan, dv_outcome *outcome);
 

@@ -252,6 +252,8 @@ static dv_status solve_with(const dv_problem *problem, const dv_strategy *strate
     dv_plan *plan = NULL;
     DV_TRY(dv_plan_create(problem, &plan));
     plan->bound_us = -INFINITY;
+    if (options->objective == DV_OBJECTIVE_MAKESPAN)
+        plan->makespan_us = INFINITY; /* what strategies compare their plans by */
     double start_s = dv_clock_s();
     *outcome = DV_OUTCOME_NONE;
     dv_status status = strategy->solve(problem, options, values, plan, outcome);

@@ -58,9 +58,10 @@ typedef struct dv_strategy {
     unsigned objectives;    /* mask of DV_OBJECTIVE_* */
     const dv_param *params; /* NULL if it has none */
 
-    /* Fills plan (target, order; bound_us, proved_by, proof_scope where it proves something), which
-       the caller created for problem, and sets *outcome. Fails only where there is no answer to
-       give: DV_NO_MEMORY, DV_BAD_PARAMETER, DV_INTERNAL. */
+    /* Fills plan (whose makespan_us is INFINITY, not NAN, where that is the objective: target,
+       order; bound_us, proved_by, proof_scope where it proves something), which the caller created
+       for problem, and sets *outcome. Fails only where there is no answer to give: DV_NO_MEMORY,
+       DV_BAD_PARAMETER, DV_INTERNAL. */
     dv_status (*solve)(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome);
 } dv_strategy;
