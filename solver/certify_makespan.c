@@ -5,6 +5,7 @@
    pushes forward what waits for it. */
 #include "solver/certify_makespan.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct transfer {
@@ -140,6 +141,116 @@ static double play(work *w)
     return (double)last;
 }
 
+/* Is device d where the host's memory is: every way between them free? */
+static bool is_beside_host(const dv_problem *p, dv_device_id d)
+{
+    for (dv_target_id a = 0; a < p->target_count; a++)
+        if (p->device[a] == d)
+            for (int way = 0; way < 2; way++) {
+                dv_target_id from = way ? a : p->host, to = way ? p->host : a;
+                size_t pair = (size_t)from * p->target_count + to;
+                if (p->move_latency_us[pair] != 0 || p->move_us_per_byte[pair] != 0)
+                    return false;
+            }
+    return true;
+}
+
+/* Calls: subgraphs, and each unit beside the host. What tensors cost is added to the calls at both
+   their ends first; rank becomes each unit's call, ready each call's end. */
+typedef struct calls {
+    work *w;
+    uint32_t count;
+    uint32_t *first; /* per call: a unit of it */
+    bool *remote;    /* per call */
+} calls;
+
+static void list_calls(calls *c)
+{
+    const dv_problem *p = c->w->p;
+    const dv_plan *plan = c->w->plan;
+    for (uint32_t k = 0; k < p->unit_count; k++) {
+        dv_unit_id u = plan->order[k];
+        dv_device_id d = p->device[plan->target[u]];
+        bool remote = !is_beside_host(p, d);
+        bool goes_on = remote && k > 0 && p->device[plan->target[plan->order[k - 1]]] == d;
+        if (!goes_on) {
+            c->first[c->count] = u;
+            c->remote[c->count] = remote;
+            c->w->busy[c->count] = remote ? p->dispatch_us[d] : 0;
+            if (remote && c->w->device[d]++ == 0)
+                c->w->busy[c->count] += p->session_us[d];
+            c->count++;
+        }
+        c->w->rank[u] = c->count - 1;
+        c->w->busy[c->count - 1] += p->time_us[(size_t)u * p->target_count + plan->target[u]];
+    }
+}
+
+/* Charges tensor t to the calls that fetch it, each once, and to the one that leaves it. */
+static void charge(calls *c, uint32_t t)
+{
+    const dv_problem *p = c->w->p;
+    dv_unit_id maker = p->producer[t];
+    uint32_t home = maker == DV_NONE ? UINT32_MAX : c->w->rank[maker];
+    bool leaves = p->host_needs[t];
+    for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
+        uint32_t call = c->w->rank[p->consumers[i]];
+        bool again = false;
+        for (uint32_t k = p->consumer_start[t]; k < i; k++)
+            again = again || c->w->rank[p->consumers[k]] == call;
+        if (call == home || again)
+            continue;
+        leaves = true;
+        if (c->remote[call])
+            c->w->busy[call] += move_us(p, t, p->host, c->w->plan->target[p->consumers[i]]);
+    }
+    if (home != UINT32_MAX && leaves && c->remote[home])
+        c->w->busy[home] += move_us(p, t, c->w->plan->target[maker], p->host);
+}
+
+static double play_calls(calls *c)
+{
+    const dv_problem *p = c->w->p;
+    long double last = 0, *end = c->w->ready;
+    for (dv_device_id d = 0; d < p->device_count; d++) {
+        if (c->w->device[d] > p->subgraphs_per_device)
+            return INFINITY;
+        c->w->device[d] = 0;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        long double *device = &c->w->device[p->device[c->w->plan->target[c->first[i]]]];
+        long double start = c->remote[i] ? *device : 0;
+        for (dv_unit_id u = 0; u < p->unit_count; u++)
+            for (uint32_t k = p->previous_start[u];
+                 c->w->rank[u] == i && k < p->previous_start[u + 1]; k++) {
+                uint32_t before = c->w->rank[p->previous[k]];
+                start = before != i && end[before] > start ? end[before] : start;
+            }
+        end[i] = start + c->w->busy[i];
+        *device = c->remote[i] ? end[i] : 0;
+        last = end[i] > last ? end[i] : last;
+    }
+    return (double)last;
+}
+
+static bool work_out_calls(work *w, double *us)
+{
+    size_t units = (size_t)w->p->unit_count + 1;
+    calls c = {.w = w};
+    c.first = calloc(units, sizeof *c.first);
+    c.remote = calloc(units, sizeof *c.remote);
+    bool ok = c.first && c.remote;
+    if (ok) {
+        list_calls(&c);
+        for (uint32_t t = 0; t < w->p->tensor_count; t++)
+            charge(&c, t);
+        *us = play_calls(&c);
+    }
+    free(c.first);
+    free(c.remote);
+    return ok;
+}
+
 bool dv_certify_makespan_us(const dv_problem *problem, const dv_plan *plan, double *us)
 {
     size_t units = (size_t)problem->unit_count + 1, devices = problem->device_count;
@@ -151,7 +262,9 @@ bool dv_certify_makespan_us(const dv_problem *problem, const dv_plan *plan, doub
     w.link = calloc(devices * devices + 1, sizeof *w.link);
     w.list = calloc((size_t)problem->tensor_count * problem->target_count + 1, sizeof *w.list);
     bool ok = w.rank && w.busy && w.ready && w.device && w.link && w.list;
-    if (ok) {
+    if (ok && problem->subgraphs_per_device) {
+        ok = work_out_calls(&w, us);
+    } else if (ok) {
         list_work(&w);
         *us = play(&w);
     }

@@ -1,5 +1,5 @@
-/* certify_makespan.h - the makespan of a plan, for certify.c: by the rules of solver/makespan.h,
-   but sharing no code with its evaluation. */
+/* certify_makespan.h - the makespan of a plan, for certify.c: by the rules of solver/makespan.h
+   or solver/subgraphs.h, but sharing no code with their evaluation. */
 #ifndef DV_SOLVER_CERTIFY_MAKESPAN_H
 #define DV_SOLVER_CERTIFY_MAKESPAN_H
 

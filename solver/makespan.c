@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "solver/subgraphs.h"
+
 typedef struct schedule {
     dv_makespan *m;
     const dv_problem *problem;
@@ -186,6 +188,8 @@ double dv_makespan_prefix_us(dv_makespan *makespan, const dv_target_id *target,
 
 double dv_makespan_us(dv_makespan *makespan, const dv_target_id *target, const dv_unit_id *order)
 {
+    if (makespan->problem->subgraphs_per_device)
+        return dv_subgraphs_us(makespan, target, order);
     return dv_makespan_prefix_us(makespan, target, order, makespan->problem->unit_count);
 }
 

@@ -15,7 +15,9 @@
      order in which they were made, of one unit's those first whose first reader comes first in the
      plan (the host, waiting for an output, comes last), then by number, then by target.
 
-   No plan takes longer than its latency: while work is left, something runs. */
+   No plan takes longer than its latency: while work is left, something runs.
+
+   A problem with subgraphs_per_device has other rules: solver/subgraphs.h. */
 #ifndef DV_SOLVER_MAKESPAN_H
 #define DV_SOLVER_MAKESPAN_H
 
@@ -43,8 +45,8 @@ typedef struct dv_makespan {
 DV_MUST_USE dv_status dv_makespan_create(const dv_problem *problem, dv_makespan *makespan);
 void dv_makespan_free(dv_makespan *makespan);
 
-/* Of a placement and a topological order, both legal. O(units + readers of tensors + tensors *
-   targets). */
+/* Of a placement and a topological order, both legal; INFINITY where a device has more subgraphs
+   than the problem allows. O(units + readers of tensors + tensors * targets). */
 double dv_makespan_us(dv_makespan *makespan, const dv_target_id *target, const dv_unit_id *order);
 
 /* The same of the first count units of the order alone: as if nobody else read what they make.

@@ -16,6 +16,7 @@
 #include "solver/overlap_exact.h"
 #include "solver/overlap_search.h"
 #include "solver/place.h"
+#include "solver/subgraphs.h"
 
 /* Work that is the same on every machine. */
 enum { FIRST_NODES = 20000, NODES = 300000, COLUMNS = 8000, WALKS = 3, LISTED_UNITS = 4000 };
@@ -203,9 +204,31 @@ static dv_status relax(search *s)
     return DV_OK;
 }
 
-static dv_status run(search *s)
+/* Accelerators that run whole subgraphs: other rules, another search, another bound. */
+static dv_status run_subgraphs(search *s)
 {
-    DV_TRY(dv_plan_create(s->problem, &s->trial));
+    enum { IDEALS = 3000, ORDERS = 400 };
+    dv_subgraphs_result result;
+    if (!dv_subgraphs_serve(s->problem))
+        return dv_fail(DV_BAD_PARAMETER,
+                       "makespan of subgraphs needs one target a device, accelerators that are all "
+                       "alike and not pinned to, and no limits but capacities");
+    keep_bound(s, dv_subgraphs_path_bound_us(s->problem), "paths shared out under memory");
+    DV_TRY(try_baselines(s, false));
+    DV_TRY(dv_subgraphs_search(s->problem, IDEALS, ORDERS, s->options->seed, s->end_s,
+                               found(s) ? s->plan->makespan_us : INFINITY, s->trial->target,
+                               s->trial->order, &result));
+    if (isfinite(result.makespan_us))
+        dv_place_keep_better(s->problem, s->options->progress, s->trial, s->plan, s->outcome);
+    if (s->problem->subgraphs_per_device == 1)
+        keep_bound(s, result.bound_us, "ideals: dynamic programming");
+    if (!meets(s) && !out_of_time(s))
+        DV_TRY(try_baselines(s, true));
+    return DV_OK;
+}
+
+static dv_status run_overlapped(search *s)
+{
     DV_TRY(dv_overlap_bound_create(s->problem, &s->bound));
     keep_bound(s, s->bound.path_us, "chains: heads and tails");
     keep_bound(s, s->bound.device_us, "work spread evenly");
@@ -225,6 +248,15 @@ static dv_status run(search *s)
         DV_TRY(prove_small(s, NODES));
     if (!meets(s) && !out_of_time(s))
         DV_TRY(relax(s));
+    return DV_OK;
+}
+
+static dv_status run(search *s)
+{
+    DV_TRY(dv_plan_create(s->problem, &s->trial));
+    DV_TRY(s->problem->subgraphs_per_device ? run_subgraphs(s) : run_overlapped(s));
+    if (!found(s))
+        return DV_OK;
     s->plan->bound_us = s->bound_us;
     snprintf(s->plan->proved_by, sizeof s->plan->proved_by, "%s", s->by);
     snprintf(s->plan->proof_scope, sizeof s->plan->proof_scope, "any order");

@@ -87,6 +87,8 @@ bool dv_place_keep_better(const dv_problem *problem, const dv_progress *progress
         return false;
     /* A plan that holds a makespan is one of plans that are told apart by theirs. */
     trial->makespan_us = isnan(plan->makespan_us) ? NAN : dv_evaluate_makespan_us(problem, trial);
+    if (isinf(trial->makespan_us)) /* not a schedule that the problem allows */
+        return false;
     if (*outcome != DV_OUTCOME_NONE && dv_plan_value_us(trial) >= dv_plan_value_us(plan))
         return false;
     memcpy(plan->target, trial->target, problem->unit_count * sizeof *plan->target);

@@ -238,6 +238,8 @@ static dv_status accept(const dv_problem *problem, const dv_strategy *strategy,
     double value_us = dv_plan_value_us(plan), slack = 1e-9 * fabs(value_us);
     if (plan->bound_us > value_us && plan->bound_us <= value_us + slack)
         plan->bound_us = value_us;
+    if (isinf(plan->makespan_us))
+        return DV_OK;
     dv_certificate certificate = dv_certify(problem, plan);
     if (!certificate.ok)
         return dv_fail(DV_INTERNAL, "strategy %s: its plan fails the certificate: %s",
@@ -260,6 +262,11 @@ static dv_status solve_with(const dv_problem *problem, const dv_strategy *strate
     bool found = *outcome == DV_OUTCOME_OPTIMAL || *outcome == DV_OUTCOME_FEASIBLE;
     if (status == DV_OK && found)
         status = accept(problem, strategy, options->objective, plan);
+    if (status == DV_OK && found && isinf(plan->makespan_us)) {
+        /* a rule that knows nothing of what the problem's schedules must be */
+        *outcome = DV_OUTCOME_NONE;
+        found = false;
+    }
     if (status != DV_OK || !found) {
         dv_plan_destroy(plan);
         return status;

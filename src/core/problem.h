@@ -48,6 +48,8 @@ typedef struct dv_problem {
     double loss_budget;      /* INFINITY: none */
     const dv_target_id *pin; /* per unit; DV_NONE: free; or NULL */
     const uint32_t *group;   /* per unit: units of one group share a device; DV_NONE; or NULL */
+    uint32_t subgraphs_per_device; /* 0: makespans by the rules of solver/makespan.h; else those of
+                                      solver/subgraphs.h, with so many a device at most */
 
     /* by dv_problem_finish: */
     const uint32_t *unit_tensor_start; /* unit_count + 1: tensors that a unit reads */

@@ -349,6 +349,7 @@ dv_status dv_problem_read_msr(const dv_json_at *root, dv_problem *problem)
 {
     reader r = {.p = problem};
     problem->name = "device-placement instance";
+    problem->subgraphs_per_device = 1;
     dv_status status = read_document(&r, root);
     free(r.node);
     free(r.by_id);

@@ -358,6 +358,17 @@ static dv_status read_limits(reader *to, const dv_json_at *root)
     return read_cost(&limits, "loss", INFINITY, &to->p->loss_budget);
 }
 
+static dv_status read_subgraphs(reader *to, const dv_json_at *root)
+{
+    dv_json_at at = dv_json_member(root, "subgraphs_per_device");
+    int64_t number;
+    if (!dv_json_present(&at))
+        return DV_OK;
+    DV_TRY(dv_json_integer(&at, 1, 1000000, &number));
+    to->p->subgraphs_per_device = (uint32_t)number;
+    return DV_OK;
+}
+
 static dv_status read_sha256(const dv_json_at *root, const char *key, char out[65])
 {
     dv_json_at at = dv_json_member(root, key);
@@ -373,9 +384,20 @@ static dv_status read_sha256(const dv_json_at *root, const char *key, char out[6
 
 static dv_status read_document(reader *to, const dv_json_at *root)
 {
-    static const char *const keys[] = {
-        "divvy", "name",    "model_sha256",    "platform_sha256",  "devices", "targets", "host",
-        "units", "tensors", "move_latency_us", "move_us_per_byte", "limits",  NULL};
+    static const char *const keys[] = {"divvy",
+                                       "name",
+                                       "model_sha256",
+                                       "platform_sha256",
+                                       "devices",
+                                       "targets",
+                                       "host",
+                                       "units",
+                                       "tensors",
+                                       "move_latency_us",
+                                       "move_us_per_byte",
+                                       "limits",
+                                       "subgraphs_per_device",
+                                       NULL};
     DV_TRY(dv_json_expect_noun(root, "problem/1"));
     DV_TRY(dv_json_only(root, keys));
     DV_TRY(read_name(to, root, "name", &to->p->name));
@@ -387,6 +409,7 @@ static dv_status read_document(reader *to, const dv_json_at *root)
     DV_TRY(read_tensors(to, root));
     DV_TRY(read_matrix(to, root, "move_latency_us", &to->p->move_latency_us));
     DV_TRY(read_matrix(to, root, "move_us_per_byte", &to->p->move_us_per_byte));
+    DV_TRY(read_subgraphs(to, root));
     return read_limits(to, root);
 }
 

@@ -119,6 +119,8 @@ dv_status dv_problem_write(const dv_problem *problem, dv_text *out)
     put_matrix(problem, &w, "move_latency_us", problem->move_latency_us);
     put_matrix(problem, &w, "move_us_per_byte", problem->move_us_per_byte);
     put_limits(problem, &w);
+    if (problem->subgraphs_per_device)
+        dv_json_put_integer(&w, "subgraphs_per_device", problem->subgraphs_per_device);
     put_units(problem, &w);
     put_tensors(problem, &w);
     dv_json_end(&w, '}');
