@@ -144,8 +144,10 @@ static dv_status try_lists(search *s)
     }
     dv_status status = DV_OK;
     for (int ahead = 0; ahead < 2 && status == DV_OK && p->unit_count <= LISTED_UNITS; ahead++) {
-        status = dv_list_schedule(p, least, ahead ? s->bound.tail_us : NULL, s->trial);
-        if (status == DV_OK)
+        bool ended = false;
+        status = dv_list_schedule(p, least, ahead ? s->bound.tail_us : NULL, s->options->progress,
+                                  s->end_s, s->trial, &ended);
+        if (status == DV_OK && !ended)
             status = offer(s);
     }
     free(least);
