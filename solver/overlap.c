@@ -209,7 +209,7 @@ static dv_status relax(search *s)
 /* Accelerators that run whole subgraphs: other rules, another search, another bound. */
 static dv_status run_subgraphs(search *s)
 {
-    enum { IDEALS = 3000, ORDERS = 400 };
+    enum { IDEALS = 3000, ORDERS = 150 };
     dv_subgraphs_result result;
     if (!dv_subgraphs_serve(s->problem))
         return dv_fail(DV_BAD_PARAMETER,
