@@ -124,6 +124,10 @@ static dv_status collect(dv_onnx_known *k, dv_tensor_id id, part *p)
         for (uint32_t i = 0; status == DV_OK && i < op->input_count; i++)
             if (op->inputs[i] != DV_NONE && k->fact[op->inputs[i]] == DV_NONE)
                 status = push(p, op->inputs[i], seen);
+        /* all that it makes, so that it is asked about once */
+        for (uint32_t i = 0; status == DV_OK && i < op->output_count; i++)
+            if (op->outputs[i] != DV_NONE && k->fact[op->outputs[i]] == DV_NONE)
+                status = push(p, op->outputs[i], seen);
     }
     free(seen);
     free(taken);

@@ -186,6 +186,8 @@ static uint32_t outputs_of(const dv_onnx_rule *rule)
         {"ai.onnx.preview.training.Adagrad", DV_MANY},
         {"ai.onnx.preview.training.Adam", DV_MANY},
         {"ai.onnx.preview.training.Momentum", DV_MANY},
+        {"com.microsoft.EmbedLayerNormalization", 3},
+        {"com.microsoft.MultiHeadAttention", 3},
         {"com.microsoft.SkipLayerNormalization", 4},
         {"com.microsoft.SkipSimplifiedLayerNormalization", 4},
     };
@@ -238,6 +240,9 @@ static dv_status translate(dv_onnx_at *at)
     bool standard = dv_onnx_is_standard(node->domain);
     const dv_onnx_rule *rule =
         standard ? dv_onnx_rule_of(node->op_type) : dv_onnx_rule_in(node->domain, node->op_type);
+    if (!rule && dv_span_is(node->domain, "com.microsoft.nchwc"))
+        return dv_onnx_opaque(at, "it is in ONNX Runtime's layout for one kind of processor; save "
+                                  "the model at the optimisation level 'extended', not 'all'");
     if (!rule)
         return dv_onnx_opaque(
             at, "operator %.*s (%.*s, opset %lld) is not supported", dv_onnx_shown(node->op_type),

@@ -152,6 +152,17 @@ const dv_shape *dv_onnx_shape_of(dv_onnx_at *at, dv_tensor_id id)
     return copy;
 }
 
+const dv_tensor *dv_onnx_known_constant(dv_onnx_at *at, uint32_t i)
+{
+    const dv_tensor *is;
+    size_t elements;
+    if (!dv_onnx_given_input(at, i) || dv_onnx_know(at->known, at->inputs[i], &is) != DV_OK)
+        return NULL;
+    bool readable = is->role == DV_ROLE_CONSTANT && is->data.storage != DV_STORAGE_NONE &&
+                    dv_shape_elements(&is->shape, &elements) && elements > 0;
+    return readable ? is : NULL;
+}
+
 dv_dtype dv_onnx_input_dtype(const dv_onnx_at *at, uint32_t i)
 {
     dv_dtype dtype =

@@ -76,6 +76,10 @@ const dv_tensor *dv_onnx_constant(const dv_onnx_at *at, uint32_t i);
    shape decides what is built, not for every node: see onnx_known.h for the cost. */
 const dv_shape *dv_onnx_shape_of(dv_onnx_at *at, dv_tensor_id id);
 
+/* Input i where its value follows from what was built before; else NULL. Lives until the next
+   question; the same cost as dv_onnx_shape_of. */
+const dv_tensor *dv_onnx_known_constant(dv_onnx_at *at, uint32_t i);
+
 /* The element type of input i as far as it is known while loading, else F32. */
 dv_dtype dv_onnx_input_dtype(const dv_onnx_at *at, uint32_t i);
 

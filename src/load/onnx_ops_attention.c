@@ -1,7 +1,7 @@
 /* onnx_ops_attention.c - what language models are made of since opset 23, in smaller operators. */
 #include <math.h>
 
-#include "load/onnx_ops.h"
+#include "load/onnx_attention.h"
 
 /* The rank of input i, or DV_RANK_UNKNOWN. */
 static uint8_t rank_of(dv_onnx_at *at, uint32_t i)
@@ -9,7 +9,7 @@ static uint8_t rank_of(dv_onnx_at *at, uint32_t i)
     return dv_onnx_shape_of(at, at->inputs[i])->rank;
 }
 
-static dv_status cast_to(dv_onnx_at *at, dv_dtype dtype, dv_tensor_id *id)
+dv_status dv_onnx_cast_to(dv_onnx_at *at, dv_dtype dtype, dv_tensor_id *id)
 {
     dv_op_params params = {.cast = {dtype}};
     if (at->graph->tensors[*id].dtype == dtype)
@@ -17,8 +17,7 @@ static dv_status cast_to(dv_onnx_at *at, dv_dtype dtype, dv_tensor_id *id)
     return dv_onnx_emit(at, DV_OP_CAST, &params, *id, DV_NONE, id);
 }
 
-/* Dims as in the list: 0 copies one, -1 takes the rest. */
-static dv_status view_as(dv_onnx_at *at, const int64_t *dims, size_t count, dv_tensor_id *id)
+dv_status dv_onnx_view_as(dv_onnx_at *at, const int64_t *dims, size_t count, dv_tensor_id *id)
 {
     dv_op_params open = {.view = {.shape = {.rank = DV_RANK_UNKNOWN}}};
     dv_tensor_id shape;
@@ -61,14 +60,14 @@ dv_status dv_onnx_op_rms_norm(dv_onnx_at *at)
     for (int64_t i = 0; i < count; i++)
         over.reduce.axes[i] = i - count;
     dv_tensor_id x = at->inputs[0], scale = at->inputs[1], square, mean, eps;
-    DV_TRY(cast_to(at, dtype, &x));
+    DV_TRY(dv_onnx_cast_to(at, dtype, &x));
     DV_TRY(dv_onnx_scalar(at, dtype, epsilon, &eps));
     DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, x, x, &square));
     DV_TRY(dv_onnx_emit(at, DV_OP_MEAN, &over, square, DV_NONE, &mean));
     DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, mean, eps, &mean));
     DV_TRY(dv_onnx_emit(at, DV_OP_RSQRT, NULL, mean, DV_NONE, &mean));
     DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, x, mean, &x));
-    DV_TRY(cast_to(at, given, &x));
+    DV_TRY(dv_onnx_cast_to(at, given, &x));
     dv_onnx_become(at, DV_OP_MUL, x, scale, DV_NONE);
     return DV_OK;
 }
@@ -130,7 +129,7 @@ static dv_status join_pairs(dv_onnx_at *at, bool interleaved, const dv_tensor_id
         DV_TRY(dv_onnx_emit(at, DV_OP_UNSQUEEZE, &behind, b, DV_NONE, &b));
     }
     DV_TRY(dv_onnx_emit(at, DV_OP_CAT, &last, a, b, id));
-    return interleaved ? view_as(at, (int64_t[]){0, 0, 0, -1}, 4, id) : DV_OK;
+    return interleaved ? dv_onnx_view_as(at, (int64_t[]){0, 0, 0, -1}, 4, id) : DV_OK;
 }
 
 /* cos or sin of each position, for all heads: [batch, position, 1, half]. */
@@ -159,7 +158,7 @@ dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
                                      "its input");
     dv_tensor_id x = at->inputs[0], rest = DV_NONE, cosine, sine, pair[2], a, b, turn[2];
     if (flat)
-        DV_TRY(view_as(at, (int64_t[]){0, 0, heads, -1}, 4, &x));
+        DV_TRY(dv_onnx_view_as(at, (int64_t[]){0, 0, heads, -1}, 4, &x));
     else
         DV_TRY(swap_dims(at, 1, 2, &x));
     if (turned > 0) {
@@ -179,7 +178,7 @@ dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
     if (rest != DV_NONE)
         DV_TRY(dv_onnx_emit(at, DV_OP_CAT, &last, x, rest, &x));
     if (flat)
-        DV_TRY(view_as(at, (int64_t[]){0, 0, -1}, 3, &x));
+        DV_TRY(dv_onnx_view_as(at, (int64_t[]){0, 0, -1}, 3, &x));
     else
         DV_TRY(swap_dims(at, 1, 2, &x));
     dv_onnx_become(at, DV_OP_IDENTITY, x, DV_NONE, DV_NONE);
@@ -188,22 +187,29 @@ dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
 
 /* ---- attention ---- */
 
-enum { MOST_HEADS = 1 << 16 };
-
 enum { QUERY, KEY, VALUE, MASK, PAST_KEY, PAST_VALUE, LENGTHS };
 
-typedef struct attention {
-    bool flat, causal;
-    int64_t heads, key_heads, mode;
-    double scale, cap;
-    dv_dtype dtype, precision; /* of the operands; of the softmax */
-    dv_tensor_id query, key, value;
-} attention;
+typedef dv_onnx_attention attention;
+
+static dv_tensor_id given(const dv_onnx_at *at, uint32_t i)
+{
+    return dv_onnx_given_input(at, i) ? at->inputs[i] : DV_NONE;
+}
 
 static dv_status read_attention(dv_onnx_at *at, attention *a)
 {
     int64_t precision;
-    *a = (attention){.flat = rank_of(at, QUERY) == 3, .dtype = dv_onnx_input_dtype(at, QUERY)};
+    *a = (attention){.flat = rank_of(at, QUERY) == 3,
+                     .dtype = dv_onnx_input_dtype(at, QUERY),
+                     .has_scale = dv_onnx_has(at, "scale"),
+                     .query = at->inputs[QUERY],
+                     .key = at->inputs[KEY],
+                     .value = at->inputs[VALUE],
+                     .mask = given(at, MASK),
+                     .past_key = given(at, PAST_KEY),
+                     .past_value = given(at, PAST_VALUE),
+                     .present_key = 1,
+                     .present_value = 2};
     DV_TRY(dv_onnx_flag(at, "is_causal", false, &a->causal));
     DV_TRY(dv_onnx_int(at, "q_num_heads", 0, &a->heads));
     DV_TRY(dv_onnx_int(at, "kv_num_heads", 0, &a->key_heads));
@@ -219,10 +225,15 @@ static dv_status read_attention(dv_onnx_at *at, attention *a)
         a->heads = query->dim[1];
         a->key_heads = key->dim[1];
     }
-    bool known = (a->flat || query->rank == 4) && a->heads > 0 && a->heads <= MOST_HEADS &&
-                 a->key_heads > 0 && dv_dtype_is_float(a->precision);
-    if (dv_onnx_given_input(at, LENGTHS) || !known || a->mode < 0 || a->mode > 3)
-        return dv_onnx_opaque(at, "attention of these inputs is not supported");
+    if (dv_onnx_given_input(at, LENGTHS))
+        return dv_onnx_opaque(at, "a number of valid keys by sample is not supported");
+    if (a->mode < 0 || a->mode > 3)
+        return dv_fail(DV_BAD_INPUT, "attribute 'qk_matmul_output_mode' is out of range");
+    bool known = (a->flat || query->rank == 4) && a->heads > 0 && a->key_heads > 0 &&
+                 a->heads <= DV_ONNX_MOST_HEADS && dv_dtype_is_float(a->precision);
+    if (!known)
+        return dv_onnx_opaque(at, "its number of heads follows neither from the shapes of its "
+                                  "inputs nor from q_num_heads and kv_num_heads");
     return a->heads % a->key_heads == 0
                ? DV_OK
                : dv_fail(DV_BAD_INPUT, "%lld heads do not share %lld heads of keys",
@@ -234,19 +245,19 @@ static dv_status split_heads(dv_onnx_at *at, const attention *a, int64_t heads, 
 {
     if (!a->flat)
         return DV_OK;
-    DV_TRY(view_as(at, (int64_t[]){0, 0, heads, -1}, 4, id));
+    DV_TRY(dv_onnx_view_as(at, (int64_t[]){0, 0, heads, -1}, 4, id));
     return swap_dims(at, 1, 2, id);
 }
 
 /* Keys or values: behind those of the past, which is an output, and once for each head. */
-static dv_status emit_memory(dv_onnx_at *at, const attention *a, uint32_t past, uint32_t present,
-                             dv_tensor_id *id)
+static dv_status emit_memory(dv_onnx_at *at, const attention *a, dv_tensor_id past,
+                             uint32_t present, dv_tensor_id *id)
 {
     dv_op_params along = {.axis = {.axis = 2}}, heads = {.axis = {.axis = 1}};
     DV_TRY(split_heads(at, a, a->key_heads, id));
     bool asked = present < at->op.output_count && at->outputs[present] != DV_NONE;
-    if (dv_onnx_given_input(at, past))
-        DV_TRY(dv_onnx_emit(at, DV_OP_CAT, &along, at->inputs[past], *id, id));
+    if (past != DV_NONE)
+        DV_TRY(dv_onnx_emit(at, DV_OP_CAT, &along, past, *id, id));
     if (asked)
         DV_TRY(dv_onnx_emit_to(at, DV_OP_IDENTITY, NULL, *id, DV_NONE, at->outputs[present]));
     int64_t *which = dv_arena_array(at->arena, (size_t)a->heads, sizeof *which);
@@ -270,12 +281,12 @@ static dv_status emit_dim(dv_onnx_at *at, dv_tensor_id of, int64_t dim, dv_tenso
 /* 1 / sqrt(size of a head), where no scale is given. */
 static dv_status emit_scale(dv_onnx_at *at, const attention *a, dv_tensor_id *id)
 {
-    if (dv_onnx_has(at, "scale"))
+    if (a->has_scale)
         return dv_onnx_scalar(at, a->dtype, a->scale, id);
     DV_TRY(emit_dim(at, a->query, 3, id));
-    DV_TRY(cast_to(at, DV_DTYPE_F32, id));
+    DV_TRY(dv_onnx_cast_to(at, DV_DTYPE_F32, id));
     DV_TRY(dv_onnx_emit(at, DV_OP_RSQRT, NULL, *id, DV_NONE, id));
-    return cast_to(at, a->dtype, id);
+    return dv_onnx_cast_to(at, a->dtype, id);
 }
 
 /* 0 where a condition holds, else -infinity. */
@@ -298,8 +309,8 @@ static dv_status emit_causal(dv_onnx_at *at, const attention *a, dv_tensor_id *i
     DV_TRY(emit_dim(at, a->key, 2, &columns));
     DV_TRY(dv_onnx_emit(at, DV_OP_CAT, &first, rows, columns, &rows));
     DV_TRY(dv_onnx_emit(at, DV_OP_FULL, &truth, rows, DV_NONE, &allowed));
-    if (dv_onnx_given_input(at, PAST_KEY))
-        DV_TRY(emit_dim(at, at->inputs[PAST_KEY], 2, &past));
+    if (a->past_key != DV_NONE)
+        DV_TRY(emit_dim(at, a->past_key, 2, &past));
     DV_TRY(dv_onnx_emit(at, DV_OP_TRIL, NULL, allowed, past, &allowed));
     return emit_bias(at, a, allowed, id);
 }
@@ -308,7 +319,7 @@ static dv_status emit_causal(dv_onnx_at *at, const attention *a, dv_tensor_id *i
 static dv_status emit_mask(dv_onnx_at *at, const attention *a, dv_tensor_id *id)
 {
     dv_tensor_id causal;
-    *id = dv_onnx_given_input(at, MASK) ? at->inputs[MASK] : DV_NONE;
+    *id = a->mask;
     if (*id != DV_NONE && at->graph->tensors[*id].dtype == DV_DTYPE_BOOL)
         DV_TRY(emit_bias(at, a, *id, id));
     if (!a->causal)
@@ -335,9 +346,9 @@ static dv_status emit_weights(dv_onnx_at *at, const attention *a, dv_tensor_id m
     dv_op_params last = {.axis = {.axis = -1}};
     dv_op_params rows = {.reduce = {.count = 1, .keep_dims = true, .axes = {-1}}};
     dv_tensor_id most, never, empty, zero;
-    DV_TRY(cast_to(at, a->precision, id));
+    DV_TRY(dv_onnx_cast_to(at, a->precision, id));
     DV_TRY(dv_onnx_emit(at, DV_OP_SOFTMAX, &last, *id, DV_NONE, id));
-    DV_TRY(cast_to(at, a->dtype, id));
+    DV_TRY(dv_onnx_cast_to(at, a->dtype, id));
     if (mask == DV_NONE)
         return DV_OK;
     DV_TRY(dv_onnx_scalar(at, a->dtype, -(double)INFINITY, &never));
@@ -347,46 +358,48 @@ static dv_status emit_weights(dv_onnx_at *at, const attention *a, dv_tensor_id m
     return dv_onnx_emit3(at, DV_OP_WHERE, NULL, (dv_tensor_id[]){empty, zero, *id}, id);
 }
 
+dv_status dv_onnx_attend(dv_onnx_at *at, dv_onnx_attention *a)
+{
+    dv_tensor_id scale, scores, turned, mask, cap, y;
+    DV_TRY(split_heads(at, a, a->heads, &a->query));
+    DV_TRY(emit_memory(at, a, a->past_key, a->present_key, &a->key));
+    DV_TRY(emit_memory(at, a, a->past_value, a->present_value, &a->value));
+    DV_TRY(emit_scale(at, a, &scale));
+    DV_TRY(emit_mask(at, a, &mask));
+    turned = a->key;
+    DV_TRY(swap_dims(at, 2, 3, &turned));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, a->query, scale, &scores));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MATMUL, NULL, scores, turned, &scores));
+    DV_TRY(show(at, a->mode == 0 || (a->mode == 1 && a->cap <= 0), scores));
+    if (a->cap > 0) {
+        DV_TRY(dv_onnx_scalar(at, a->dtype, a->cap, &cap));
+        DV_TRY(dv_onnx_emit(at, DV_OP_DIV, NULL, scores, cap, &scores));
+        DV_TRY(dv_onnx_emit(at, DV_OP_TANH, NULL, scores, DV_NONE, &scores));
+        DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, scores, cap, &scores));
+        DV_TRY(show(at, a->mode == 1, scores));
+    }
+    if (mask != DV_NONE)
+        DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, scores, mask, &scores));
+    DV_TRY(show(at, a->mode == 2, scores));
+    /* by causality alone, a position sees itself */
+    bool may_be_empty = a->mask != DV_NONE && !a->mask_is_finite;
+    DV_TRY(emit_weights(at, a, may_be_empty ? mask : DV_NONE, &scores));
+    DV_TRY(show(at, a->mode == 3, scores));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MATMUL, NULL, scores, a->value, &y));
+    if (a->flat) {
+        DV_TRY(swap_dims(at, 1, 2, &y));
+        DV_TRY(dv_onnx_view_as(at, (int64_t[]){0, 0, -1}, 3, &y));
+    }
+    at->op.output_count = 1;
+    dv_onnx_become(at, DV_OP_IDENTITY, y, DV_NONE, DV_NONE);
+    return DV_OK;
+}
+
 /* softmax(cap(q k^T scale) + mask) v; inputs (q, k, v, mask, past key, past value), outputs (y,
    present key, present value, scores). */
 dv_status dv_onnx_op_attention(dv_onnx_at *at)
 {
     attention a;
-    dv_tensor_id scale, scores, turned, mask, cap, y;
     DV_TRY(read_attention(at, &a));
-    if (at->op.kind == DV_OP_OPAQUE)
-        return DV_OK;
-    a.query = at->inputs[QUERY];
-    a.key = at->inputs[KEY];
-    a.value = at->inputs[VALUE];
-    DV_TRY(split_heads(at, &a, a.heads, &a.query));
-    DV_TRY(emit_memory(at, &a, PAST_KEY, 1, &a.key));
-    DV_TRY(emit_memory(at, &a, PAST_VALUE, 2, &a.value));
-    DV_TRY(emit_scale(at, &a, &scale));
-    DV_TRY(emit_mask(at, &a, &mask));
-    turned = a.key;
-    DV_TRY(swap_dims(at, 2, 3, &turned));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, a.query, scale, &scores));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MATMUL, NULL, scores, turned, &scores));
-    DV_TRY(show(at, a.mode == 0 || (a.mode == 1 && a.cap <= 0), scores));
-    if (a.cap > 0) {
-        DV_TRY(dv_onnx_scalar(at, a.dtype, a.cap, &cap));
-        DV_TRY(dv_onnx_emit(at, DV_OP_DIV, NULL, scores, cap, &scores));
-        DV_TRY(dv_onnx_emit(at, DV_OP_TANH, NULL, scores, DV_NONE, &scores));
-        DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, scores, cap, &scores));
-        DV_TRY(show(at, a.mode == 1, scores));
-    }
-    if (mask != DV_NONE)
-        DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, scores, mask, &scores));
-    DV_TRY(show(at, a.mode == 2, scores));
-    DV_TRY(emit_weights(at, &a, mask, &scores));
-    DV_TRY(show(at, a.mode == 3, scores));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MATMUL, NULL, scores, a.value, &y));
-    if (a.flat) {
-        DV_TRY(swap_dims(at, 1, 2, &y));
-        DV_TRY(view_as(at, (int64_t[]){0, 0, -1}, 3, &y));
-    }
-    at->op.output_count = 1;
-    dv_onnx_become(at, DV_OP_IDENTITY, y, DV_NONE, DV_NONE);
-    return DV_OK;
+    return at->op.kind == DV_OP_OPAQUE ? DV_OK : dv_onnx_attend(at, &a);
 }

@@ -108,9 +108,13 @@ dv_status dv_onnx_op_fused_matmul(dv_onnx_at *at)
 {
     static const char *const names[] = {"transA", "transB"};
     dv_tensor_id sides[2] = {at->inputs[0], at->inputs[1]}, factor;
-    bool turned[2];
+    bool turned[2], batch_a, batch_b;
     double alpha;
     DV_TRY(dv_onnx_float(at, "alpha", 1.0, &alpha));
+    DV_TRY(dv_onnx_flag(at, "transBatchA", false, &batch_a));
+    DV_TRY(dv_onnx_flag(at, "transBatchB", false, &batch_b));
+    if (batch_a || batch_b)
+        return dv_onnx_opaque(at, "transBatchA = 1 and transBatchB = 1 are not supported");
     for (uint32_t i = 0; i < 2; i++) {
         DV_TRY(dv_onnx_flag(at, names[i], false, &turned[i]));
         uint8_t rank = turned[i] ? dv_onnx_shape_of(at, at->inputs[i])->rank : 0;
@@ -186,5 +190,34 @@ dv_status dv_onnx_op_fused_conv(dv_onnx_at *at)
         at->op.params.clamp = (dv_clamp_params){(double)values[0], (double)values[1]};
     else
         at->op.params.scalar = (dv_scalar_params){(double)values[0], (double)values[1]};
+    return DV_OK;
+}
+
+/* alpha a b + beta c and its activation, with Gemm's inputs and attributes. */
+dv_status dv_onnx_op_fused_gemm(dv_onnx_at *at)
+{
+    dv_span name;
+    dv_tensor_id y;
+    DV_TRY(dv_onnx_text(at, "activation", "", &name));
+    const fused_activation *f = activation_of(name);
+    if (!f)
+        return dv_onnx_opaque(at, "activation '%.*s' is not supported",
+                              (int)(name.size > 40 ? 40 : name.size), (const char *)name.data);
+    double alpha, beta;
+    DV_TRY(dv_onnx_float(at, "activation_alpha", f->alpha, &alpha));
+    DV_TRY(dv_onnx_float(at, "activation_beta", f->beta, &beta));
+    DV_TRY(dv_onnx_op_gemm(at));
+    dv_op gemm = at->op;
+    gemm.kind = DV_OP_LINEAR;
+    gemm.inputs = at->inputs;
+    gemm.outputs = &y;
+    gemm.output_count = 1;
+    DV_TRY(dv_onnx_part(at, &y));
+    DV_TRY(dv_onnx_add(at, &gemm));
+    dv_onnx_become(at, f->kind, y, DV_NONE, DV_NONE);
+    if (f->kind == DV_OP_CLAMP)
+        at->op.params.clamp = (dv_clamp_params){alpha, beta};
+    else
+        at->op.params.scalar = (dv_scalar_params){alpha, beta};
     return DV_OK;
 }

@@ -318,10 +318,10 @@ dv_status dv_onnx_op_lrn(dv_onnx_at *at)
 dv_status dv_onnx_op_dropout(dv_onnx_at *at)
 {
     bool testing;
-    const dv_tensor *ratio = dv_onnx_constant(at, 1);
+    const dv_tensor *ratio = dv_onnx_known_constant(at, 1);
     DV_TRY(dv_onnx_flag(at, "is_test", at->opset >= 7, &testing));
     if (dv_onnx_given_input(at, 2)) { /* training_mode */
-        const dv_tensor *training = dv_onnx_constant(at, 2);
+        const dv_tensor *training = dv_onnx_known_constant(at, 2);
         int64_t on = 1;
         if (training && training->dtype == DV_DTYPE_BOOL && dv_tensor_read_i64(training, 0, 1, &on))
             testing = on == 0;

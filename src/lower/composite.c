@@ -1,14 +1,18 @@
 /* composite.c - groups of operators that delegates run as one: attention, RMS norm, rotary
-   positions.
+   positions, products of what is quantised while the model runs.
 
      attention  softmax(q k^T * scale + mask) v, with the permutations that bring q, k and v into
                 heads and the result out of them                    (Vaswani et al. 2017)
      RMS norm   x * rsqrt(mean(x * x) + eps) [* weight]             (Zhang and Sennrich 2019)
      rotary     x * cos + cat(-x[half:], x[:half]) * sin            (Su et al. 2021)
+     dynamic    real((q - z) (w - z')) * (s * s') [+ bias], activated, with q, s and z chosen from
+                the range of x: in the same block, or where several products share them in one of
+                their own              (DynamicQuantizeLinear of ONNX, XNNPACK's qd8 operators)
 
-   A block has one exit: nobody outside reads what its operators make but the last one's result. So
-   no path leaves it and comes back, and the graph of units stays without cycles. Each is matched
-   backwards from its last product or sum; O(operators + edges). */
+   A block has one exit (but for a choice of q, s and z that is shared, which reads nothing that
+   they lead to): nobody outside reads what its operators make but the last one's result. So no path
+   leaves it and comes back, and the graph of units stays without cycles. Each is matched backwards
+   from its last product or sum; O(operators + edges). */
 #include <string.h>
 
 #include "lower/passes.h"
@@ -20,6 +24,7 @@ typedef struct block {
     const dv_graph *graph;
     uint32_t count;
     dv_op_id members[MOST_MEMBERS];
+    bool is_dynamic;
 } block;
 
 static bool add(block *b, dv_op_id op)
@@ -162,13 +167,84 @@ static bool match_rotary(block *b, const dv_op *last)
     return false;
 }
 
+/* The operator that chose the scale or the zero point t from a range; else NULL. */
+static const dv_op *choice_of(const block *b, dv_tensor_id t)
+{
+    const dv_op *op = t == DV_NONE ? NULL : dv_graph_maker(b->graph, t);
+    return op && op->kind == DV_OP_CHOOSE_QPARAMS ? op : NULL;
+}
+
+/* Does q stand for the numbers that choose looked at, by the scale that it chose? */
+static const dv_op *quantise_of(const block *b, dv_tensor_id q, const dv_op *choose)
+{
+    const dv_op *op = dv_graph_maker(b->graph, q);
+    bool is = op && op->kind == DV_OP_QUANTIZE && op->inputs[0] == choose->inputs[0] &&
+              op->inputs[1] == choose->outputs[0];
+    return is ? op : NULL;
+}
+
+/* Has the choice readers besides its own conversion and one product? */
+static bool is_shared(const block *b, const dv_op *choose, const dv_op *quantise)
+{
+    const dv_graph *graph = b->graph;
+    return dv_graph_readers(graph, quantise->outputs[0]) != 1 ||
+           dv_graph_readers(graph, choose->outputs[0]) > 2 ||
+           (choose->outputs[1] != DV_NONE && dv_graph_readers(graph, choose->outputs[1]) > 2);
+}
+
+/* t = s * s' with a scale s that was chosen: takes in the product, and gives the choice. */
+static const dv_op *take_scale(block *b, dv_tensor_id t)
+{
+    const dv_op *op = inner(b, t);
+    while (op && is_view(op) && add(b, id_of(b, op)))
+        op = inner(b, op->inputs[0]);
+    for (uint32_t i = 0; op && op->kind == DV_OP_MUL && i < 2; i++) {
+        const dv_op *choose = choice_of(b, op->inputs[i]);
+        if (choose && is_constant(b, op->inputs[1 - i]) && add(b, id_of(b, op)))
+            return choose;
+    }
+    return NULL;
+}
+
+static bool match_dynamic(block *b, const dv_op *last)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        b->count = 0;
+        const dv_op *real = inner(b, last->inputs[i]);
+        const dv_op *product = real && real->kind == DV_OP_CAST ? inner(b, real->inputs[0]) : NULL;
+        if (!product ||
+            (product->kind != DV_OP_MATMUL_INTEGER && product->kind != DV_OP_CONV_INTEGER) ||
+            !is_constant(b, product->inputs[1]))
+            continue;
+        const dv_op *choose = take_scale(b, last->inputs[1 - i]);
+        const dv_op *quantise = choose ? quantise_of(b, product->inputs[0], choose) : NULL;
+        if (!quantise || !add(b, id_of(b, product)) || !add(b, id_of(b, real)) ||
+            !add(b, id_of(b, last)))
+            continue;
+        b->is_dynamic = true;
+        return is_shared(b, choose, quantise) ||
+               (add(b, id_of(b, choose)) && add(b, id_of(b, quantise)));
+    }
+    return false;
+}
+
+/* A choice that several products share, with its conversion. */
+static bool match_choice(block *b, const dv_op *last)
+{
+    const dv_op *choose = choice_of(b, last->inputs[1]);
+    return choose && quantise_of(b, last->outputs[0], choose) == last &&
+           is_shared(b, choose, last) && add(b, id_of(b, choose)) && add(b, id_of(b, last));
+}
+
 static bool match(block *b, const dv_op *last)
 {
     switch (last->kind) {
     case DV_OP_MATMUL:
         return match_attention(b, last);
     case DV_OP_MUL:
-        return match_norm(b, last);
+        return match_norm(b, last) || match_dynamic(b, last);
+    case DV_OP_QUANTIZE:
+        return match_choice(b, last);
     case DV_OP_ADD:
         return match_rotary(b, last);
     default:
@@ -176,11 +252,13 @@ static bool match(block *b, const dv_op *last)
     }
 }
 
-/* What follows and belongs to the block: the norm's weight, the permutation out of the heads. */
+/* What follows and belongs to the block: the norm's weight, the permutation out of the heads, a
+   bias and an activation. */
 static void take_followers(block *b, dv_op_id last)
 {
     const dv_graph *graph = b->graph;
     dv_op_kind kind = graph->ops[last].kind;
+    bool has_bias = false;
     for (int i = 0; i < 3; i++) {
         dv_tensor_id t = graph->ops[last].outputs[0];
         if (dv_graph_readers(graph, t) != 1 || graph->tensors[t].is_output ||
@@ -191,8 +269,14 @@ static void take_followers(block *b, dv_op_id last)
         bool weight =
             kind == DV_OP_MUL && i == 0 && op->kind == DV_OP_MUL && is_constant(b, op->inputs[1]);
         bool out = kind == DV_OP_MATMUL && (op->kind == DV_OP_PERMUTE || is_view(op));
-        if ((!weight && !out) || !add(b, next))
+        bool bias = op->kind == DV_OP_ADD && is_constant(b, op->inputs[1]) && !has_bias;
+        bool follows =
+            b->is_dynamic ? bias || is_view(op) || dv_op_is_activation(op->kind) : weight || out;
+        if (!follows || !add(b, next))
             return;
+        if (b->is_dynamic && dv_op_is_activation(op->kind))
+            return;
+        has_bias |= bias;
         last = next;
     }
 }

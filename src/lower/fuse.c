@@ -13,9 +13,10 @@
    Since a follower reads nothing but its unit and constants, every unit has its inputs at its head,
    and the graph of units has no cycle.
 
-   A block that delegates run whole (attention, RMS norm, rotary positions; composite.c) is one
-   unit, with what may follow it. Only one result leaves a unit of either kind, so every path that
-   leaves one goes through it, and a cycle of units would be one of operators.
+   A block that delegates run whole (attention, RMS norm, rotary positions, products of what is
+   quantised while the model runs; composite.c) is one unit, with what may follow it. Only one
+   result leaves a unit of either kind, so every path that leaves one goes through it, and a cycle
+   of units would be one of operators.
 
    In a torch.export program, what one node was split into (an attention, a layer of an LSTM) is one
    unit as well: a compiler places nodes by their names, so it cannot tear one apart. These
@@ -27,7 +28,7 @@
 #include "lower/passes.h"
 #include "lower/rewrite.h"
 
-static bool is_activation(dv_op_kind kind)
+bool dv_op_is_activation(dv_op_kind kind)
 {
     switch (kind) {
     case DV_OP_RELU:
@@ -116,7 +117,7 @@ typedef struct group {
 static dv_unit_id joined(const dv_graph *graph, const dv_op *op, const dv_unit_id *unit_of,
                          const group *groups)
 {
-    if (!is_free(op->kind) && !is_activation(op->kind))
+    if (!is_free(op->kind) && !dv_op_is_activation(op->kind))
         return DV_NONE;
     dv_tensor_id input = only_activation(graph, op);
     if (input == DV_NONE || graph->producer[input] == DV_NONE ||
@@ -163,7 +164,7 @@ dv_status dv_pass_fuse(const dv_graph *graph, const dv_lower_options *options, d
         }
         if (block)
             *block = unit_of[o];
-        groups[unit_of[o]].has_activation |= is_activation(op->kind);
+        groups[unit_of[o]].has_activation |= dv_op_is_activation(op->kind);
         status = dv_rewrite_copy(&rewrite, op);
     }
     if (status == DV_OK)

@@ -15,7 +15,10 @@
 DV_MUST_USE dv_status dv_lower_tell_merged(const dv_graph *source, dv_graph *graph);
 
 /* block_of[o] of every operator: the last matched operator of the block that o belongs to, or
-   DV_NONE (composite.c). Blocks share no operator, and nothing but its last result leaves one. */
+   DV_NONE (composite.c). Blocks share no operator, and no path leaves one and comes back. */
 void dv_composites_find(const dv_graph *graph, dv_op_id *block_of);
+
+/* Is it of those that backends compute in passing, behind a product or a sum? */
+bool dv_op_is_activation(dv_op_kind kind);
 
 #endif

@@ -1,6 +1,7 @@
 /* test_onnx_fused.c - quantised and fused operators of ONNX Runtime's become what they mean. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lower/lower.h"
 #include "tests/lowering.h"
@@ -145,7 +146,133 @@ static void fused_operators_are_taken_apart(void)
     dv_graph_destroy(graph);
 }
 
+/* The unit that makes the tensor of that name. */
+static dv_unit_id maker_of(const dv_graph *graph, const char *name)
+{
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++)
+        if (strcmp(graph->tensors[t].name, name) == 0 && graph->producer[t] != DV_NONE)
+            return graph->unit_of[graph->producer[t]];
+    return DV_NONE;
+}
+
+/* What ONNX Runtime's dynamic quantisation writes: the choice of a scale that two products share is
+   a unit, and so is each product with its bias and activation. */
+static void dynamic_products_are_units(void)
+{
+    static const int8_t matrix[3 * 4] = {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 11, -12};
+    static const float bias[4] = {1, 2, 3, 4};
+    onnx_writer w = onnx_begin(13);
+    onnx_input(&w, "x", ONNX_FLOAT, "2,3");
+    scale(&w, "s", 0.1f);
+    int8_t none = 0;
+    onnx_raw(&w, "m", ONNX_INT8, "3,4", matrix, sizeof matrix);
+    onnx_raw(&w, "mz", ONNX_INT8, "", &none, 1);
+    onnx_floats(&w, "bias", "4", bias);
+    onnx_node(&w, "DynamicQuantizeLinear", "x", "q qs qz");
+    onnx_node(&w, "MatMulInteger", "q m qz mz", "i");
+    onnx_node(&w, "Cast", "i", "f");
+    onnx_attr_int(&w, "to", ONNX_FLOAT);
+    onnx_node(&w, "Mul", "qs s", "both");
+    onnx_node(&w, "Mul", "f both", "scaled");
+    onnx_node(&w, "Add", "scaled bias", "sum");
+    onnx_node(&w, "Relu", "sum", "a");
+    microsoft(&w, "MatMulIntegerToFloat", "q m qs s qz mz bias", "b");
+    onnx_node(&w, "Sub", "a b", "c");
+    onnx_node(&w, "Neg", "x", "n");
+    microsoft(&w, "DynamicQuantizeMatMul", "n m s mz", "alone");
+    onnx_node(&w, "Sub", "alone c", "y");
+    dv_graph *graph = finished(&w, ONNX_FLOAT);
+    /* the choice, a, b, a - b, -x, the product with a choice of its own, y */
+    CU_ASSERT_EQUAL(graph->unit_count, 7);
+    CU_ASSERT_EQUAL(count_of(graph, DV_OP_MATMUL_INTEGER), 3);
+    CU_ASSERT_NOT_EQUAL(maker_of(graph, "a"), DV_NONE);
+    CU_ASSERT_EQUAL(maker_of(graph, "q"), maker_of(graph, "qs"));
+    CU_ASSERT_EQUAL(maker_of(graph, "i"), maker_of(graph, "a"));
+    dv_graph_destroy(graph);
+}
+
+/* Four bits a weight, the lower first, in blocks of 16 with a scale and a zero point each. */
+static void weights_of_four_bits_are_unpacked(void)
+{
+    static const float scales[4] = {1.0f, 0.5f, 2.0f, 0.25f};
+    uint8_t packed[2 * 2 * 8], zeros[2] = {0x31, 0x52};
+    for (size_t i = 0; i < sizeof packed; i++)
+        packed[i] = (uint8_t)(i * 37);
+    onnx_writer w = onnx_begin(13);
+    onnx_input(&w, "x", ONNX_FLOAT, "1,20");
+    onnx_raw(&w, "b", ONNX_UINT8, "2,2,8", packed, sizeof packed);
+    onnx_floats(&w, "scales", "4", scales);
+    onnx_raw(&w, "zeros", ONNX_UINT8, "2", zeros, sizeof zeros);
+    microsoft(&w, "MatMulNBits", "x b scales zeros", "y");
+    onnx_attr_int(&w, "K", 20);
+    onnx_attr_int(&w, "N", 2);
+    onnx_attr_int(&w, "bits", 4);
+    onnx_attr_int(&w, "block_size", 16);
+    dv_graph *graph = finished(&w, ONNX_FLOAT);
+    void *inputs[32] = {NULL}, *outputs[32] = {NULL};
+    CU_ASSERT_TRUE_FATAL(run_portable(graph, 3, 10, inputs, outputs));
+    for (size_t n = 0; n < 2; n++) {
+        double sum = 0;
+        for (size_t k = 0; k < 20; k++) {
+            size_t block = n * 2 + k / 16;
+            int weight = packed[block * 8 + k % 16 / 2] >> (k % 2 * 4) & 15;
+            int zero_point = zeros[n] >> (k / 16 * 4) & 15;
+            sum += (double)((float *)inputs[0])[k] * (double)scales[block] * (weight - zero_point);
+        }
+        CU_ASSERT_DOUBLE_EQUAL(((float *)outputs[0])[n], sum, 1e-4);
+    }
+    for (int i = 0; i < 32; i++) {
+        free(inputs[i]);
+        free(outputs[i]);
+    }
+    dv_graph_destroy(graph);
+}
+
+static void weights_that_do_not_fit_are_refused_by_name(void)
+{
+    static const uint8_t packed[16];
+    static const float scales[1];
+    onnx_writer w = onnx_begin(13);
+    onnx_input(&w, "x", ONNX_FLOAT, "1,16");
+    onnx_raw(&w, "b", ONNX_UINT8, "16", packed, sizeof packed);
+    onnx_floats(&w, "scales", "1", scales);
+    microsoft(&w, "MatMulNBits", "x b scales", "y");
+    onnx_attr_int(&w, "K", 16);
+    onnx_attr_int(&w, "N", 1);
+    onnx_attr_int(&w, "block_size", 16);
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    onnx_refused(&w, DV_BAD_INPUT, "(MatMulNBits): its weights have another number of bytes");
+}
+
+/* com.microsoft's attention over heads is that of the standard. */
+static void attention_means_the_same_in_either_spelling(void)
+{
+    dv_graph *graphs[2];
+    for (int i = 0; i < 2; i++) {
+        onnx_writer w = onnx_begin(23);
+        onnx_input(&w, "q", ONNX_FLOAT, "1,3,8");
+        onnx_input(&w, "k", ONNX_FLOAT, "1,5,8");
+        onnx_input(&w, "v", ONNX_FLOAT, "1,5,8");
+        if (i == 0) {
+            onnx_node(&w, "Attention", "q k v", "y");
+            onnx_attr_int(&w, "q_num_heads", 2);
+            onnx_attr_int(&w, "kv_num_heads", 2);
+        } else {
+            microsoft(&w, "MultiHeadAttention", "q k v", "y");
+            onnx_attr_int(&w, "num_heads", 2);
+        }
+        graphs[i] = finished(&w, ONNX_FLOAT);
+        CU_ASSERT_EQUAL(graphs[i]->unit_count, 1);
+    }
+    CU_ASSERT_TRUE(difference(graphs[0], graphs[1], 3, 10) < 1e-6);
+    dv_graph_destroy(graphs[0]);
+    dv_graph_destroy(graphs[1]);
+}
+
 DV_SUITE(load_onnx_fused, DV_TEST(a_quantised_network_becomes_quantised_operators),
          DV_TEST(quantised_sums_are_of_the_numbers),
          DV_TEST(fused_products_are_scaled_and_transposed),
-         DV_TEST(fused_operators_are_taken_apart));
+         DV_TEST(fused_operators_are_taken_apart), DV_TEST(dynamic_products_are_units),
+         DV_TEST(weights_of_four_bits_are_unpacked),
+         DV_TEST(weights_that_do_not_fit_are_refused_by_name),
+         DV_TEST(attention_means_the_same_in_either_spelling));

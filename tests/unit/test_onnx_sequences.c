@@ -243,6 +243,23 @@ static void a_rank_in_the_middle_of_a_network_follows(void)
     dv_graph_destroy(graph);
 }
 
+/* Either output of a Split is asked about in its turn. */
+static void what_follows_for_one_output_follows_for_the_others(void)
+{
+    onnx_writer w = onnx_begin(13);
+    onnx_input(&w, "x", ONNX_FLOAT, "4,3");
+    onnx_node(&w, "Split", "x", "a b");
+    onnx_named_node(&w, "first", "com.microsoft", "FusedMatMul", "a a", "aa");
+    onnx_attr_int(&w, "transA", 1);
+    onnx_named_node(&w, "second", "com.microsoft", "FusedMatMul", "b b", "bb");
+    onnx_attr_int(&w, "transA", 1);
+    onnx_node(&w, "Add", "aa bb", "y");
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    dv_graph *graph = lowered(loaded(&w));
+    CU_ASSERT_STRING_EQUAL(type_of(graph, "y"), "f32 3x3");
+    dv_graph_destroy(graph);
+}
+
 DV_SUITE(load_onnx_sequences, DV_TEST(a_sequence_is_the_tensors_in_it),
          DV_TEST(a_sequence_that_is_an_output_is_an_output_a_tensor),
          DV_TEST(a_position_that_is_computed_from_data_is_named),
@@ -250,4 +267,5 @@ DV_SUITE(load_onnx_sequences, DV_TEST(a_sequence_is_the_tensors_in_it),
          DV_TEST(a_loop_over_a_shape_fills_a_sequence),
          DV_TEST(a_condition_that_follows_from_constants_ends_a_loop),
          DV_TEST(a_scan_may_go_backwards_along_any_axis), DV_TEST(an_optional_is_what_it_holds),
-         DV_TEST(a_rank_in_the_middle_of_a_network_follows));
+         DV_TEST(a_rank_in_the_middle_of_a_network_follows),
+         DV_TEST(what_follows_for_one_output_follows_for_the_others));
