@@ -10,6 +10,11 @@ static dv_status check(const dv_problem *problem, const dv_plan *plan,
 {
     if (options->inferences == 0)
         return dv_fail(DV_BAD_PARAMETER, "simulate: at least one inference, please");
+    if (problem->subgraphs_per_device && options->executor == DV_EXECUTOR_OVERLAPPED)
+        return dv_fail(DV_BAD_PARAMETER,
+                       "simulate: %s has subgraphs_per_device, whose schedules have any number of "
+                       "CPUs; play it with --executor sequential",
+                       problem->name ? problem->name : "this problem");
     if (plan->unit_count != problem->unit_count)
         return dv_fail(DV_BAD_INPUT, "simulate: the plan places %u units of %u", plan->unit_count,
                        problem->unit_count);

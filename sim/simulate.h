@@ -21,8 +21,9 @@ typedef struct dv_simulate_options {
     uint32_t inferences; /* one after another through the machine; at least 1 */
 } dv_simulate_options;
 
-/* The predicted trace of a plan that dv_evaluate accepts. Resources: every device in the problem's
-   order, then one link per ordered pair of devices used. O(events log events). */
+/* The predicted trace of a plan that dv_evaluate accepts. DV_BAD_PARAMETER for the overlapped
+   executor of a problem with subgraphs_per_device, which has other rules. Resources: every device
+   in the problem's order, then one link per ordered pair of devices used. O(events log events). */
 DV_MUST_USE dv_status dv_simulate(const dv_problem *problem, const dv_plan *plan,
                                   const dv_simulate_options *options, dv_trace **out);
 

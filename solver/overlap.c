@@ -29,6 +29,7 @@ typedef struct search {
     dv_plan *plan, *trial;
     dv_outcome *outcome;
     dv_overlap_bound bound;
+    dv_subgraphs_path path;
     double bound_us;
     const char *by;
 } search;
@@ -215,11 +216,12 @@ static dv_status run_subgraphs(search *s)
         return dv_fail(DV_BAD_PARAMETER,
                        "makespan of subgraphs needs one target a device, accelerators that are all "
                        "alike and not pinned to, and no limits but capacities");
-    keep_bound(s, dv_subgraphs_path_bound_us(s->problem), "paths shared out under memory");
+    DV_TRY(dv_subgraphs_path_find(s->problem, &s->path));
+    keep_bound(s, s->path.rest_us[0] * (1 - 1e-12), "paths shared out under memory");
     DV_TRY(try_baselines(s, false));
     DV_TRY(dv_subgraphs_search(s->problem, IDEALS, ORDERS, s->options->seed, s->end_s,
-                               found(s) ? s->plan->makespan_us : INFINITY, s->trial->target,
-                               s->trial->order, &result));
+                               found(s) ? s->plan->makespan_us : INFINITY, &s->path,
+                               s->trial->target, s->trial->order, &result));
     if (isfinite(result.makespan_us))
         dv_place_keep_better(s->problem, s->options->progress, s->trial, s->plan, s->outcome);
     if (s->problem->subgraphs_per_device == 1)
@@ -280,5 +282,6 @@ dv_status dv_overlap_solve(const dv_problem *problem, const dv_solve_options *op
     dv_status status = run(&s);
     dv_plan_destroy(s.trial);
     dv_overlap_bound_free(&s.bound);
+    dv_subgraphs_path_free(&s.path);
     return status;
 }

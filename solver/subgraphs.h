@@ -31,6 +31,14 @@ double dv_subgraphs_us(dv_makespan *makespan, const dv_target_id *target, const 
    one of them, no limits but capacities? */
 bool dv_subgraphs_serve(const dv_problem *problem);
 
+/* A path, and how it can be shared out. */
+typedef struct dv_subgraphs_path {
+    dv_unit_id *unit;
+    uint32_t length, width; /* width: 1 + the most subgraphs that there may be */
+    double *rest_us; /* [i * width + used]: least time from the end of the path's first i units
+                        to its own end, with so many subgraphs used; rest_us[0]: of it all */
+} dv_subgraphs_path;
+
 typedef struct dv_subgraphs_result {
     double makespan_us; /* INFINITY: nothing below upper_us was found */
     double bound_us; /* of all plans with one subgraph a device; -INFINITY if nothing is proven */
@@ -41,16 +49,18 @@ typedef struct dv_subgraphs_result {
    more than ideal_limit (then it is the best of all such plans, and a bound), else along the best
    order that a search of order_steps finds. Dynamic programming: for each ideal, the ends of what
    it still has to hand over, none of which is later than in a state that is dropped. target, order:
-   unit_count entries, set if makespan_us is finite. */
+   unit_count entries, set if makespan_us is finite. path: of dv_subgraphs_path_find. */
 DV_MUST_USE dv_status dv_subgraphs_search(const dv_problem *problem, uint32_t ideal_limit,
                                           uint32_t order_steps, uint64_t seed, double deadline_s,
-                                          double upper_us, dv_target_id *target, dv_unit_id *order,
+                                          double upper_us, const dv_subgraphs_path *path,
+                                          dv_target_id *target, dv_unit_id *order,
                                           dv_subgraphs_result *result);
 
-/* What no plan can beat: along a path, a subgraph takes a stretch with everything between its ends,
-   whose memory must fit, and pays for what certainly enters and leaves it; the best way to share
-   the path out among the devices and the host. The largest over some long paths. -INFINITY without
-   memory. O(paths * length^2 * (units + edges)). */
-double dv_subgraphs_path_bound_us(const dv_problem *problem);
+/* Of some long paths the one that takes longest: what no plan can beat. Along a path, a subgraph
+   takes a stretch with everything between its ends, whose memory must fit, and pays for what
+   certainly enters and leaves it; rest_us has the best way to share the path out among the devices
+   and the host. DV_NO_MEMORY; free it either way. O(paths * length^2 * (units + edges)). */
+DV_MUST_USE dv_status dv_subgraphs_path_find(const dv_problem *problem, dv_subgraphs_path *path);
+void dv_subgraphs_path_free(dv_subgraphs_path *path);
 
 #endif

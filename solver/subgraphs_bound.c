@@ -15,8 +15,7 @@ typedef struct sharing {
     bool *after, *before; /* [length * units]: follows from the path's i-th unit, or leads to it;
                              that unit does both */
     dv_unit_id *path;
-    double
-        *best; /* [(length + 1) * (count + 1)]: least end of the first i units with k subgraphs */
+    double *rest; /* as in dv_subgraphs_path */
     uint32_t length;
 } sharing;
 
@@ -38,7 +37,8 @@ static double host_us(const sharing *s, dv_unit_id u)
 static void find_path(sharing *s)
 {
     const dv_problem *p = s->p;
-    dv_unit_id at = 0;
+    dv_unit_id at = p->unit_count - 1;
+    s->ahead[at] = 0.0;
     for (dv_unit_id u = p->unit_count; u-- > 0;) {
         double rest = 0.0;
         for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++)
@@ -125,58 +125,57 @@ static bool stretch_us(const sharing *s, uint32_t i, uint32_t j, double *us)
     return bytes <= p->capacity_bytes[d] * (1 + 1e-9) && isfinite(*us);
 }
 
-static double share_path(sharing *s)
+/* From its end backward; returns what it all takes. */
+static double share_path(const sharing *s)
 {
     uint32_t width = s->count + 1;
-    for (size_t i = 0; i < ((size_t)s->length + 1) * width; i++)
-        s->best[i] = INFINITY;
-    s->best[0] = 0.0;
     mark(s);
-    for (uint32_t i = 0; i < s->length; i++) {
-        double *row = s->best + (size_t)i * width, us = host_us(s, s->path[i]);
+    for (uint32_t k = 0; k < width; k++)
+        s->rest[(size_t)s->length * width + k] = 0.0;
+    for (uint32_t i = s->length; i-- > 0;) {
+        double *row = s->rest + (size_t)i * width, us = host_us(s, s->path[i]);
         for (uint32_t k = 0; k < width; k++)
-            row[width + k] = fmin(row[width + k], row[k] + us);
+            row[k] = row[width + k] + us;
         for (uint32_t j = i; j < s->length; j++) {
             if (!stretch_us(s, i, j, &us))
                 break; /* nor does more fit */
-            double *to = s->best + ((size_t)j + 1) * width;
+            const double *after = s->rest + ((size_t)j + 1) * width;
             for (uint32_t k = 0; k + 1 < width; k++)
-                to[k + 1] = fmin(to[k + 1], row[k] + us);
+                row[k] = fmin(row[k], us + after[k + 1]);
         }
     }
-    double least = INFINITY;
-    for (uint32_t k = 0; k < width; k++)
-        least = fmin(least, s->best[(size_t)s->length * width + k]);
-    return least;
+    return s->rest[0];
 }
 
 /* Some paths: by work on the accelerator, by bytes, by both; each then with what it has gone
    through weighing less. */
-static double best_of_paths(sharing *s)
+static void try_paths(sharing *s, dv_subgraphs_path *best)
 {
     const dv_problem *p = s->p;
-    double best = 0.0;
+    size_t cells = ((size_t)p->unit_count + 1) * best->width;
     for (int round = 0; round < PATHS; round++) {
-        if (round % 8 == 0)
-            for (dv_unit_id u = 0; u < p->unit_count; u++) {
-                double work = fmin(time_of(p, u, s->accelerator), host_us(s, u)), out = 0.0;
-                for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++)
-                    out += dv_problem_move_us(p, p->unit_outputs[i], s->accelerator, p->host);
-                s->weight[u] = work +
-                               (round / 8 == 0   ? 0.0
-                                : round / 8 == 1 ? out
-                                                 : 0.1 * out) +
-                               1e-9; /* a longer path is never worse */
-            }
+        for (dv_unit_id u = 0; round % 8 == 0 && u < p->unit_count; u++) {
+            double work = fmin(time_of(p, u, s->accelerator), host_us(s, u)), out = 0.0;
+            for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++)
+                out += dv_problem_move_us(p, p->unit_outputs[i], s->accelerator, p->host);
+            s->weight[u] = work +
+                           (round / 8 == 0   ? 0.0
+                            : round / 8 == 1 ? out
+                                             : 0.1 * out) +
+                           1e-9; /* a longer path is never worse */
+        }
         find_path(s);
-        best = fmax(best, share_path(s));
+        if (share_path(s) > best->rest_us[0]) {
+            memcpy(best->unit, s->path, s->length * sizeof *best->unit);
+            memcpy(best->rest_us, s->rest, cells * sizeof *best->rest_us);
+            best->length = s->length;
+        }
         for (uint32_t i = 0; i < s->length; i++)
             s->weight[s->path[i]] *= 0.7;
     }
-    return best * (1 - 1e-12);
 }
 
-double dv_subgraphs_path_bound_us(const dv_problem *problem)
+dv_status dv_subgraphs_path_find(const dv_problem *problem, dv_subgraphs_path *path)
 {
     const dv_problem *p = problem;
     size_t units = (size_t)p->unit_count + 1;
@@ -186,23 +185,32 @@ double dv_subgraphs_path_bound_us(const dv_problem *problem)
             s.accelerator = a;
             s.count += p->subgraphs_per_device;
         }
-    if (s.count > p->unit_count)
-        s.count = p->unit_count;
+    s.count = s.count > p->unit_count ? p->unit_count : s.count;
+    *path = (dv_subgraphs_path){.width = s.count + 1};
+    path->unit = calloc(units, sizeof *path->unit);
+    path->rest_us = calloc(units * path->width, sizeof *path->rest_us);
     s.weight = calloc(units, sizeof *s.weight);
     s.ahead = calloc(units, sizeof *s.ahead);
     s.after = calloc(units * units, sizeof *s.after);
     s.before = calloc(units * units, sizeof *s.before);
     s.path = calloc(units, sizeof *s.path);
-    s.best = calloc((units + 1) * (s.count + 1), sizeof *s.best);
-    double bound = -INFINITY;
-    if (s.weight && s.ahead && s.after && s.before && s.path && s.best && p->unit_count > 0 &&
-        s.accelerator != DV_NONE)
-        bound = best_of_paths(&s);
+    s.rest = calloc(units * path->width, sizeof *s.rest);
+    bool ok = s.weight && s.ahead && s.after && s.before && s.path && s.rest && path->unit &&
+              path->rest_us;
+    if (ok && p->unit_count > 0)
+        try_paths(&s, path);
     free(s.weight);
     free(s.ahead);
     free(s.after);
     free(s.before);
     free(s.path);
-    free(s.best);
-    return bound;
+    free(s.rest);
+    return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "subgraphs: out of memory");
+}
+
+void dv_subgraphs_path_free(dv_subgraphs_path *path)
+{
+    free(path->unit);
+    free(path->rest_us);
+    *path = (dv_subgraphs_path){0};
 }

@@ -14,14 +14,23 @@
 #include "solver/lattice.h"
 #include "solver/subgraphs.h"
 
-enum { STATES_MOST = 200 }; /* of one ideal */
+enum {
+    STATES_MOST = 200,
+    STATES_ALONG = 16,
+    FIRST_ORDERS = 2
+}; /* of one ideal; the same along one order */
 
 typedef struct state {
-    double last_us;
+    double last_us, bound_us;
     size_t ends; /* where its ends begin; as many as its ideal has live units */
     uint32_t parent, ideal, used;
     bool host; /* the last piece joined on the host */
 } state;
+
+typedef struct live {
+    dv_unit_id unit;
+    double tail_us; /* what reads it from outside, and what follows, takes at least so long */
+} live;
 
 typedef struct dp {
     const dv_problem *p;
@@ -31,7 +40,9 @@ typedef struct dp {
     const dv_unit_id *order; /* of pieces, for a chain; NULL: all ideals */
     uint32_t *member_start;  /* per piece + 1: its units */
     dv_unit_id *member;
-    double *tail_us; /* per unit: what follows takes at least so long */
+    const dv_subgraphs_path *path;
+    uint32_t *path_at; /* per ideal: how many of the path's units it holds */
+    double *tail_us;   /* per unit: what follows takes at least so long */
     dv_target_id accelerator;
     uint32_t accelerators;
     double upper_us, deadline_s;
@@ -41,7 +52,7 @@ typedef struct dp {
     double *ends;
     size_t end_count, end_capacity;
     uint32_t *list, *list_count; /* [ideal * STATES_MOST + i]: states of an ideal */
-    dv_unit_id **live;           /* per ideal; NULL: not met yet */
+    live **live;                 /* per ideal; NULL: not met yet */
     uint32_t *live_count;
 
     bool *inside;      /* per piece: in the ideal at hand */
@@ -57,14 +68,27 @@ typedef struct dp {
     bool failed, late;
 } dp;
 
-static bool is_live(const dp *d, dv_unit_id u)
+/* The least time that unit v takes anywhere. */
+static double least_us(const dp *d, dv_unit_id v)
 {
+    double least = INFINITY;
+    if (dv_problem_allows(d->p, v, d->p->host))
+        least = dv_problem_time_us(d->p, v, d->p->host);
+    if (dv_problem_allows(d->p, v, d->accelerator))
+        least = fmin(least, dv_problem_time_us(d->p, v, d->accelerator));
+    return least;
+}
+
+/* The tail of u through what is neither inside nor taken; negative if nothing there reads it. */
+static double open_tail_us(const dp *d, dv_unit_id u)
+{
+    double tail = -1.0;
     for (uint32_t i = d->p->next_start[u]; i < d->p->next_start[u + 1]; i++) {
-        uint32_t q = d->piece[d->p->next[i]];
-        if (!d->inside[q] && !d->taken[q])
-            return true;
+        dv_unit_id v = d->p->next[i];
+        if (!d->inside[d->piece[v]] && !d->taken[d->piece[v]])
+            tail = fmax(tail, least_us(d, v) + d->tail_us[v]);
     }
-    return false;
+    return tail;
 }
 
 /* The live units of ideal j, which is what is inside and taken. */
@@ -72,13 +96,18 @@ static bool list_live(dp *d, uint32_t j)
 {
     if (d->live[j])
         return true;
-    dv_unit_id *list = calloc((size_t)d->p->unit_count + 1, sizeof *list);
+    live *list = calloc((size_t)d->p->unit_count + 1, sizeof *list);
     uint32_t count = 0;
     if (!list)
         return false;
-    for (dv_unit_id u = 0; u < d->p->unit_count; u++)
-        if ((d->inside[d->piece[u]] || d->taken[d->piece[u]]) && is_live(d, u))
-            list[count++] = u;
+    for (dv_unit_id u = 0; u < d->p->unit_count; u++) {
+        double tail = d->inside[d->piece[u]] || d->taken[d->piece[u]] ? open_tail_us(d, u) : -1.0;
+        if (tail >= 0.0)
+            list[count++] = (live){u, tail};
+    }
+    for (uint32_t *at = &d->path_at[j]; *at < d->path->length; ++*at)
+        if (!d->inside[d->piece[d->path->unit[*at]]] && !d->taken[d->piece[d->path->unit[*at]]])
+            break;
     d->live[j] = realloc(list, ((size_t)count + 1) * sizeof *list);
     d->live_count[j] = count;
     return d->live[j] != NULL;
@@ -96,11 +125,21 @@ static bool dominates(const dp *d, const state *a, const double *b_ends, double 
     return true;
 }
 
-static double bound_of(const dp *d, uint32_t ideal, const double *ends, double last)
+/* The state is a beginning, so the path is cut where it leaves the ideal: what follows has to be
+   shared out among the devices left. */
+static double bound_of(const dp *d, uint32_t ideal, const double *ends, double last, uint32_t used)
 {
-    for (uint32_t i = 0; i < d->live_count[ideal]; i++)
-        last = fmax(last, ends[i] + d->tail_us[d->live[ideal][i]]);
-    return last;
+    uint32_t at = d->path_at[ideal];
+    dv_unit_id cut = at > 0 ? d->path->unit[at - 1] : DV_NONE;
+    double rest = d->path->rest_us[(size_t)at * d->path->width + used];
+    if (at == 0)
+        last = fmax(last, rest);
+    for (uint32_t i = 0; i < d->live_count[ideal]; i++) {
+        last = fmax(last, ends[i] + d->live[ideal][i].tail_us);
+        if (d->live[ideal][i].unit == cut)
+            last = fmax(last, ends[i] + rest);
+    }
+    return last * (1 - 1e-12);
 }
 
 /* Makes room where an ideal has all the states that it may: the one with the worst bound goes.
@@ -109,11 +148,10 @@ static bool make_room(dp *d, uint32_t j, double bound)
 {
     uint32_t *list = d->list + (size_t)j * STATES_MOST, worst = 0;
     double most = -INFINITY;
-    if (d->list_count[j] < STATES_MOST)
+    if (d->list_count[j] < (d->order ? STATES_ALONG : STATES_MOST))
         return true;
-    for (uint32_t i = 0; i < STATES_MOST; i++) {
-        const state *s = &d->states[list[i]];
-        double b = bound_of(d, j, d->ends + s->ends, s->last_us);
+    for (uint32_t i = 0; i < d->list_count[j]; i++) {
+        double b = d->states[list[i]].bound_us;
         if (b > most) {
             most = b;
             worst = i;
@@ -128,22 +166,23 @@ static bool make_room(dp *d, uint32_t j, double bound)
 
 static void enter(dp *d, uint32_t j, const double *ends, state new)
 {
-    double bound = bound_of(d, j, ends, new.last_us);
+    double bound = bound_of(d, j, ends, new.last_us, new.used);
     uint32_t *list = d->list + (size_t)j * STATES_MOST, kept = 0;
     if (bound >= d->upper_us * (1 - 1e-9))
         return;
     for (uint32_t i = 0; i < d->list_count[j]; i++)
         if (dominates(d, &d->states[list[i]], ends, new.last_us, new.used))
             return;
-    uint32_t live = d->live_count[j];
+    uint32_t count = d->live_count[j];
     if (!dv_grow((void **)&d->states, &d->state_capacity, d->state_count + 1, sizeof *d->states) ||
-        !dv_grow((void **)&d->ends, &d->end_capacity, d->end_count + live + 1, sizeof *d->ends)) {
+        !dv_grow((void **)&d->ends, &d->end_capacity, d->end_count + count + 1, sizeof *d->ends)) {
         d->failed = true;
         return;
     }
     new.ideal = j;
+    new.bound_us = bound;
     new.ends = d->end_count;
-    memcpy(d->ends + d->end_count, ends, live * sizeof *ends);
+    memcpy(d->ends + d->end_count, ends, count * sizeof *ends);
     for (uint32_t i = 0; i < d->list_count[j]; i++) {
         const state *old = &d->states[list[i]];
         if (!dominates(d, &new, d->ends + old->ends, old->last_us, old->used))
@@ -152,7 +191,7 @@ static void enter(dp *d, uint32_t j, const double *ends, state new)
     d->list_count[j] = kept;
     if (!make_room(d, j, bound))
         return;
-    d->end_count += live;
+    d->end_count += count;
     list[d->list_count[j]++] = (uint32_t)d->state_count;
     d->states[d->state_count++] = new;
 }
@@ -238,7 +277,7 @@ static void close_subgraph(dp *d, uint32_t i, uint32_t j, const uint32_t *chosen
             start = fmax(start, row[d->makers[m]]);
         double end = start + busy;
         for (uint32_t l = 0; l < d->live_count[j]; l++) {
-            dv_unit_id u = d->live[j][l];
+            dv_unit_id u = d->live[j][l].unit;
             ends[l] = d->taken[d->piece[u]] ? end : row[u];
         }
         enter(d, j, ends,
@@ -298,7 +337,7 @@ static void join_host(dp *d, uint32_t i, double *ends, double *temporary)
                 new.last_us = fmax(new.last_us, temporary[u]);
             }
             for (uint32_t l = 0; l < d->live_count[j]; l++)
-                ends[l] = temporary[d->live[j][l]];
+                ends[l] = temporary[d->live[j][l].unit];
             enter(d, j, ends, new);
         }
         d->taken[q] = false;
@@ -310,7 +349,7 @@ static void spread_rows(dp *d, uint32_t i)
     for (uint32_t s = 0; s < d->list_count[i]; s++) {
         const state *from = &d->states[d->list[(size_t)i * STATES_MOST + s]];
         for (uint32_t l = 0; l < d->live_count[i]; l++)
-            d->row[(size_t)s * d->p->unit_count + d->live[i][l]] = d->ends[from->ends + l];
+            d->row[(size_t)s * d->p->unit_count + d->live[i][l].unit] = d->ends[from->ends + l];
     }
 }
 
@@ -393,12 +432,7 @@ static void find_tails(dp *d)
         d->tail_us[u] = 0.0;
         for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++) {
             dv_unit_id v = p->next[i];
-            double least = INFINITY;
-            if (dv_problem_allows(p, v, p->host))
-                least = dv_problem_time_us(p, v, p->host);
-            if (dv_problem_allows(p, v, d->accelerator))
-                least = fmin(least, dv_problem_time_us(p, v, d->accelerator));
-            d->tail_us[u] = fmax(d->tail_us[u], least + d->tail_us[v]);
+            d->tail_us[u] = fmax(d->tail_us[u], least_us(d, v) + d->tail_us[v]);
         }
     }
 }
@@ -429,10 +463,11 @@ static void free_states(dp *d)
     free(d->list_count);
     free(d->live);
     free(d->live_count);
+    free(d->path_at);
     free(d->seen);
     d->states = NULL;
     d->ends = NULL;
-    d->list = d->list_count = d->live_count = d->seen = NULL;
+    d->list = d->list_count = d->live_count = d->seen = d->path_at = NULL;
     d->live = NULL;
     d->state_count = d->state_capacity = d->end_count = d->end_capacity = 0;
 }
@@ -446,11 +481,12 @@ static dv_status search_lattice(dp *d, dv_target_id *target, dv_unit_id *order, 
     d->live = calloc(ideals, sizeof *d->live);
     d->live_count = calloc(ideals, sizeof *d->live_count);
     d->seen = calloc(ideals, sizeof *d->seen);
+    d->path_at = calloc(ideals, sizeof *d->path_at);
     uint32_t *chosen = calloc(units, sizeof *chosen), *place = calloc(units, sizeof *place);
     double *ends = calloc(units, sizeof *ends), *temporary = calloc(units, sizeof *temporary);
     *value = INFINITY;
-    d->failed = !d->list || !d->list_count || !d->live || !d->live_count || !d->seen || !chosen ||
-                !place || !ends || !temporary;
+    d->failed = !d->list || !d->list_count || !d->live || !d->live_count || !d->seen ||
+                !d->path_at || !chosen || !place || !ends || !temporary;
     if (!d->failed) {
         for (uint32_t k = 0; d->order && k < d->pieces->unit_count; k++)
             place[d->order[k]] = k;
@@ -483,8 +519,11 @@ static dv_status search_all(dp *d, uint32_t ideal_limit, dv_target_id *target, d
         return DV_OK;
     d->lattice = &lattice;
     d->order = NULL;
-    dv_status status = search_lattice(d, target, order, &result->makespan_us);
+    double value;
+    d->dropped_us = INFINITY;
+    dv_status status = search_lattice(d, target, order, &value);
     dv_lattice_free(&lattice);
+    result->makespan_us = fmin(result->makespan_us, value);
     /* Pieces of several units are more than the rules ask for. */
     if (status == DV_OK && d->pieces->unit_count == d->p->unit_count && !d->late)
         result->bound_us = fmin(fmin(result->makespan_us, d->upper_us), d->dropped_us);
@@ -607,14 +646,18 @@ static dv_status search(dp *d, uint32_t ideal_limit, uint32_t order_steps, uint6
         !d->makers || !d->row)
         return dv_fail(DV_NO_MEMORY, "subgraphs: out of memory");
     find_tails(d);
-    bool complete;
-    DV_TRY(search_all(d, ideal_limit, target, order, result, &complete));
-    return complete ? DV_OK : search_orders(d, order_steps, seed, target, order, result);
+    bool complete = false;
+    /* What a few orders give lets the search of all ideals leave out much. */
+    DV_TRY(search_orders(d, FIRST_ORDERS, seed, target, order, result));
+    if (!d->late)
+        DV_TRY(search_all(d, ideal_limit, target, order, result, &complete));
+    return complete || d->late ? DV_OK : search_orders(d, order_steps, seed, target, order, result);
 }
 
 dv_status dv_subgraphs_search(const dv_problem *problem, uint32_t ideal_limit, uint32_t order_steps,
                               uint64_t seed, double deadline_s, double upper_us,
-                              dv_target_id *target, dv_unit_id *order, dv_subgraphs_result *result)
+                              const dv_subgraphs_path *path, dv_target_id *target,
+                              dv_unit_id *order, dv_subgraphs_result *result)
 {
     *result = (dv_subgraphs_result){INFINITY, -INFINITY};
     dv_contraction contraction;
@@ -624,6 +667,7 @@ dv_status dv_subgraphs_search(const dv_problem *problem, uint32_t ideal_limit, u
                 .pieces = contraction.pieces,
                 .piece = contraction.piece,
                 .upper_us = upper_us,
+                .path = path,
                 .deadline_s = deadline_s,
                 .dropped_us = INFINITY};
         for (dv_target_id a = problem->target_count; a-- > 0;)

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "core/rng.h"
 #include "solver/certify.h"
 #include "solver/evaluate.h"
 #include "solver/makespan.h"
 #include "solver/overlap_bound.h"
-#include "solver/overlap_exact.h"
+#include "solver/subgraphs.h"
 #include "tests/any_order.h"
 #include "tests/problem_text.h"
 #include "tests/random_problem.h"
@@ -236,6 +237,122 @@ static void the_least_makespan_is_that_of_enumeration(void)
     CU_ASSERT_TRUE(tight > 300);
 }
 
+/* A small instance of the device-placement paper: accelerators hold one subgraph each. */
+static dv_problem *draw_instance(uint64_t seed, bool colours)
+{
+    dv_rng rng = dv_rng_seeded(seed);
+    char text[8192];
+    size_t at = 0;
+    uint32_t units = 2 + (uint32_t)dv_rng_below(&rng, 4);
+    const char *before = "";
+#define SAY(...) at += (size_t)snprintf(text + at, sizeof text - at, __VA_ARGS__)
+    SAY("{\"maxFPGAs\": %d, \"maxCPUs\": 1, \"maxSizePerFPGA\": %d, \"nodes\": [",
+        1 + (int)dv_rng_below(&rng, 2), 4 + (int)dv_rng_below(&rng, 12));
+    for (uint32_t u = 0; u < units; u++, before = ", ") {
+        SAY("%s{\"id\": %u, \"cpuLatency\": %d, \"fpgaLatency\": %d, \"size\": %d, "
+            "\"supportedOnFpga\": %d",
+            before, u, (int)dv_rng_below(&rng, 30), (int)dv_rng_below(&rng, 5),
+            (int)dv_rng_below(&rng, 6), dv_rng_below(&rng, 8) > 0);
+        if (colours)
+            SAY(", \"colorClass\": %d", (int)dv_rng_below(&rng, units));
+        SAY("}");
+    }
+    SAY("], \"edges\": [");
+    before = "";
+    for (uint32_t u = 0; u < units; u++) {
+        int cost = (int)dv_rng_below(&rng, 6);
+        for (uint32_t v = u + 1; v < units; v++)
+            if (dv_rng_below(&rng, 2)) {
+                SAY("%s{\"sourceId\": %u, \"destId\": %u, \"cost\": %d}", before, u, v, cost);
+                before = ", ";
+            }
+    }
+    SAY("]}");
+#undef SAY
+    dv_problem *problem = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_problem_parse("drawn", text, at, &problem), DV_OK);
+    return problem;
+}
+
+static void subgraphs_end_as_soon_as_by_enumeration(void)
+{
+    uint32_t proven = 0, bound_met = 0, helped = 0;
+    dv_solve_options options = dv_solve_options_default();
+    options.objective = DV_OBJECTIVE_MAKESPAN;
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        bool colours = seed % 4 == 0;
+        dv_problem *problem = draw_instance(seed, colours);
+        CU_ASSERT_EQUAL(problem->subgraphs_per_device, 1);
+        double one = enumerated(problem);
+        problem->subgraphs_per_device = 1 + (uint32_t)(seed % 5 / 4);
+        double best = problem->subgraphs_per_device == 1 ? one : enumerated(problem);
+        helped += best < one * (1 - 1e-9);
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", &options, &plan, &outcome), DV_OK);
+        /* Exact with one subgraph a device and no colours; else no better than the best, and no
+           bound above it. */
+        bool exact = problem->subgraphs_per_device == 1 && !colours;
+        bool ok =
+            plan ? plan->makespan_us >= best * (1 - 1e-9) &&
+                       plan->bound_us <= best * (1 + 1e-9) + 1e-9 &&
+                       (!exact || (same(plan->makespan_us, best) && outcome == DV_OUTCOME_OPTIMAL))
+                 : isinf(best);
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            fprintf(stderr, "\n    seed %llu: %.17g (%s by %s, bound %.17g), expected %.17g",
+                    (unsigned long long)seed, plan ? plan->makespan_us : INFINITY,
+                    dv_outcome_name(outcome), plan ? plan->proved_by : "",
+                    plan ? plan->bound_us : NAN, best);
+        proven += outcome == DV_OUTCOME_OPTIMAL;
+        dv_subgraphs_path path;
+        CU_ASSERT_EQUAL_FATAL(dv_subgraphs_path_find(problem, &path), DV_OK);
+        CU_ASSERT_TRUE(path.rest_us[0] <= best * (1 + 1e-9) + 1e-9);
+        bound_met += path.rest_us[0] >= best * (1 - 1e-9);
+        dv_subgraphs_path_free(&path);
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(proven > 380);
+    CU_ASSERT_TRUE(bound_met > 150);
+    CU_ASSERT_TRUE(helped > 0); /* else a second subgraph was never tested */
+}
+
+static void latency_instances_are_solved_as_well_as_known(void)
+{
+    static const struct {
+        const char *name;
+        double value, bound, known;
+    } instances[] = {
+        {"bert24_inference.json", 100.2185, 100.2185, 100.219},
+        {"bert_l-3_operator_inference.json", 408.4745, 398.1297, 414.441},
+    };
+    dv_solve_options options = dv_solve_options_default();
+    options.objective = DV_OBJECTIVE_MAKESPAN;
+    for (size_t i = 0; i < sizeof instances / sizeof instances[0]; i++) {
+        char path[512];
+        dv_buffer *buffer = NULL;
+        dv_problem *problem = NULL;
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        snprintf(path, sizeof path, "%s/datasets/msr/latency/%s", dv_source_root(),
+                 instances[i].name);
+        CU_ASSERT_EQUAL_FATAL(dv_buffer_map(path, &buffer), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_problem_parse(path, (const char *)dv_buffer_data(buffer),
+                                               dv_buffer_size(buffer), &problem),
+                              DV_OK);
+        dv_buffer_release(buffer);
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", &options, &plan, &outcome), DV_OK);
+        CU_ASSERT_TRUE(plan->makespan_us <= instances[i].known);
+        CU_ASSERT_TRUE(plan->makespan_us <= instances[i].value + 1e-4);
+        CU_ASSERT_TRUE(plan->bound_us >= instances[i].bound - 1e-4);
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+}
+
 DV_SUITE(property_makespan, DV_TEST(two_branches_run_side_by_side),
          DV_TEST(a_link_carries_one_tensor_at_a_time), DV_TEST(evaluation_and_certificate_agree),
-         DV_TEST(the_least_makespan_is_that_of_enumeration));
+         DV_TEST(the_least_makespan_is_that_of_enumeration),
+         DV_TEST(subgraphs_end_as_soon_as_by_enumeration),
+         DV_TEST(latency_instances_are_solved_as_well_as_known));
