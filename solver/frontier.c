@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/incumbent.h"
+#include "solver/limited.h"
 #include "solver/order.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
@@ -98,13 +99,45 @@ dv_status dv_frontier_path_bound(const dv_problem *problem, const dv_frontier_se
     return status;
 }
 
+dv_status dv_frontier_check(const dv_problem *problem, const char *strategy)
+{
+    return dv_frontier_holds(problem)
+               ? DV_OK
+               : dv_fail(DV_BAD_PARAMETER,
+                         "strategy %s holds 64 devices at most; use ilp, or fewer (--targets)",
+                         strategy);
+}
+
+dv_status dv_frontier_solve(const dv_problem *problem, const dv_frontier_settings *settings,
+                            double tolerance, dv_plan *trial, dv_plan *plan, dv_outcome *outcome,
+                            double *bound_us)
+{
+    *bound_us = -INFINITY;
+    if (dv_limits_bind(problem)) {
+        dv_limited_settings limited = {.state_limit = settings->state_limit,
+                                       .deadline_s = settings->deadline_s,
+                                       .tolerance = tolerance,
+                                       .progress = settings->progress};
+        dv_limited_result result;
+        DV_TRY(dv_limited_improve(problem, &limited, trial, plan, outcome, &result));
+        *bound_us = result.given_bound_us;
+        return DV_OK;
+    }
+    if (*outcome == DV_OUTCOME_NONE) /* no baseline met the groups */
+        plan->cost.total_us = INFINITY;
+    DV_TRY(dv_frontier_improve(problem, settings, trial, plan, bound_us));
+    if (isfinite(plan->cost.total_us))
+        *outcome = DV_OUTCOME_FEASIBLE;
+    else if (*bound_us == INFINITY)
+        *outcome = DV_OUTCOME_INFEASIBLE;
+    return DV_OK;
+}
+
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
     *outcome = DV_OUTCOME_NONE;
-    if (!dv_frontier_serves(problem))
-        return dv_fail(DV_BAD_PARAMETER,
-                       "strategy frontier cannot hold the limits of this problem; use ilp");
+    DV_TRY(dv_frontier_check(problem, "frontier"));
     dv_frontier_settings settings = {.state_limit = (uint32_t)values[STATES].number,
                                      .deadline_s = dv_clock_s() + options->deadline_s,
                                      .progress = options->progress};
@@ -112,10 +145,11 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     DV_TRY(dv_plan_create(problem, &trial));
     double bound_us = -INFINITY;
     dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
-    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
-        status = dv_frontier_improve(problem, &settings, trial, plan, &bound_us);
+    if (status == DV_OK)
+        status = dv_frontier_solve(problem, &settings, options->tolerance, trial, plan, outcome,
+                                   &bound_us);
     dv_plan_destroy(trial);
-    if (status != DV_OK || *outcome == DV_OUTCOME_NONE)
+    if (status != DV_OK || *outcome != DV_OUTCOME_FEASIBLE)
         return status;
     plan->bound_us = bound_us;
     snprintf(plan->proved_by, sizeof plan->proved_by, "frontier: dynamic programming");

@@ -10,7 +10,11 @@
              + dispatch of B's device if A is on another
              + sessions that B has open and A has not  <=  cost(B)
 
-   With it a transformer of 400 units keeps about a hundred states a layer. */
+   With it a transformer of 400 units keeps about a hundred states a layer.
+
+   Limits of capacity, energy, loss and segments are sums that each state keeps as well; A must then
+   have spent no more than B. What the rest costs at least at the limits' prices (suffix.h over the
+   priced problem of budgets.h) drops what cannot beat the known plan. */
 #ifndef DV_SOLVER_FRONTIER_H
 #define DV_SOLVER_FRONTIER_H
 
@@ -18,6 +22,7 @@
 #include "core/progress.h"
 #include "solver/frontier_states.h"
 #include "solver/labels.h"
+#include "solver/suffix.h"
 
 /* The states that were kept before a place of the order, cheapest first. */
 typedef struct dv_frontier_layer {
@@ -37,6 +42,10 @@ typedef struct dv_frontier_settings {
        is a lower bound for every order: devices along a path are a subsequence of the segments. */
     const dv_unit_id *path;
     uint32_t path_length;
+    const dv_budgets *budgets; /* limits to keep; NULL: none */
+    /* Of the problem at the prices of budgets, exact: what the rest costs at least. NULL: not had
+     */
+    const dv_suffix *rest;
     /* unit_count entries, zeroed, that get the layers before each place; the caller frees them with
        dv_frontier_layers_free. NULL: layers go when they are done with. */
     dv_frontier_layer *layers;
@@ -51,7 +60,10 @@ typedef struct dv_frontier_result {
     uint32_t most;   /* kept in one layer */
 } dv_frontier_result;
 
-/* Can the method hold the problem in its states: no limit binds, at most 64 devices? */
+/* Can the method hold the problem in its states: at most 64 devices? */
+bool dv_frontier_holds(const dv_problem *problem);
+
+/* The same without budgets: no limit binds either. */
 bool dv_frontier_serves(const dv_problem *problem);
 
 /* target: unit_count entries, set if found. Fails only without memory.
@@ -68,6 +80,17 @@ void dv_frontier_layers_free(dv_frontier_layer *layers, uint32_t count);
 DV_MUST_USE dv_status dv_frontier_improve(const dv_problem *problem,
                                           const dv_frontier_settings *settings, dv_plan *trial,
                                           dv_plan *plan, double *bound_us);
+
+/* DV_BAD_PARAMETER in the strategy's name where the method does not hold the problem. */
+DV_MUST_USE dv_status dv_frontier_check(const dv_problem *problem, const char *strategy);
+
+/* The same with or without limits, and with or without a plan to begin with (*outcome FEASIBLE or
+   NONE; plan->order counts either way). *outcome: FEASIBLE, INFEASIBLE if that is proven, or NONE.
+   Bound and plan may be tolerance (relative) apart where limits bind. */
+DV_MUST_USE dv_status dv_frontier_solve(const dv_problem *problem,
+                                        const dv_frontier_settings *settings, double tolerance,
+                                        dv_plan *trial, dv_plan *plan, dv_outcome *outcome,
+                                        double *bound_us);
 
 /* A lower bound for every placement in every order: dispatch is paid along the dearest path of the
    plan alone. Not above the plan's cost. */

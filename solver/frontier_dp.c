@@ -36,6 +36,11 @@ typedef struct run {
     bool *single;
     double *need; /* one state being made */
     dv_device_id *group;
+    double *spent;
+    uint32_t budgets;
+    double *amount_to_come; /* [(place + 1) * budgets + budget]: at least, from there on */
+    double *roomy;          /* the same: spent up to that, all that may follow will do */
+    dv_prefix prefix;       /* one state, for settings->rest */
     dv_states now, next;
     trail *trails;
     double dropped_us;
@@ -43,9 +48,14 @@ typedef struct run {
     uint32_t most;
 } run;
 
+bool dv_frontier_holds(const dv_problem *problem)
+{
+    return problem->device_count <= 64;
+}
+
 bool dv_frontier_serves(const dv_problem *problem)
 {
-    return problem->device_count <= 64 && !dv_limits_bind(problem);
+    return dv_frontier_holds(problem) && !dv_limits_bind(problem);
 }
 
 static void release(run *r)
@@ -57,9 +67,10 @@ static void release(run *r)
     void *const owned[] = {r->place,   r->last_read, r->slot,        r->next_slot, r->on_path,
                            r->live,    r->next_live, r->group_index, r->group_end, r->group_last,
                            r->rest_us, r->last_use,  r->session_us,  r->readable,  r->single,
-                           r->need,    r->group,     r->trails};
+                           r->need,    r->group,     r->trails, r->spent, r->amount_to_come, r->roomy};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
+    dv_prefix_free(&r->prefix);
     dv_states_free(&r->now);
     dv_states_free(&r->next);
 }
@@ -86,11 +97,15 @@ static bool allocate(run *r)
     r->need = calloc(cells, sizeof *r->need);
     r->group = calloc(units, sizeof *r->group);
     r->trails = calloc(units, sizeof *r->trails);
+    r->budgets = r->settings->budgets ? r->settings->budgets->count : 0;
+    r->spent = calloc((size_t)r->budgets + 1, sizeof *r->spent);
+    r->amount_to_come = calloc((units + 1) * r->budgets + 1, sizeof *r->amount_to_come);
+    r->roomy = calloc((units + 1) * r->budgets + 1, sizeof *r->roomy);
     r->on_path = r->settings->path ? calloc(units, sizeof *r->on_path) : NULL;
     return r->place && r->last_read && r->slot && r->next_slot && r->live && r->next_live &&
            r->group_index && r->group_end && r->group_last && r->rest_us && r->last_use &&
            r->session_us && r->readable && r->single && r->need && r->group && r->trails &&
-           (r->on_path || !r->settings->path);
+           r->spent && r->amount_to_come && r->roomy && (r->on_path || !r->settings->path);
 }
 
 /* Groups that are never under way together share a number, so that states stay narrow; not where
@@ -143,11 +158,35 @@ static bool number_groups(run *r)
             r->group_end[groups.units[i]] = last;
         r->group_last[g] = last;
     }
-    if (!r->settings->layers)
+    if (!r->settings->layers && !r->settings->rest)
         share_numbers(r, &groups, first);
     free(first);
     dv_unit_groups_free(&groups);
     return true;
+}
+
+/* What units from each place on take of the budgets, at least and at most. */
+static void sum_budgets(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t b = 0; b < r->budgets; b++) {
+        const dv_budget *budget = &r->settings->budgets->list[b];
+        double most = 0.0;
+        r->roomy[(size_t)p->unit_count * r->budgets + b] = budget->most;
+        for (uint32_t k = p->unit_count; k-- > 0;) {
+            double least = INFINITY, largest = 0.0;
+            for (dv_target_id a = 0; a < p->target_count; a++)
+                if (dv_label(r->labels, r->order[k], a)) {
+                    size_t cell = (size_t)r->order[k] * p->target_count + a;
+                    least = fmin(least, budget->amount ? budget->amount[cell] : 0.0);
+                    largest = fmax(largest, budget->amount ? budget->amount[cell] : 1.0);
+                }
+            size_t at = (size_t)k * r->budgets + b;
+            r->amount_to_come[at] = r->amount_to_come[at + r->budgets] + least;
+            most += largest;
+            r->roomy[at] = budget->most - most;
+        }
+    }
 }
 
 static bool prepare(run *r)
@@ -176,6 +215,7 @@ static bool prepare(run *r)
     }
     for (uint32_t i = 0; r->on_path && i < r->settings->path_length; i++)
         r->on_path[r->settings->path[i]] = true;
+    sum_budgets(r);
     return number_groups(r);
 }
 
@@ -239,9 +279,28 @@ static bool start(run *r)
         }
     for (uint32_t g = 0; g < r->group_count; g++)
         r->group[g] = DV_NONE;
-    dv_states_reset(&r->now, r->live_count * p->target_count, r->group_count);
-    dv_state first = {.last = DV_NONE, .need = r->need, .group = r->group};
+    dv_states_reset(&r->now, r->live_count * p->target_count, r->group_count, r->budgets);
+    dv_state first = {.last = DV_NONE, .need = r->need, .group = r->group, .spent = r->spent};
     return dv_states_add(&r->now, &first);
+}
+
+/* Fills spent for u at place k on a after state i; false if a budget cannot be kept any more. */
+static bool spend(run *r, uint32_t i, uint32_t k, dv_target_id a)
+{
+    const dv_problem *p = r->problem;
+    bool enters = r->now.last[i] != p->device[a];
+    size_t cell = (size_t)r->order[k] * p->target_count + a;
+    for (uint32_t b = 0; b < r->budgets; b++) {
+        const dv_budget *budget = &r->settings->budgets->list[b];
+        size_t at = (size_t)(k + 1) * r->budgets + b;
+        double amount = budget->amount ? budget->amount[cell] : enters ? 1.0 : 0.0;
+        r->spent[b] = r->now.spent[(size_t)i * r->budgets + b] + amount;
+        if (r->spent[b] + r->amount_to_come[at] > budget->most)
+            return false;
+        if (r->spent[b] <= r->roomy[at])
+            r->spent[b] = 0.0;
+    }
+    return true;
 }
 
 /* Unit u on target a after state i; false without memory. */
@@ -256,6 +315,7 @@ static bool extend(run *r, uint32_t i, uint32_t k, dv_target_id a)
                    .used = r->now.used[i],
                    .need = r->need,
                    .group = r->group,
+                   .spent = r->spent,
                    .parent = i,
                    .choice = a};
     uint32_t g = r->group_index[u];
@@ -275,7 +335,7 @@ static bool extend(run *r, uint32_t i, uint32_t k, dv_target_id a)
     for (uint32_t n = p->unit_output_start[u]; n < p->unit_output_start[u + 1]; n++)
         if (p->host_needs[p->unit_outputs[n]])
             to.cost += dv_problem_move_us(p, p->unit_outputs[n], a, p->host);
-    if (!(to.cost + r->rest_us[k + 1] <= r->settings->upper_us))
+    if (!(to.cost + r->rest_us[k + 1] <= r->settings->upper_us) || !spend(r, i, k, a))
         return true;
 
     for (uint32_t s = 0; s < r->next_count; s++) {
@@ -364,12 +424,22 @@ static bool hurried(const run *r)
     return dv_progress_stopped(r->settings->progress) || dv_clock_s() >= r->settings->deadline_s;
 }
 
-/* Every state of the current layer on every target; the dearest are left out if time is short. */
+/* No plan that goes on from one of the current layer's states first .. before place k costs less.
+ */
+static double floor_from(const run *r, uint32_t first, uint32_t k)
+{
+    double least = INFINITY;
+    for (uint32_t i = first; i < r->now.count; i++)
+        least = fmin(least, r->now.cost[i]);
+    return least + r->rest_us[k];
+}
+
+/* Every state of the current layer on every target; the worst are left out if time is short. */
 static bool extend_all(run *r, uint32_t k)
 {
     for (uint32_t i = 0; i < r->now.count; i++) {
         if (i >= DV_STATES_IN_A_HURRY && i % 64 == 0 && hurried(r)) {
-            r->dropped_us = fmin(r->dropped_us, r->now.cost[i] + r->rest_us[k]);
+            r->dropped_us = fmin(r->dropped_us, floor_from(r, i, k));
             return true;
         }
         for (dv_target_id a = 0; a < r->problem->target_count; a++)
@@ -377,6 +447,63 @@ static bool extend_all(run *r, uint32_t k)
                 return false;
     }
     return true;
+}
+
+/* State i of the next layer, which lies before place k, as the beginning of a plan at the prices.
+ */
+static void load_next(run *r, uint32_t i, dv_prefix *prefix)
+{
+    const dv_states *states = &r->next;
+    size_t targets = r->problem->target_count;
+    prefix->cost = states->cost[i];
+    for (uint32_t b = 0; b < r->budgets; b++)
+        prefix->cost +=
+            r->settings->budgets->list[b].price_us * states->spent[(size_t)i * states->budgets + b];
+    prefix->last = states->last[i];
+    prefix->used = states->used[i];
+    for (uint32_t s = 0; s < r->next_count; s++)
+        memcpy(prefix->need + r->next_live[s] * targets,
+               states->need + (size_t)i * states->width + s * targets,
+               targets * sizeof *prefix->need);
+    for (uint32_t g = 0; g < states->groups; g++)
+        prefix->group[g] = states->group[(size_t)i * states->groups + g];
+}
+
+/* What each state of the next layer, before place k, promises at least: at the prices, what it
+   costs and the rest, less what the budgets are worth; at the end its cost. Those that cannot beat
+   the known plan promise INFINITY. */
+static void find_promises(run *r, uint32_t k, double *promise)
+{
+    double worth_us = dv_budgets_worth_us(r->settings->budgets);
+    bool end = k == r->problem->unit_count;
+    for (uint32_t i = 0; i < r->next.count; i++) {
+        double floor_us = r->next.cost[i] + r->rest_us[k];
+        promise[i] = floor_us;
+        if (end || !r->settings->rest)
+            continue;
+        double limit = r->settings->upper_us + worth_us;
+        load_next(r, i, &r->prefix);
+        double least = dv_suffix_least(r->settings->rest, k, &r->prefix, limit, NULL);
+        promise[i] = least >= limit ? INFINITY : fmax(floor_us, least - worth_us);
+    }
+}
+
+/* Drops dominated states of the layer before place k, and all but the limit best. */
+static bool thin(run *r, uint32_t k, dv_layer_costs *costs, uint32_t limit)
+{
+    double dropped_us = INFINITY, *promise = NULL;
+    if (r->budgets) {
+        promise = malloc(((size_t)r->next.count + 1) * sizeof *promise);
+        if (!promise)
+            return false;
+        find_promises(r, k, promise);
+        costs->promise = promise;
+        costs->budget = r->settings->budgets->list;
+    }
+    bool ok = dv_states_thin(&r->next, costs, limit, &dropped_us);
+    free(promise);
+    r->dropped_us = fmin(r->dropped_us, dropped_us + (r->budgets ? 0.0 : r->rest_us[k]));
+    return ok;
 }
 
 static bool step(run *r, uint32_t k)
@@ -388,7 +515,7 @@ static bool step(run *r, uint32_t k)
         r->group_last[g] = r->group_end[r->order[k]];
     for (dv_device_id d = 0; d < p->device_count; d++)
         r->session_us[d] = r->last_use[d] > k + 1 ? p->session_us[d] : 0.0;
-    dv_states_reset(&r->next, r->next_count * p->target_count, r->group_count);
+    dv_states_reset(&r->next, r->next_count * p->target_count, r->group_count, r->budgets);
     if (!extend_all(r, k))
         return false;
     uint32_t limit = r->settings->state_limit;
@@ -401,10 +528,8 @@ static bool step(run *r, uint32_t k)
                             .session_us = r->session_us,
                             .device_count = p->device_count,
                             .progress = r->settings->progress};
-    double dropped_us = INFINITY;
-    if (!dv_states_thin(&r->next, &costs, limit, &dropped_us) || !leave_trail(r, k))
+    if (!thin(r, k + 1, &costs, limit) || !leave_trail(r, k))
         return false;
-    r->dropped_us = fmin(r->dropped_us, dropped_us + r->rest_us[k + 1]);
     r->states += r->next.count;
     r->most = r->next.count > r->most ? r->next.count : r->most;
     if (r->settings->layers && !give_away(r, k))
@@ -432,8 +557,7 @@ static void finish(run *r, dv_target_id *target, dv_frontier_result *result)
 /* A stop wants no plan any more; the bound of the layer reached still holds. */
 static void abandon(run *r, uint32_t next_place)
 {
-    if (r->now.count > 0)
-        r->dropped_us = fmin(r->dropped_us, r->now.cost[0] + r->rest_us[next_place]);
+    r->dropped_us = fmin(r->dropped_us, floor_from(r, 0, next_place));
     r->now.count = 0;
 }
 
@@ -447,6 +571,8 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
              .settings = settings,
              .dropped_us = INFINITY};
     bool ok = allocate(&r);
+    if (ok && settings->rest)
+        ok = dv_prefix_create(settings->rest, &r.prefix) == DV_OK;
     if (ok)
         ok = prepare(&r) && start(&r);
     for (uint32_t k = 0; ok && k < problem->unit_count; k++) {

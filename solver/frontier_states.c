@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A state is held against this many of the cheapest kept ones; more hardly ever drop another. */
-enum { RIVALS = 40 };
+/* A state is held against this many of the best kept ones; more hardly ever drop another. Where
+   budgets are kept too, fewer states dominate. */
+enum { RIVALS = 40, RIVALS_WITHIN_BUDGETS = 150 };
 
 void dv_states_free(dv_states *states)
 {
@@ -15,22 +16,21 @@ void dv_states_free(dv_states *states)
     free(states->used);
     free(states->need);
     free(states->group);
+    free(states->spent);
     free(states->parent);
     free(states->choice);
     free(states->table);
     *states = (dv_states){0};
 }
 
-void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups)
+void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups, uint32_t budgets)
 {
-    /* Capacity counts states; the rows of need and group are made anew for other widths. */
-    if (width > states->width || groups > states->groups) {
+    /* Capacity counts states; the rows of need, group and spent are made anew for other widths. */
+    if (width > states->width || groups > states->groups || budgets > states->budgets)
         dv_states_free(states);
-        states->width = width;
-        states->groups = groups;
-    }
     states->width = width;
     states->groups = groups;
+    states->budgets = budgets;
     states->count = 0;
     if (states->table)
         memset(states->table, 0, states->table_size * sizeof *states->table);
@@ -64,6 +64,11 @@ static uint64_t hash_of(const dv_states *states, const dv_state *state)
     }
     for (uint32_t i = 0; i < states->groups; i++)
         hash = mixed(hash, state->group[i]);
+    for (uint32_t i = 0; i < states->budgets; i++) {
+        uint64_t word;
+        memcpy(&word, &state->spent[i], sizeof word);
+        hash = mixed(hash, word);
+    }
     return hash;
 }
 
@@ -74,6 +79,7 @@ static dv_state state_at(const dv_states *states, uint32_t i)
                       .used = states->used[i],
                       .need = states->need + (size_t)i * states->width,
                       .group = states->group + (size_t)i * states->groups,
+                      .spent = states->spent + (size_t)i * states->budgets,
                       .parent = states->parent[i],
                       .choice = states->choice[i]};
 }
@@ -87,6 +93,9 @@ static bool equal(const dv_states *states, const dv_state *a, const dv_state *b)
             return false;
     for (uint32_t i = 0; i < states->groups; i++)
         if (a->group[i] != b->group[i])
+            return false;
+    for (uint32_t i = 0; i < states->budgets; i++)
+        if (a->spent[i] != b->spent[i])
             return false;
     return true;
 }
@@ -112,6 +121,7 @@ static bool grow(dv_states *states)
         !resize(&states->used, capacity, sizeof *states->used) ||
         !resize(&states->need, capacity * states->width, sizeof *states->need) ||
         !resize(&states->group, capacity * states->groups, sizeof *states->group) ||
+        !resize(&states->spent, capacity * states->budgets, sizeof *states->spent) ||
         !resize(&states->parent, capacity, sizeof *states->parent) ||
         !resize(&states->choice, capacity, sizeof *states->choice) ||
         !resize(&states->table, 2 * capacity, sizeof *states->table))
@@ -142,6 +152,8 @@ static void put(dv_states *states, uint32_t i, const dv_state *state)
          states->width * sizeof *states->need);
     copy(states->group + (size_t)i * states->groups, state->group,
          states->groups * sizeof *states->group);
+    copy(states->spent + (size_t)i * states->budgets, state->spent,
+         states->budgets * sizeof *states->spent);
     states->parent[i] = state->parent;
     states->choice[i] = state->choice;
 }
@@ -162,11 +174,26 @@ bool dv_states_add(dv_states *states, const dv_state *state)
     return true;
 }
 
+/* Can the rest spend from a all that it may from b? */
+static bool affords(const dv_states *states, const dv_layer_costs *costs, const dv_state *a,
+                    const dv_state *b)
+{
+    bool enters = a->last != b->last && b->last != DV_NONE;
+    for (uint32_t i = 0; i < states->budgets; i++) {
+        double first = enters && !costs->budget[i].amount ? 1.0 : 0.0;
+        if (a->spent[i] > 0.0 && a->spent[i] + first > b->spent[i])
+            return false;
+    }
+    return true;
+}
+
 /* At most how much more the rest may cost from a than from b; stops early once over limit. */
 static double handicap_us(const dv_states *states, const dv_layer_costs *costs, const dv_state *a,
                           const dv_state *b, double limit)
 {
     double sum = 0.0;
+    if (!affords(states, costs, a, b))
+        return INFINITY;
     if (a->last != b->last && b->last != DV_NONE)
         sum += costs->dispatch_us[b->last];
     for (uint64_t left = b->used & ~a->used; left; left &= left - 1)
@@ -191,15 +218,15 @@ static double handicap_us(const dv_states *states, const dv_layer_costs *costs, 
 }
 
 typedef struct ranked {
-    double cost;
+    double promise;
     uint32_t state;
 } ranked;
 
-static int by_cost(const void *a, const void *b)
+static int by_promise(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
-    if (x->cost != y->cost)
-        return x->cost < y->cost ? -1 : 1;
+    if (x->promise != y->promise)
+        return x->promise < y->promise ? -1 : 1;
     return x->state < y->state ? -1 : x->state > y->state;
 }
 
@@ -207,7 +234,8 @@ static bool is_dominated(const dv_states *states, const dv_layer_costs *costs, c
                          uint32_t kept_count, uint32_t state)
 {
     dv_state b = state_at(states, state);
-    uint32_t rivals = kept_count < RIVALS ? kept_count : RIVALS;
+    uint32_t most = states->budgets ? RIVALS_WITHIN_BUDGETS : RIVALS;
+    uint32_t rivals = kept_count < most ? kept_count : most;
     for (uint32_t i = 0; i < rivals; i++) {
         dv_state a = state_at(states, kept[i].state);
         double slack = b.cost - a.cost;
@@ -221,7 +249,7 @@ static bool is_dominated(const dv_states *states, const dv_layer_costs *costs, c
 static bool gather(dv_states *states, const ranked *kept, uint32_t count)
 {
     dv_states out = {0};
-    dv_states_reset(&out, states->width, states->groups);
+    dv_states_reset(&out, states->width, states->groups, states->budgets);
     for (uint32_t i = 0; i < count; i++) {
         dv_state state = state_at(states, kept[i].state);
         if (out.count == out.capacity && !grow(&out)) {
@@ -242,16 +270,18 @@ bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t lim
     if (!rank)
         return false;
     for (uint32_t i = 0; i < states->count; i++)
-        rank[i] = (ranked){states->cost[i], i};
-    qsort(rank, states->count, sizeof *rank, by_cost);
+        rank[i] = (ranked){costs->promise ? costs->promise[i] : states->cost[i], i};
+    qsort(rank, states->count, sizeof *rank, by_promise);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < states->count; i++) {
         if (i % 256 == 255 && dv_progress_stopped(costs->progress) && limit > DV_STATES_IN_A_HURRY)
             limit = kept > DV_STATES_IN_A_HURRY ? kept : DV_STATES_IN_A_HURRY;
+        if (isinf(rank[i].promise))
+            break; /* it and all later ones are of no use */
         if (is_dominated(states, costs, rank, kept, rank[i].state))
             continue;
-        if (kept == limit) { /* later ones cost more */
-            *dropped_us = fmin(*dropped_us, rank[i].cost);
+        if (kept == limit) { /* later ones promise less */
+            *dropped_us = fmin(*dropped_us, rank[i].promise);
             break;
         }
         rank[kept++] = rank[i];

@@ -2,32 +2,35 @@
 #ifndef DV_SOLVER_FRONTIER_STATES_H
 #define DV_SOLVER_FRONTIER_STATES_H
 
-#include "core/problem.h"
 #include "core/progress.h"
+#include "solver/budgets.h"
 
 typedef struct dv_states {
     uint32_t count;
-    size_t capacity; /* of states */
-    uint32_t width;  /* doubles of need per state: slots * targets */
-    uint32_t groups; /* devices of groups per state */
+    size_t capacity;  /* of states */
+    uint32_t width;   /* doubles of need per state: slots * targets */
+    uint32_t groups;  /* devices of groups per state */
+    uint32_t budgets; /* amounts spent per state */
     double *cost;
     dv_device_id *last;   /* DV_NONE before the first unit */
     uint64_t *used;       /* devices whose session is paid */
     double *need;         /* [state * width + slot * targets + target] */
     dv_device_id *group;  /* [state * groups + group]; DV_NONE: open */
+    double *spent;        /* [state * budgets + budget]; 0: whatever follows, it will do */
     uint32_t *parent;     /* state of the layer before */
     dv_target_id *choice; /* of the unit of this layer */
     uint32_t *table;      /* hash table: 1 + state; 0: free */
     size_t table_size;    /* power of two */
 } dv_states;
 
-/* A state about to be added; need and group have the widths of the layer. */
+/* A state about to be added; need, group and spent have the widths of the layer. */
 typedef struct dv_state {
     double cost;
     dv_device_id last;
     uint64_t used;
     const double *need;
     const dv_device_id *group;
+    const double *spent;
     uint32_t parent;
     dv_target_id choice;
 } dv_state;
@@ -39,6 +42,9 @@ typedef struct dv_layer_costs {
     const double *dispatch_us; /* per device */
     const double *session_us;  /* per device; of those that a unit to come may use, else 0 */
     uint32_t device_count;
+    const dv_budget *budget; /* per budget of the states */
+    const double *promise;   /* per state: no plan that goes on from it costs less; NULL: its cost
+                                tells as much */
     const dv_progress *progress; /* asked now and then whether to stop; may be NULL */
 } dv_layer_costs;
 
@@ -46,14 +52,14 @@ typedef struct dv_layer_costs {
 enum { DV_STATES_IN_A_HURRY = 8 };
 
 /* Empties states for a layer of these widths. */
-void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups);
+void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups, uint32_t budgets);
 void dv_states_free(dv_states *states);
 
 /* Adds a state, or lowers the cost of an equal one. False without memory. */
 DV_MUST_USE bool dv_states_add(dv_states *states, const dv_state *state);
 
-/* Sorts by cost, drops dominated states and all but the limit cheapest of the others; *dropped_us
-   is lowered to the least cost among states dropped for the limit. A stop lowers the limit. Parents
+/* Sorts by promise, drops dominated states and all but the limit best of the others; *dropped_us is
+   lowered to the least promise among states dropped for the limit. A stop lowers the limit. Parents
    and choices stay with their states. False without memory. */
 DV_MUST_USE bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t limit,
                                 double *dropped_us);

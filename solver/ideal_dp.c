@@ -82,7 +82,7 @@ static bool start(run *r)
         fill_need(r, first, first->live[s], p->host, s);
     for (uint32_t g = 0; g < r->groups.count; g++)
         r->group[g] = DV_NONE;
-    dv_states_reset(&first->states, first->live_count * p->target_count, r->groups.count);
+    dv_states_reset(&first->states, first->live_count * p->target_count, r->groups.count, 0);
     dv_state state = {
         .last = DV_NONE, .need = r->need, .group = r->group, .parent = UINT32_MAX, .choice = 0};
     return dv_states_add(&first->states, &state);
@@ -199,7 +199,7 @@ static bool extend_by(run *r, const dv_ideal *from, dv_unit_id u, const dv_unit_
         return false;
     dv_ideal *to = &r->next.ideal[child];
     if (child == count)
-        dv_states_reset(&to->states, to->live_count * p->target_count, r->groups.count);
+        dv_states_reset(&to->states, to->live_count * p->target_count, r->groups.count, 0);
     find_open_groups(r, to);
     for (uint32_t i = 0; i < from->states.count; i++) {
         dv_device_id last = from->states.last[i];

@@ -153,15 +153,7 @@ static void ilp_from_any_first_vertex_finds_the_same(void)
 
 static void frontier_finds_what_exhaustive_search_finds(void)
 {
-    uint64_t failures = 0;
-    for (uint64_t seed = 1; seed <= 6000 && failures < 5; seed++) {
-        dv_random_spec spec = small_spec(seed);
-        spec.limits = false;
-        dv_problem *problem = dv_random_problem(&spec);
-        failures += !agrees(problem, &spec, "frontier", exhaustive_optimum(problem));
-        dv_problem_destroy(problem);
-    }
-    CU_ASSERT_EQUAL(failures, 0);
+    check_small("frontier", 1, 6000, true);
 }
 
 /* Kept to few states, the plan may be worse, but the bound still holds. */

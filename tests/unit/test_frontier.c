@@ -13,7 +13,7 @@
 static void equal_states_are_merged_at_the_lower_cost(void)
 {
     dv_states states = {0};
-    dv_states_reset(&states, 2, 0);
+    dv_states_reset(&states, 2, 0, 0);
     double need[] = {1.0, 2.0}, other[] = {1.0, 3.0};
     dv_state a = {.cost = 5.0, .last = 1, .need = need, .parent = 7};
     dv_state b = {.cost = 4.0, .last = 1, .need = need, .parent = 8};
@@ -41,7 +41,7 @@ static void a_state_goes_if_another_can_imitate_it_for_the_difference(void)
     double need_a[] = {0.0, 5.0}, need_b[] = {0.0, 0.0}, dropped = INFINITY;
     for (int apart = 24; apart <= 26; apart++) {
         dv_states states = {0};
-        dv_states_reset(&states, 2, 0);
+        dv_states_reset(&states, 2, 0, 0);
         dv_state a = {.cost = 100.0, .last = 0, .need = need_a};
         dv_state b = {.cost = 100.0 + apart, .last = 1, .need = need_b};
         CU_ASSERT_TRUE(dv_states_add(&states, &b) && dv_states_add(&states, &a));
@@ -59,7 +59,7 @@ static void what_is_dropped_for_room_is_accounted_for(void)
     dv_layer_costs costs = {
         .targets = 2, .dispatch_us = dispatch, .session_us = session, .device_count = 2};
     dv_states states = {0};
-    dv_states_reset(&states, 0, 0);
+    dv_states_reset(&states, 0, 0, 0);
     dv_state a = {.cost = 1.0, .last = 0}, b = {.cost = 2.0, .last = 1};
     double dropped = INFINITY;
     CU_ASSERT_TRUE(dv_states_add(&states, &b) && dv_states_add(&states, &a));
