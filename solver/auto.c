@@ -1,7 +1,7 @@
 /* auto.c - the default: the cheapest method that proves the most.
 
-   Baselines, then the dynamic program for the given order; if that does not finish or limits bind,
-   the integer program. Then the order: a better one for the placement, the best placement for that
+   Baselines, then the dynamic program for the given order; if that does not finish, the integer
+   program. Then the order: a better one for the placement, the best placement for that
    order, and so on until nothing improves. A lower bound for every order (dispatch counted along
    one path only) tells whether the order could matter at all; where it leaves a gap, dynamic
    programming over ideals closes it within a budget of states. What is claimed is what was proven:
@@ -20,6 +20,7 @@
 #include "solver/frontier.h"
 #include "solver/ideal.h"
 #include "solver/incumbent.h"
+#include "solver/limited.h"
 #include "solver/order.h"
 #include "solver/overlap.h"
 #include "solver/strategy.h"
@@ -39,6 +40,10 @@ static const dv_param params[] = {
 /* In the rounds of better orders a few states do: nothing is claimed from them. */
 enum { STATE_LIMIT = 4000, ROUND_STATES = 400, ROUNDS = 6 };
 
+/* Where limits bind states are many more; and with more labels (units * targets) than this the
+   integer program takes minutes for what prices leave open. */
+enum { LIMITED_STATES = 1000, LIMITED_ROUND_STATES = 20, ILP_LABELS = 1200 };
+
 /* Of the search over ideals: seconds at most, and the same result on every machine. */
 enum { IDEAL_STATES = 5000, IDEAL_WORK = 2000000, IDEAL_MEMORY = 400000000, IDEALS = 300000 };
 
@@ -55,7 +60,7 @@ typedef struct search {
 
 static bool meets(const search *s, double cost_us, double bound_us)
 {
-    return cost_us - bound_us <= s->options->tolerance * cost_us;
+    return isfinite(cost_us) && cost_us - bound_us <= s->options->tolerance * cost_us;
 }
 
 static bool out_of_time(const search *s)
@@ -107,8 +112,10 @@ static dv_status alternate(search *s, bool *better)
         s->other->cost.total_us >= s->plan->cost.total_us * (1.0 - 1e-12))
         return DV_OK;
     dv_frontier_settings settings = s->settings;
-    settings.state_limit = ROUND_STATES;
-    DV_TRY(dv_frontier_improve(s->problem, &settings, s->trial, s->other, &bound_us));
+    dv_outcome found = DV_OUTCOME_FEASIBLE;
+    settings.state_limit = dv_limits_bind(s->problem) ? LIMITED_ROUND_STATES : ROUND_STATES;
+    DV_TRY(dv_frontier_solve(s->problem, &settings, s->options->tolerance, s->trial, s->other,
+                             &found, &bound_us, NULL));
     dv_plan_copy(s->plan, s->other);
     dv_progress_incumbent(s->options->progress, s->plan->cost.total_us);
     *better = true;
@@ -193,33 +200,79 @@ static bool order_is_open(const dv_problem *problem)
     return false;
 }
 
-/* Where limits bind: the integer program for the given order, and the merged chain as the one plan
-   of another order. */
+/* The given order where limits bind: prices and states, then for problems of no great size the
+   integer program. */
+static dv_status solve_given_limited(search *s, dv_outcome *outcome)
+{
+    dv_limited_settings limited = {.state_limit = LIMITED_STATES,
+                                   .deadline_s = s->settings.deadline_s,
+                                   .tolerance = s->options->tolerance,
+                                   .any_order = true,
+                                   .progress = s->options->progress};
+    dv_limited_result result;
+    DV_TRY(dv_limited_improve(s->problem, &limited, s->trial, s->given, outcome, &result));
+    s->given_bound_us = result.given_bound_us;
+    s->any_bound_us = result.any_bound_us;
+    snprintf(s->given_by, sizeof s->given_by, "frontier: %s",
+             result.exact ? "dynamic programming" : "Lagrangian bound");
+    snprintf(s->any_by, sizeof s->any_by, "auto: Lagrangian path bound");
+    bool found = *outcome == DV_OUTCOME_FEASIBLE;
+    size_t labels = (size_t)s->problem->unit_count * s->problem->target_count;
+    if (*outcome == DV_OUTCOME_INFEASIBLE || out_of_time(s) || (found && labels > ILP_LABELS) ||
+        (found && meets(s, s->given->cost.total_us, s->given_bound_us)))
+        return DV_OK;
+    dv_outcome other = DV_OUTCOME_NONE;
+    DV_TRY(run_ilp(s, s->other, &other));
+    if (other == DV_OUTCOME_INFEASIBLE)
+        *outcome = other;
+    if (other != DV_OUTCOME_OPTIMAL && other != DV_OUTCOME_FEASIBLE)
+        return DV_OK;
+    if (!found || s->other->cost.total_us < s->given->cost.total_us)
+        dv_plan_copy(s->given, s->other);
+    *outcome = DV_OUTCOME_FEASIBLE;
+    if (s->other->bound_us > s->given_bound_us) {
+        s->given_bound_us = s->other->bound_us;
+        snprintf(s->given_by, sizeof s->given_by, "%s", s->other->proved_by);
+    }
+    return DV_OK;
+}
+
+/* Other orders where limits bind: merged partitions, the closure order of the plan, ideals. */
+static dv_status search_orders_limited(search *s, dv_outcome *outcome)
+{
+    bool better = true;
+    DV_TRY(try_merged_chain(s));
+    for (int round = 0;
+         better && round < ROUNDS && !out_of_time(s) && isfinite(s->plan->cost.total_us) &&
+         !meets(s, s->plan->cost.total_us, s->any_bound_us);
+         round++)
+        DV_TRY(alternate(s, &better));
+    if (!meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
+        DV_TRY(search_ideals(s));
+    *outcome = isfinite(s->plan->cost.total_us) ? DV_OUTCOME_FEASIBLE
+               : s->any_bound_us == INFINITY    ? DV_OUTCOME_INFEASIBLE
+                                                : DV_OUTCOME_NONE;
+    return DV_OK;
+}
+
+/* Where limits bind. */
 static dv_status run_limited(search *s, bool free_order, dv_outcome *outcome)
 {
-    DV_TRY(run_ilp(s, s->plan, outcome));
-    if (!free_order || !order_is_open(s->problem))
-        return DV_OK;
-    bool found = *outcome == DV_OUTCOME_OPTIMAL || *outcome == DV_OUTCOME_FEASIBLE;
-    if (!found)
-        s->plan->cost.total_us = INFINITY;
-    double given_us = s->plan->cost.total_us;
-    DV_TRY(try_merged_chain(s));
-    if (s->plan->cost.total_us < given_us) {
-        /* What was proven of the given order says nothing of this plan. */
-        dv_labels labels;
-        DV_TRY(dv_labels_create(s->problem, &labels));
-        s->plan->bound_us = dv_labels_floor_us(s->problem, &labels);
-        dv_labels_free(&labels);
-        snprintf(s->plan->proof_scope, sizeof s->plan->proof_scope, "any order");
-        snprintf(s->plan->proved_by, sizeof s->plan->proved_by, "auto: least times");
-        *outcome = DV_OUTCOME_FEASIBLE;
-    } else if (*outcome == DV_OUTCOME_INFEASIBLE && s->problem->max_segments > 1 &&
-               dv_limit_segments_binds(s->problem)) {
-        /* Only the number of segments depends on the order; another one might need fewer. */
+    /* Only the number of segments depends on the order; another one might need fewer. */
+    bool open = free_order && order_is_open(s->problem);
+    bool other_may_do = open && s->problem->max_segments > 1 && dv_limit_segments_binds(s->problem);
+    DV_TRY(solve_given_limited(s, outcome));
+    if (*outcome != DV_OUTCOME_FEASIBLE) {
+        s->given->cost.total_us = INFINITY;
+        if (!other_may_do)
+            return DV_OK;
         dv_progress_log(s->options->progress, "auto: the limits cannot be met in the given order");
-        *outcome = DV_OUTCOME_NONE;
     }
+    dv_plan_copy(s->plan, s->given);
+    if (open && !meets(s, s->plan->cost.total_us, s->any_bound_us))
+        DV_TRY(search_orders_limited(s, outcome));
+    if (*outcome == DV_OUTCOME_FEASIBLE)
+        claim(s, outcome);
     return DV_OK;
 }
 
@@ -227,7 +280,9 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
 {
     dv_solve_options quiet = *s->options;
     DV_TRY(dv_incumbent_baselines(s->problem, &quiet, s->trial, s->given, outcome));
-    if (!dv_frontier_serves(s->problem) || *outcome == DV_OUTCOME_NONE)
+    if (!dv_frontier_holds(s->problem))
+        return run_ilp(s, s->plan, outcome);
+    if (*outcome == DV_OUTCOME_NONE || dv_limits_bind(s->problem))
         return run_limited(s, free_order, outcome);
     DV_TRY(solve_given(s));
     dv_plan_copy(s->plan, s->given);

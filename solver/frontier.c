@@ -110,17 +110,22 @@ dv_status dv_frontier_check(const dv_problem *problem, const char *strategy)
 
 dv_status dv_frontier_solve(const dv_problem *problem, const dv_frontier_settings *settings,
                             double tolerance, dv_plan *trial, dv_plan *plan, dv_outcome *outcome,
-                            double *bound_us)
+                            double *bound_us, double *any_bound_us)
 {
     *bound_us = -INFINITY;
+    if (any_bound_us)
+        *any_bound_us = -INFINITY;
     if (dv_limits_bind(problem)) {
         dv_limited_settings limited = {.state_limit = settings->state_limit,
                                        .deadline_s = settings->deadline_s,
                                        .tolerance = tolerance,
+                                       .any_order = any_bound_us != NULL,
                                        .progress = settings->progress};
         dv_limited_result result;
         DV_TRY(dv_limited_improve(problem, &limited, trial, plan, outcome, &result));
         *bound_us = result.given_bound_us;
+        if (any_bound_us)
+            *any_bound_us = result.any_bound_us;
         return DV_OK;
     }
     if (*outcome == DV_OUTCOME_NONE) /* no baseline met the groups */
@@ -130,7 +135,9 @@ dv_status dv_frontier_solve(const dv_problem *problem, const dv_frontier_setting
         *outcome = DV_OUTCOME_FEASIBLE;
     else if (*bound_us == INFINITY)
         *outcome = DV_OUTCOME_INFEASIBLE;
-    return DV_OK;
+    return any_bound_us && *outcome == DV_OUTCOME_FEASIBLE
+               ? dv_frontier_path_bound(problem, settings, plan, any_bound_us)
+               : DV_OK;
 }
 
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
@@ -147,7 +154,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
     if (status == DV_OK)
         status = dv_frontier_solve(problem, &settings, options->tolerance, trial, plan, outcome,
-                                   &bound_us);
+                                   &bound_us, NULL);
     dv_plan_destroy(trial);
     if (status != DV_OK || *outcome != DV_OUTCOME_FEASIBLE)
         return status;

@@ -85,12 +85,13 @@ DV_MUST_USE dv_status dv_frontier_improve(const dv_problem *problem,
 DV_MUST_USE dv_status dv_frontier_check(const dv_problem *problem, const char *strategy);
 
 /* The same with or without limits, and with or without a plan to begin with (*outcome FEASIBLE or
-   NONE; plan->order counts either way). *outcome: FEASIBLE, INFEASIBLE if that is proven, or NONE.
-   Bound and plan may be tolerance (relative) apart where limits bind. */
+   NONE; plan->order counts either way). *outcome: FEASIBLE, INFEASIBLE if that is proven of the
+   order, or NONE. Bound and plan may be tolerance (relative) apart where limits bind.
+   *any_bound_us: of every order, if not NULL. */
 DV_MUST_USE dv_status dv_frontier_solve(const dv_problem *problem,
                                         const dv_frontier_settings *settings, double tolerance,
                                         dv_plan *trial, dv_plan *plan, dv_outcome *outcome,
-                                        double *bound_us);
+                                        double *bound_us, double *any_bound_us);
 
 /* A lower bound for every placement in every order: dispatch is paid along the dearest path of the
    plan alone. Not above the plan's cost. */

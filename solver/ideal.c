@@ -37,21 +37,35 @@ static const dv_param params[] = {
     {0},
 };
 
+static dv_status run_within(const dv_problem *problem, const dv_budgets *budgets,
+                            dv_ideal_settings *settings, const dv_plan *plan, dv_plan *trial,
+                            dv_ideal_result *result)
+{
+    dv_labels labels = {0};
+    dv_status status = dv_labels_create(problem, &labels);
+    if (status == DV_OK && dv_budgets_cut(problem, budgets, &labels)) {
+        dv_labels_cut(problem, plan->cost.total_us, &labels);
+        dv_labels_dominate(problem, NULL, settings->progress, settings->deadline_s, &labels);
+        settings->budgets = budgets;
+        status = dv_ideal_run(problem, &labels, settings, trial->target, trial->order, result);
+    } else if (status == DV_OK) {
+        *result = (dv_ideal_result){.exact = true, .value_us = INFINITY, .bound_us = INFINITY};
+    }
+    dv_labels_free(&labels);
+    return status;
+}
+
 /* One search with the plan as the one to beat; lowers the settings' work. */
 static dv_status search(const dv_problem *problem, dv_ideal_settings *settings, dv_plan *trial,
                         dv_plan *plan, double *bound_us)
 {
     /* The known plan's own cost must not be pruned away by the rounding of another summation. */
     settings->upper_us = plan->cost.total_us * (1.0 + 1e-9);
-    dv_labels labels = {0};
+    dv_budgets budgets;
     dv_ideal_result result = {0};
-    dv_status status = dv_labels_create(problem, &labels);
-    if (status == DV_OK) {
-        dv_labels_cut(problem, plan->cost.total_us, &labels);
-        dv_labels_dominate(problem, NULL, settings->progress, settings->deadline_s, &labels);
-        status = dv_ideal_run(problem, &labels, settings, trial->target, trial->order, &result);
-    }
-    dv_labels_free(&labels);
+    DV_TRY(dv_budgets_create(problem, &budgets));
+    dv_status status = run_within(problem, &budgets, settings, plan, trial, &result);
+    dv_budgets_free(&budgets);
     DV_TRY(status);
     dv_progress_log(
         settings->progress, "ideal: %zu states (%zu at most in a level) in %zu ideals, work %zu%s",
@@ -92,9 +106,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     if (options->objective == DV_OBJECTIVE_THROUGHPUT)
         return dv_throughput_solve(problem, options, (uint32_t)values[IDEALS].number, plan,
                                    outcome);
-    if (!dv_frontier_serves(problem))
-        return dv_fail(DV_BAD_PARAMETER,
-                       "strategy ideal cannot hold the limits of this problem; use ilp");
+    DV_TRY(dv_frontier_check(problem, "ideal"));
     double deadline_s = dv_clock_s() + options->deadline_s;
     dv_frontier_settings frontier = {
         .state_limit = 400, .deadline_s = deadline_s, .progress = options->progress};
@@ -105,16 +117,22 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                                   .progress = options->progress};
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
-    double bound_us = -INFINITY;
+    double bound_us = -INFINITY, given_us;
     dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
-    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
-        status = dv_frontier_improve(problem, &frontier, trial, plan, &bound_us);
-    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
-        status = dv_frontier_path_bound(problem, &frontier, plan, &bound_us);
-    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
+    if (status == DV_OK)
+        status = dv_frontier_solve(problem, &frontier, options->tolerance, trial, plan, outcome,
+                                   &given_us, &bound_us);
+    if (status == DV_OK && *outcome != DV_OUTCOME_FEASIBLE) /* another order may be possible */
+        plan->cost.total_us = INFINITY;
+    if (status == DV_OK)
         status = dv_ideal_improve(problem, &settings, trial, plan, &bound_us);
+    bool found = isfinite(plan->cost.total_us);
+    if (status == DV_OK)
+        *outcome = found                  ? DV_OUTCOME_FEASIBLE
+                   : bound_us == INFINITY ? DV_OUTCOME_INFEASIBLE
+                                          : DV_OUTCOME_NONE;
     dv_plan_destroy(trial);
-    if (status != DV_OK || *outcome == DV_OUTCOME_NONE)
+    if (status != DV_OK || *outcome != DV_OUTCOME_FEASIBLE)
         return status;
     plan->bound_us = bound_us;
     snprintf(plan->proved_by, sizeof plan->proved_by, "ideal: dynamic programming");

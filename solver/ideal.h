@@ -10,7 +10,7 @@
 
 #include "core/plan.h"
 #include "core/progress.h"
-#include "solver/labels.h"
+#include "solver/budgets.h"
 
 typedef struct dv_ideal_settings {
     uint32_t state_limit; /* kept in one level; of more the most promising stay, with a gap */
@@ -22,6 +22,7 @@ typedef struct dv_ideal_settings {
     size_t memory_limit; /* bytes, roughly; reached, a level keeps fewer states */
     double deadline_s;   /* on dv_clock_s; the search then ends with the bound reached */
     const dv_progress *progress;
+    const dv_budgets *budgets; /* limits to keep; NULL: none. dv_ideal_improve finds them itself */
     double upper_us; /* cost of a known plan; states that cannot beat it go. INFINITY: none */
 } dv_ideal_settings;
 
@@ -36,16 +37,17 @@ typedef struct dv_ideal_result {
     size_t made; /* before merging and dominance; wide ones count more */
 } dv_ideal_result;
 
-/* target, order: unit_count entries, set if found. Where dv_frontier_serves the problem, and labels
+/* target, order: unit_count entries, set if found. Where dv_frontier_holds the problem, and labels
    keep an optimal plan of any order. Fails only without memory. */
 DV_MUST_USE dv_status dv_ideal_run(const dv_problem *problem, const dv_labels *labels,
                                    const dv_ideal_settings *settings, dv_target_id *target,
                                    dv_unit_id *order, dv_ideal_result *result);
 
-/* Improves an evaluated plan, order and placement: first with few states, which makes a better
-   plan to prune with, then with all that are allowed; settings' limits are for all of it, upper_us
-   is not read. *bound_us: a known bound of every order (or -INFINITY), raised to what is proven;
-   not above the plan's cost. trial: any plan of the problem. */
+/* Improves an evaluated plan (or one that costs INFINITY: none is known), order and placement:
+   first with few states, which makes a better plan to prune with, then with all that are allowed;
+   settings' limits are for all of it, upper_us is not read. *bound_us: a known bound of every order
+   (or -INFINITY), raised to what is proven; not above the plan's cost. trial: any plan of the
+   problem. */
 DV_MUST_USE dv_status dv_ideal_improve(const dv_problem *problem, const dv_ideal_settings *settings,
                                        dv_plan *trial, dv_plan *plan, double *bound_us);
 

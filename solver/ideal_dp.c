@@ -28,6 +28,11 @@ typedef struct run {
     bool *group_open; /* per group: in the ideal being made, has it units that ran and others? */
     double *need;     /* one state being made */
     dv_device_id *group;
+    double *spent;
+    uint32_t budgets;
+    double *least, *largest;        /* [unit * budgets + budget]: what a unit takes */
+    double *left_least, *left_most; /* per budget: the units to come of the ideal being extended */
+    double *to_come, *roomy; /* of the ideal being made: at least; spent up to that will do */
     double dropped_us;
     size_t made, bytes, states, ideals, most;
     bool abandoned;
@@ -43,6 +48,13 @@ static void release(run *r)
     free(r->group_open);
     free(r->need);
     free(r->group);
+    free(r->spent);
+    free(r->least);
+    free(r->largest);
+    free(r->left_least);
+    free(r->left_most);
+    free(r->to_come);
+    free(r->roomy);
 }
 
 static bool allocate(run *r)
@@ -53,9 +65,68 @@ static bool allocate(run *r)
     r->group_open = calloc(units, sizeof *r->group_open);
     r->need = calloc(tensors * p->target_count, sizeof *r->need);
     r->group = calloc(units, sizeof *r->group);
+    r->budgets = r->settings->budgets ? r->settings->budgets->count : 0;
+    size_t budgets = (size_t)r->budgets + 1;
+    r->spent = calloc(budgets, sizeof *r->spent);
+    r->least = calloc(units * budgets, sizeof *r->least);
+    r->largest = calloc(units * budgets, sizeof *r->largest);
+    r->left_least = calloc(budgets, sizeof *r->left_least);
+    r->left_most = calloc(budgets, sizeof *r->left_most);
+    r->to_come = calloc(budgets, sizeof *r->to_come);
+    r->roomy = calloc(budgets, sizeof *r->roomy);
+    bool sums = r->spent && r->least && r->largest && r->left_least && r->left_most && r->to_come &&
+                r->roomy;
     bool levels = dv_ideal_level_init(p, r->labels, &r->now);
     levels = dv_ideal_level_init(p, r->labels, &r->next) && levels;
-    return levels && r->slot && r->group_open && r->need && r->group;
+    return levels && sums && r->slot && r->group_open && r->need && r->group;
+}
+
+/* What each unit takes of the budgets, at least and at most. */
+static void list_amounts(run *r)
+{
+    const dv_problem *p = r->problem;
+    for (dv_unit_id u = 0; u < p->unit_count; u++)
+        for (uint32_t b = 0; b < r->budgets; b++) {
+            const double *amount = r->settings->budgets->list[b].amount;
+            double least = INFINITY, largest = 0.0;
+            for (dv_target_id a = 0; a < p->target_count; a++)
+                if (dv_label(r->labels, u, a)) {
+                    size_t cell = (size_t)u * p->target_count + a;
+                    least = fmin(least, amount ? amount[cell] : 0.0);
+                    largest = fmax(largest, amount ? amount[cell] : 1.0);
+                }
+            r->least[(size_t)u * r->budgets + b] = least;
+            r->largest[(size_t)u * r->budgets + b] = largest;
+        }
+}
+
+/* Sums over the units that from leaves. */
+static void sum_left(run *r, const dv_ideal *from)
+{
+    memset(r->left_least, 0, r->budgets * sizeof *r->left_least);
+    memset(r->left_most, 0, r->budgets * sizeof *r->left_most);
+    for (dv_unit_id u = 0; r->budgets && u < r->problem->unit_count; u++)
+        for (uint32_t b = 0; !dv_ideal_has(from, u) && b < r->budgets; b++) {
+            r->left_least[b] += r->least[(size_t)u * r->budgets + b];
+            r->left_most[b] += r->largest[(size_t)u * r->budgets + b];
+        }
+}
+
+/* Fills spent for u on a after state i of from; false if a budget cannot be kept any more. */
+static bool spend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_target_id a)
+{
+    bool enters = from->states.last[i] != r->problem->device[a];
+    size_t cell = (size_t)u * r->problem->target_count + a;
+    for (uint32_t b = 0; b < r->budgets; b++) {
+        const dv_budget *budget = &r->settings->budgets->list[b];
+        double amount = budget->amount ? budget->amount[cell] : enters ? 1.0 : 0.0;
+        r->spent[b] = from->states.spent[(size_t)i * r->budgets + b] + amount;
+        if (r->spent[b] + r->to_come[b] > budget->most)
+            return false;
+        if (r->spent[b] <= r->roomy[b])
+            r->spent[b] = 0.0;
+    }
+    return true;
 }
 
 /* The needs of a tensor newly made on target a; 0 where nobody will read it. */
@@ -82,9 +153,14 @@ static bool start(run *r)
         fill_need(r, first, first->live[s], p->host, s);
     for (uint32_t g = 0; g < r->groups.count; g++)
         r->group[g] = DV_NONE;
-    dv_states_reset(&first->states, first->live_count * p->target_count, r->groups.count, 0);
-    dv_state state = {
-        .last = DV_NONE, .need = r->need, .group = r->group, .parent = UINT32_MAX, .choice = 0};
+    dv_states_reset(&first->states, first->live_count * p->target_count, r->groups.count,
+                    r->budgets);
+    dv_state state = {.last = DV_NONE,
+                      .need = r->need,
+                      .group = r->group,
+                      .spent = r->spent,
+                      .parent = UINT32_MAX,
+                      .choice = 0};
     return dv_states_add(&first->states, &state);
 }
 
@@ -140,7 +216,7 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
     if (g != UINT32_MAX && groups[g] != DV_NONE && groups[g] != d)
         return true;
     double cost = cost_after(r, from, i, u, a);
-    if (!(cost + to->rest_us <= r->settings->upper_us))
+    if (!(cost + to->rest_us <= r->settings->upper_us) || !spend(r, from, i, u, a))
         return true;
     fill_needs(r, from, i, u, a, to);
     for (uint32_t j = 0; j < r->groups.count; j++)
@@ -150,6 +226,7 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
                       .used = from->states.used[i] | UINT64_C(1) << d,
                       .need = r->need,
                       .group = r->group,
+                      .spent = r->spent,
                       .parent = from->states.parent[i],
                       .choice = u * p->target_count + a};
     /* Sessions that can cost nothing more tell states apart for nothing. */
@@ -161,7 +238,7 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
         return false;
     r->made += 1 + to->states.width / WIDTH_OF_WORK;
     if (to->states.count > count)
-        r->bytes += to->states.width * sizeof(double) + 64;
+        r->bytes += (to->states.width + r->budgets) * sizeof(double) + 64;
     return true;
 }
 
@@ -199,8 +276,13 @@ static bool extend_by(run *r, const dv_ideal *from, dv_unit_id u, const dv_unit_
         return false;
     dv_ideal *to = &r->next.ideal[child];
     if (child == count)
-        dv_states_reset(&to->states, to->live_count * p->target_count, r->groups.count, 0);
+        dv_states_reset(&to->states, to->live_count * p->target_count, r->groups.count, r->budgets);
     find_open_groups(r, to);
+    for (uint32_t b = 0; b < r->budgets; b++) {
+        size_t at = (size_t)u * r->budgets + b;
+        r->to_come[b] = r->left_least[b] - r->least[at];
+        r->roomy[b] = r->settings->budgets->list[b].most - (r->left_most[b] - r->largest[at]);
+    }
     for (uint32_t i = 0; i < from->states.count; i++) {
         dv_device_id last = from->states.last[i];
         if (last != DV_NONE && first_forced[last] != DV_NONE && first_forced[last] != u)
@@ -220,6 +302,7 @@ static bool thin(run *r, dv_ideal *ideal, uint32_t limit)
                             .dispatch_us = ideal->dispatch_us,
                             .session_us = ideal->session_us,
                             .device_count = r->problem->device_count,
+                            .budget = r->budgets ? r->settings->budgets->list : NULL,
                             .progress = r->settings->progress};
     double dropped_us = INFINITY;
     bool ok = dv_states_thin(&ideal->states, &costs, limit, &dropped_us);
@@ -262,7 +345,8 @@ static bool thin_level(run *r, uint32_t limit)
             r->dropped_us = fmin(r->dropped_us, f);
             ideal->states.count--;
         }
-        r->bytes += ideal->states.count * (ideal->states.width * sizeof(double) + 64);
+        r->bytes +=
+            ideal->states.count * ((ideal->states.width + r->budgets) * sizeof(double) + 64);
     }
     free(value);
     return true;
@@ -300,6 +384,7 @@ static bool must_end(const run *r)
 /* All states of one ideal, each ready unit in turn. forced: device_count entries to work in. */
 static bool extend_ideal(run *r, const dv_ideal *from, dv_unit_id *forced)
 {
+    sum_left(r, from);
     for (uint32_t s = 0; s < from->live_count; s++)
         r->slot[from->live[s]] = s;
     for (dv_device_id d = 0; d < r->problem->device_count; d++)
@@ -381,6 +466,8 @@ dv_status dv_ideal_run(const dv_problem *problem, const dv_labels *labels,
     run r = {.problem = problem, .labels = labels, .settings = settings, .dropped_us = INFINITY};
     dv_unit_id *forced = calloc((size_t)problem->device_count + 1, sizeof *forced);
     bool ok = allocate(&r) && forced;
+    if (ok)
+        list_amounts(&r);
     if (ok)
         ok = dv_unit_groups_create(problem, &r.groups) == DV_OK && start(&r);
     for (uint32_t k = 0; ok && !r.abandoned && k < problem->unit_count; k++) {

@@ -14,6 +14,7 @@
 #include "solver/ilp_glpk.h"
 #include "solver/incumbent.h"
 #include "solver/labels.h"
+#include "solver/limited.h"
 #include "solver/pairwise.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
@@ -203,15 +204,32 @@ static dv_status exact(search *s)
     return DV_OK;
 }
 
+/* By prices on the limits and a beam. */
+static dv_status first_limited_plan(search *s)
+{
+    dv_limited_settings limited = {.state_limit = 20,
+                                   .deadline_s = s->deadline_s,
+                                   .tolerance = s->options->tolerance,
+                                   .progress = s->options->progress};
+    dv_limited_result result;
+    DV_TRY(dv_limited_improve(s->problem, &limited, s->trial, s->plan, s->outcome, &result));
+    s->first_bound_us = result.given_bound_us;
+    if (*s->outcome == DV_OUTCOME_INFEASIBLE) /* the integer program is to prove that itself */
+        *s->outcome = DV_OUTCOME_NONE;
+    return DV_OK;
+}
+
 /* A plan to start from and to prune with: baselines, improved by the dynamic program where it can
    hold the problem (a few states a layer do), else by coordinate descent. */
 static dv_status first_plan(search *s)
 {
-    if (!dv_frontier_serves(s->problem))
+    if (!dv_frontier_holds(s->problem))
         return dv_incumbent_find(s->problem, s->options, s->plan, s->outcome);
     DV_TRY(dv_incumbent_baselines(s->problem, s->options, s->trial, s->plan, s->outcome));
     dv_frontier_settings settings = {
         .state_limit = 300, .deadline_s = s->deadline_s, .progress = s->options->progress};
+    if (dv_limits_bind(s->problem))
+        return first_limited_plan(s);
     /* Its bound counts only if time runs out: the duals are to prove the optimum independently. */
     return have_plan(s)
                ? dv_frontier_improve(s->problem, &settings, s->trial, s->plan, &s->first_bound_us)

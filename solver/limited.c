@@ -278,8 +278,8 @@ static dv_status search_states(search *s, dv_limited_result *result)
 static dv_status bound_any_order(search *s, double *bound_us)
 {
     dv_frontier_settings settings = frontier_settings(s, PRICED_STATES);
-    double worth_us = dv_budgets_worth_us(&s->budgets);
     set_best_prices(s);
+    double worth_us = dv_budgets_worth_us(&s->budgets);
     if (!dv_evaluate(&s->priced.problem, s->priced_plan))
         return DV_OK;
     double least_us;

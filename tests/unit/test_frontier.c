@@ -84,14 +84,31 @@ static void groups_and_sessions_are_held_in_the_state(void)
     dv_problem_destroy(problem);
 }
 
-static void limits_that_bind_are_refused_with_the_way_out(void)
+static void a_limit_on_segments_is_kept(void)
 {
-    dv_problem *problem = problem_of("cpu npu", "segments 1\na 9 1\nb 1 9\n");
+    dv_problem *problem = problem_of("cpu npu", "segments 1\na 9 1\nb 1 7\n");
     CU_ASSERT_FALSE(dv_frontier_serves(problem));
     dv_plan *plan = NULL;
     dv_outcome outcome;
-    CU_ASSERT_EQUAL(dv_solve(problem, "frontier", NULL, &plan, &outcome), DV_BAD_PARAMETER);
-    CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "ilp"));
+    CU_ASSERT_EQUAL(dv_solve(problem, "frontier", NULL, &plan, &outcome), DV_OK);
+    CU_ASSERT_EQUAL(outcome, DV_OUTCOME_OPTIMAL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_DOUBLE_EQUAL(plan->cost.total_us, 8, 1e-9);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+}
+
+static void more_devices_than_bits_are_refused_with_the_way_out(void)
+{
+    dv_random_spec spec = {.seed = 1, .shape = DV_RANDOM_CHAIN, .units = 3, .targets = 65};
+    dv_problem *problem = dv_random_problem(&spec);
+    dv_plan *plan = NULL;
+    dv_outcome outcome;
+    static const char *const strategies[] = {"frontier", "ideal"};
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(dv_solve(problem, strategies[i], NULL, &plan, &outcome), DV_BAD_PARAMETER);
+        CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "ilp"));
+    }
     dv_problem_destroy(problem);
 }
 
@@ -116,6 +133,6 @@ static void a_stop_still_gives_a_plan_with_an_honest_bound(void)
 DV_SUITE(solver_frontier, DV_TEST(equal_states_are_merged_at_the_lower_cost),
          DV_TEST(a_state_goes_if_another_can_imitate_it_for_the_difference),
          DV_TEST(what_is_dropped_for_room_is_accounted_for),
-         DV_TEST(groups_and_sessions_are_held_in_the_state),
-         DV_TEST(limits_that_bind_are_refused_with_the_way_out),
+         DV_TEST(groups_and_sessions_are_held_in_the_state), DV_TEST(a_limit_on_segments_is_kept),
+         DV_TEST(more_devices_than_bits_are_refused_with_the_way_out),
          DV_TEST(a_stop_still_gives_a_plan_with_an_honest_bound));
