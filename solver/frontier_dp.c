@@ -110,7 +110,8 @@ static bool allocate(run *r)
 }
 
 /* Groups that are never under way together share a number, so that states stay narrow; not where
-   the layers are handed out, whose readers know groups by their own numbers. */
+   the layers are handed out, or the rest is known (frontier.h), which both know groups by their own
+   numbers. */
 static void share_numbers(run *r, const dv_unit_groups *groups, const dv_unit_id *first)
 {
     uint32_t count = 0;
