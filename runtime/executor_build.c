@@ -77,6 +77,14 @@ static dv_status check_support(const dv_executor *executor, const executor_lane 
                        problem->unit_name[unit], target);
     for (uint32_t i = 0; i < graph->units[unit].op_count; i++) {
         dv_op_id op = graph->units[unit].ops[i];
+        if (graph->ops[op].kind == DV_OP_OPAQUE)
+            return dv_fail(DV_BAD_INPUT,
+                           "operator '%s' (%s) is known by name alone and cannot be run%s%s; "
+                           "partition and simulate can plan around it",
+                           graph->ops[op].name,
+                           graph->ops[op].source_type ? graph->ops[op].source_type : "?",
+                           graph->ops[op].reason ? ": " : "",
+                           graph->ops[op].reason ? graph->ops[op].reason : "");
         if (!lane->backend->supports(graph, op, precision, why, sizeof why))
             return dv_fail(DV_BAD_INPUT, "operator '%s' (%s) does not run on device '%s': %s",
                            graph->ops[op].name, dv_op_info_of(graph->ops[op].kind)->name,

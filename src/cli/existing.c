@@ -299,14 +299,17 @@ static dv_status each_closed(const dv_cli *cli, dv_session *session,
                                                 dv_device_id device))
 {
     finder f = {.cli = cli, .session = session};
-    if (!is_program(session) || closed_count(session->graph) == 0)
+    bool program = is_program(session);
+    if (!session->source || closed_count(session->graph) == 0)
         return DV_OK;
-    dv_status status = open_program(&f);
+    dv_status status = program ? open_program(&f) : DV_OK;
     for (dv_op_id o = 0; status == DV_OK && o < session->graph->op_count; o++) {
-        dv_device_id device;
+        const dv_platform *platform = session->platform;
+        dv_device_id device = platform->targets[platform->host].device;
         if (session->graph->ops[o].kind != DV_OP_OPAQUE)
             continue;
-        status = device_of_closed(&f, &session->graph->ops[o], &device);
+        if (program)
+            status = device_of_closed(&f, &session->graph->ops[o], &device);
         if (status == DV_OK)
             status = visit(session, o, device);
     }
@@ -347,11 +350,13 @@ static dv_status pin(dv_session *session, dv_op_id op, dv_device_id device)
 dv_status dv_existing_allow_closed(const dv_cli *cli, dv_session *session)
 {
     uint32_t count = session->source ? closed_count(session->graph) : 0;
-    if (is_program(session) && count > 0)
-        dv_cli_note(cli,
-                    "%s: %u operators cannot be looked into; they stay where they are and are "
-                    "counted by the bytes they move alone",
-                    session->model, count);
+    if (count > 0)
+        dv_cli_note(
+            cli,
+            "%s: %u operator%s cannot be looked into: what stays %s is counted by the bytes "
+            "that it moves alone",
+            session->model, count, count == 1 ? "" : "s",
+            is_program(session) ? "where it is" : "on the host, which has to know it,");
     return each_closed(cli, session, allow);
 }
 

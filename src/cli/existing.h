@@ -4,10 +4,12 @@
 
 #include "cli/pipeline.h"
 
-/* What a program runs behind a closed door (a delegate whose blob cannot be opened, a kernel that
-   is not understood) can be on one device alone. Lets the session's platform run it there, before
-   the problem is built; pins it there, after. DV_BAD_INPUT naming the call if the platform has no
-   device of its backend. Nothing is to do for a graph that is understood. */
+/* What runs behind a closed door can be on one device alone: in a program (a delegate whose blob
+   cannot be opened, a kernel that is not understood) where its call puts it, in other models (a
+   custom operator, one that is known by name) on the host. Lets the session's platform run it
+   there, before the problem is built; pins it there, after. DV_BAD_INPUT naming the call if the
+   platform has no device of its backend, or the operator if what it makes is not known. Nothing is
+   to do for a graph that is understood. */
 DV_MUST_USE dv_status dv_existing_allow_closed(const dv_cli *cli, dv_session *session);
 DV_MUST_USE dv_status dv_existing_pin_closed(const dv_cli *cli, dv_session *session);
 

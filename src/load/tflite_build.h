@@ -207,6 +207,10 @@ typedef struct dv_tfl_rule {
 #undef UNKNOWN
 dv_tfl_reader dv_tfl_op_custom_transposed;
 
+/* Adds an operator that is kept by name, with the shapes of its outputs as far as they are known:
+   tflite_named.c. */
+DV_MUST_USE dv_status dv_tfl_add_named(dv_tfl_at *at);
+
 /* ---- what readers are made of: tflite_ops.c ---- */
 
 /* Gives the operator up: it will be kept by name for this reason. Returns DV_OK (DV_NO_MEMORY); to

@@ -118,33 +118,6 @@ static dv_status check_types(dv_tfl_at *at)
     return DV_OK;
 }
 
-/* An operator that is kept by name, with what the file says of its outputs. */
-static dv_status add_opaque(dv_tfl_at *at)
-{
-    dv_tfl_builder *b = at->b;
-    dv_tensor_id *inputs = dv_arena_array(b->arena, at->inputs.count, sizeof *inputs);
-    dv_tensor_id *outputs = dv_arena_array(b->arena, at->outputs.count, sizeof *outputs);
-    if (!inputs || !outputs)
-        return dv_fail(DV_NO_MEMORY, "out of memory");
-    for (uint32_t i = 0; i < at->inputs.count; i++) {
-        inputs[i] = DV_NONE;
-        if (dv_tfl_given(at, i))
-            DV_TRY(dv_tfl_memory(b, dv_tfl_slot_of(at, i), &inputs[i]));
-    }
-    for (uint32_t i = 0; i < at->outputs.count; i++) {
-        DV_TRY(dv_tfl_add_activation(b, at->part, &outputs[i]));
-        DV_TRY(dv_tfl_result_in_memory(at, i, outputs[i]));
-    }
-    dv_op op = at->like;
-    op.kind = DV_OP_OPAQUE;
-    op.inputs = inputs;
-    op.input_count = at->inputs.count;
-    op.outputs = outputs;
-    op.output_count = at->outputs.count;
-    dv_op_id id;
-    return dv_graph_add_op(b->graph, &op, &id);
-}
-
 /* An operator goes by the name of its first output. */
 static dv_status name_operator(dv_tfl_at *at)
 {
@@ -168,7 +141,7 @@ static dv_status translate(dv_tfl_at *at)
     }
     if (!at->opaque)
         DV_TRY(at->rule->read(at));
-    return at->opaque ? add_opaque(at) : at->b->fb.status;
+    return at->opaque ? dv_tfl_add_named(at) : at->b->fb.status;
 }
 
 static dv_status add_operator(dv_tfl_builder *b, const dv_fb_vector *operators, uint32_t i)

@@ -293,10 +293,12 @@ static dv_status form(dv_tfl_builder *b, uint32_t slot, bool planar, dv_tensor_i
     }
     if (!has_form(s, planar)) {
         dv_tensor_id other;
-        if (!has_form(s, !planar) && !planar)
-            return tensor.is_variable ? add_state(b, slot, &tensor, id) : not_there(b, slot);
-        DV_TRY(form(b, slot, !planar, &other));
-        DV_TRY(permuted(b, slot, planar, other));
+        if (!has_form(s, !planar) && !planar) {
+            DV_TRY(tensor.is_variable ? add_state(b, slot, &tensor, id) : not_there(b, slot));
+        } else {
+            DV_TRY(form(b, slot, !planar, &other));
+            DV_TRY(permuted(b, slot, planar, other));
+        }
     }
     if (*kept == DV_NONE)
         DV_TRY(dv_tfl_dequantise(b, &tensor, tensor.quantised_axis,
