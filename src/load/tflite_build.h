@@ -182,7 +182,7 @@ DV_MUST_USE dv_status dv_tfl_add_operators(dv_tfl_builder *b);
 typedef struct dv_tfl_at {
     dv_tfl_builder *b;
     const struct dv_tfl_rule *rule;
-    dv_fb_table node, options;
+    dv_fb_table node, options, options2; /* options2: of the operators that came last */
     dv_fb_vector inputs, outputs; /* i32 */
     const char *type;             /* "CONV_2D", or a custom operator's own name */
     dv_op like;                   /* name, type and handle of all that is made for it */
@@ -263,6 +263,10 @@ DV_MUST_USE dv_status dv_tfl_result_activated(dv_tfl_at *at, unsigned field, dv_
 
 /* MIRROR_PAD that repeats the edge: count pads, a pair a dim. */
 DV_MUST_USE dv_status dv_tfl_pad_symmetric(dv_tfl_at *at, const int64_t *pads, int count);
+
+/* Complex numbers: tflite_ops_complex.c. A RESHAPE of them keeps the pairs together. */
+bool dv_tfl_is_complex(const dv_tfl_tensor *tensor);
+DV_MUST_USE dv_status dv_tfl_reshape_complex(dv_tfl_at *at);
 
 /* Input i as i64. */
 DV_MUST_USE dv_status dv_tfl_long_input(dv_tfl_at *at, uint32_t i, dv_tensor_id *id);

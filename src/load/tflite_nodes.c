@@ -86,10 +86,18 @@ static dv_status check_arity(const dv_tfl_at *at)
     return DV_OK;
 }
 
-static bool is_held(const dv_tfl_tensor *tensor)
+/* The operators that know complex numbers. */
+static bool knows_complex(const dv_tfl_rule *rule)
+{
+    return rule->read == dv_tfl_op_rfft2d || rule->read == dv_tfl_op_complex_part ||
+           rule->read == dv_tfl_op_complex_abs || rule->read == dv_tfl_op_reshape;
+}
+
+static bool is_held(const dv_tfl_at *at, const dv_tfl_tensor *tensor)
 {
     dv_dtype dtype = dv_tfl_dtype(tensor);
-    return dtype != DV_DTYPE_NONE && dtype != DV_DTYPE_STRING;
+    return (dv_tfl_is_complex(tensor) && knows_complex(at->rule)) ||
+           (dtype != DV_DTYPE_NONE && dtype != DV_DTYPE_STRING);
 }
 
 /* Elements that no operator of ours takes or makes; a variable's handle has a type of its own. */
@@ -103,7 +111,7 @@ static dv_status check_types(dv_tfl_at *at)
         DV_TRY(dv_tfl_input(at, i, &tensor));
         bool is_handle = at->b->scope->slots[dv_tfl_slot_of(at, i)].variable != DV_NONE;
         handles = handles || is_handle;
-        if (!is_handle && !is_held(&tensor))
+        if (!is_handle && !is_held(at, &tensor))
             return dv_tfl_opaque(at, "its input %u is %s, which is not supported", i,
                                  dv_tfl_type_name(tensor.type));
     }
@@ -111,7 +119,7 @@ static dv_status check_types(dv_tfl_at *at)
         if (dv_fb_i32_at(&at->outputs, i) < 0)
             continue;
         DV_TRY(dv_tfl_output(at, i, &tensor));
-        if (!is_held(&tensor))
+        if (!is_held(at, &tensor))
             return dv_tfl_opaque(at, "its output %u is %s, which is not supported", i,
                                  dv_tfl_type_name(tensor.type));
     }
@@ -150,6 +158,7 @@ static dv_status add_operator(dv_tfl_builder *b, const dv_fb_vector *operators, 
     at.inputs = dv_fb_list(&at.node, 1, 4);
     at.outputs = dv_fb_list(&at.node, 2, 4);
     at.options = dv_fb_child(&at.node, 4);
+    at.options2 = dv_fb_child(&at.node, 12);
     dv_status status = b->fb.status;
     if (status == DV_OK)
         status = find_rule(&at);

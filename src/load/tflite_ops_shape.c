@@ -233,6 +233,10 @@ dv_status dv_tfl_op_reshape(dv_tfl_at *at)
     dv_tensor_id x, shape;
     dv_op_params params = {.view = {.allow_zero = true, .shape = {.rank = DV_RANK_UNKNOWN}}};
     dv_fb_vector option = dv_fb_list(&at->options, 0, 4);
+    dv_tfl_tensor input;
+    DV_TRY(dv_tfl_input(at, 0, &input));
+    if (dv_tfl_is_complex(&input))
+        return dv_tfl_reshape_complex(at);
     DV_TRY(dv_tfl_plain_input(at, 0, &x));
     if (dv_tfl_given(at, 1)) {
         DV_TRY(dv_tfl_plain_input(at, 1, &shape));
