@@ -24,6 +24,8 @@ typedef struct dv_tfl_tensor {
     dv_fb_vector scale, zero; /* f32, i64; quantised if scale has elements */
     uint32_t quantised_axis;
     bool quantised; /* operators see f32 behind a conversion */
+    int32_t block;  /* so many along the last dim share a scale; 0: no blocks. f32 to operators */
+    int64_t block_scales, block_zeros; /* the tensors that hold them; 0: no zero points */
     bool is_variable;
 } dv_tfl_tensor;
 
@@ -144,6 +146,11 @@ DV_MUST_USE dv_status dv_tfl_dequantise_by(dv_tfl_builder *b, const dv_quant *qu
                                            const char *name, dv_tensor_id integers,
                                            dv_tensor_id *id);
 
+/* The f32 that a constant's integers stand for whose scales are those of blocks. Replaces
+   constant's buffer. */
+DV_MUST_USE dv_status dv_tfl_unfold_blocks(dv_tfl_builder *b, const dv_tfl_tensor *tensor,
+                                           dv_tensor *constant);
+
 /* One number that tensor's element stands for. */
 DV_MUST_USE dv_status dv_tfl_meaning(const dv_tfl_tensor *tensor, double element, double *out);
 
@@ -183,11 +190,11 @@ typedef struct dv_tfl_at {
     dv_tfl_builder *b;
     const struct dv_tfl_rule *rule;
     dv_fb_table node, options, options2; /* options2: of the operators that came last */
-    dv_fb_vector inputs, outputs; /* i32 */
-    const char *type;             /* "CONV_2D", or a custom operator's own name */
-    dv_op like;                   /* name, type and handle of all that is made for it */
-    const char *part;             /* the name of what it makes on the way */
-    bool opaque;                  /* its reader gave up; like.reason says why */
+    dv_fb_vector inputs, outputs;        /* i32 */
+    const char *type;                    /* "CONV_2D", or a custom operator's own name */
+    dv_op like;                          /* name, type and handle of all that is made for it */
+    const char *part;                    /* the name of what it makes on the way */
+    bool opaque;                         /* its reader gave up; like.reason says why */
 } dv_tfl_at;
 
 typedef dv_status dv_tfl_reader(dv_tfl_at *at);

@@ -44,7 +44,7 @@ static dv_dtype stored_dtype(uint8_t type)
 
 dv_dtype dv_tfl_dtype(const dv_tfl_tensor *tensor)
 {
-    return tensor->quantised ? DV_DTYPE_F32 : stored_dtype(tensor->type);
+    return tensor->quantised || tensor->block > 0 ? DV_DTYPE_F32 : stored_dtype(tensor->type);
 }
 
 dv_dtype dv_tfl_stored_dtype(const dv_tfl_tensor *tensor)
@@ -210,6 +210,8 @@ dv_status dv_tfl_constant(dv_tfl_builder *b, uint32_t slot, bool as_f32, const u
     DV_TRY(dv_tfl_stored(b, slot, &tensor, out));
     if (out->data.storage == DV_STORAGE_NONE)
         return DV_OK;
+    if (tensor.block > 0)
+        DV_TRY(dv_tfl_unfold_blocks(b, &tensor, out));
     dv_dtype to = as_f32 && out->dtype == DV_DTYPE_F16 ? DV_DTYPE_F32 : out->dtype;
     bool moves = perm && !keeps_order(&out->shape, perm);
     dv_shape shape = out->shape;

@@ -162,13 +162,27 @@ dv_status dv_tfl_op_conv_3d(dv_tfl_at *at)
     return convolve_volume(at, &params, 0, 2);
 }
 
+/* The output's shape: a constant, or where it is computed what the file has recorded. */
+static dv_status output_size(dv_tfl_at *at, int rank, int64_t *size, int *count)
+{
+    dv_tfl_tensor out, image;
+    DV_TRY(dv_tfl_ints(at, 0, (size_t)rank, size, count));
+    DV_TRY(dv_tfl_output(at, 0, &out));
+    DV_TRY(dv_tfl_input(at, 2, &image));
+    if (*count >= 0 || out.shape.rank != rank || out.open != 0 || image.open != 0)
+        return DV_OK;
+    memcpy(size, out.shape.dim, (size_t)rank * sizeof *size);
+    *count = rank;
+    return DV_OK;
+}
+
 /* (output's shape, weight, volume, bias) */
 dv_status dv_tfl_op_transpose_conv_3d(dv_tfl_at *at)
 {
     int64_t size[5];
     int count;
     dv_op_params params = {.conv = {.transposed = true}};
-    DV_TRY(dv_tfl_ints(at, 0, 5, size, &count));
+    DV_TRY(output_size(at, 5, size, &count));
     if (count != 5)
         return dv_tfl_opaque(at, "its output's shape is computed, which is not supported");
     memcpy(params.conv.output_shape, size + 1, 3 * sizeof *size);
@@ -183,7 +197,7 @@ dv_status dv_tfl_op_transpose_conv(dv_tfl_at *at)
     dv_auto_pad padding = DV_PAD_VALID;
     dv_tensor_id id;
     DV_TRY(read_padding(at, &padding));
-    DV_TRY(dv_tfl_ints(at, 0, 4, size, &count));
+    DV_TRY(output_size(at, 4, size, &count));
     if (count != 4)
         return dv_tfl_opaque(at, "its output's shape is computed, which is not supported");
     DV_TRY(transposed(at, 2, 1, padding, dv_fb_i32(&at->options, 2, 0),

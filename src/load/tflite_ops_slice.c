@@ -113,6 +113,8 @@ static dv_status take_entries(strided *s, int64_t rank, dv_slice_params *slice)
     int64_t axis = 0, made = 0, takers = 0;
     for (int i = 0; i < s->count; i++)
         takers += !(s->ellipsis & 1u << i) && !(s->new_axis & 1u << i);
+    if (rank == 0 && s->ellipsis == 0)
+        rank = takers; /* no dims are recorded behind a computed size */
     for (int i = 0; i < s->count; i++) {
         if (s->ellipsis & 1u << i) {
             int64_t skipped = rank > takers ? rank - takers : 0;

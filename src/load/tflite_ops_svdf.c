@@ -30,23 +30,23 @@ static dv_status push_features(dv_tfl_at *at, int64_t filters, int64_t memory, d
 dv_status dv_tfl_op_svdf(dv_tfl_at *at)
 {
     dv_tfl_tensor weight, state;
-    dv_tensor_id steps, ids[2], memory, old;
+    dv_tensor_id steps, ids[2], memory;
     int64_t rank = dv_fb_i32(&at->options, 0, 0);
     dv_op_params sum = {.reduce = {.count = 1, .axes = {2}}};
     DV_TRY(dv_tfl_input(at, 2, &weight));
     DV_TRY(dv_tfl_input(at, 4, &state));
     if (weight.shape.rank != 2 || rank < 1 || weight.shape.dim[0] % rank != 0 ||
-        !state.is_variable || state.quantised)
+        !state.is_variable || state.shape.rank != 2 ||
+        state.shape.dim[1] != weight.shape.dim[0] * weight.shape.dim[1])
         return dv_tfl_opaque(at,
-                             "weights of %u dimensions, or a state of integers, are not "
+                             "weights of %u dimensions, or a state of other sizes, are not "
                              "supported",
                              (unsigned)weight.shape.rank);
     int64_t filters = weight.shape.dim[0], length = weight.shape.dim[1];
     DV_TRY(push_features(at, filters, length, &steps));
     memory = steps;
     DV_TRY(viewed(at, (const int64_t[]){-1, filters * length}, 2, &memory));
-    DV_TRY(dv_tfl_memory(at->b, dv_tfl_slot_of(at, 4), &old));
-    DV_TRY(dv_tfl_keep(at->b, old, memory));
+    DV_TRY(dv_tfl_keep_input(at, 4, memory));
     DV_TRY(dv_tfl_plain_input(at, 2, &ids[1]));
     DV_TRY(dv_tfl_emit2(at, DV_OP_MUL, NULL, steps, ids[1], &ids[0]));
     DV_TRY(dv_tfl_emit1(at, DV_OP_SUM, &sum, ids[0], &ids[0]));

@@ -46,6 +46,72 @@ dv_status dv_tfl_meaning(const dv_tfl_tensor *tensor, double element, double *ou
     return DV_OK;
 }
 
+/* ---- blocks ---- */
+
+/* A tensor of scales or zero points, one a block; constant: what it belongs to. */
+static dv_status read_blocks(dv_tfl_builder *b, int64_t index, const dv_tfl_tensor *tensor,
+                             const dv_tensor *constant, dv_tensor *out)
+{
+    dv_tfl_tensor info;
+    size_t count, have;
+    uint8_t last = (uint8_t)(constant->shape.rank - 1);
+    if (index < 0 || index >= b->scope->tensors.count)
+        return dv_fail(DV_BAD_INPUT, "its blocks' scales are tensor %lld of %u", (long long)index,
+                       b->scope->tensors.count);
+    if (constant->shape.rank == 0 || !dv_shape_elements(&constant->shape, &count) ||
+        constant->shape.dim[last] % tensor->block != 0)
+        return dv_fail(DV_BAD_INPUT, "blocks of %d do not divide its last dimension",
+                       (int)tensor->block);
+    DV_TRY(dv_tfl_stored(b, (uint32_t)index, &info, out));
+    if (out->data.storage != DV_STORAGE_NONE && dv_shape_elements(&out->shape, &have) &&
+        have == count / (size_t)tensor->block)
+        return DV_OK;
+    dv_buffer_release(out->data.buffer);
+    *out = (dv_tensor){0};
+    return dv_fail(DV_BAD_INPUT, "its blocks of %d do not have one scale each", (int)tensor->block);
+}
+
+static void unfold(const dv_tensor *integers, const dv_tensor *scales, const dv_tensor *zeros,
+                   size_t block, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        float value = 0, scale = 1, zero = 0;
+        (void)dv_tensor_read_f32(integers, i, 1, &value);
+        (void)dv_tensor_read_f32(scales, i / block, 1, &scale);
+        if (zeros)
+            (void)dv_tensor_read_f32(zeros, i / block, 1, &zero);
+        out[i] = (value - zero) * scale;
+    }
+}
+
+dv_status dv_tfl_unfold_blocks(dv_tfl_builder *b, const dv_tfl_tensor *tensor, dv_tensor *constant)
+{
+    dv_tensor scales = {0}, zeros = {0}, made = *constant;
+    size_t count = 0, bytes;
+    dv_status status = read_blocks(b, tensor->block_scales, tensor, constant, &scales);
+    bool shifted = status == DV_OK && tensor->block_zeros > 0;
+    if (shifted)
+        status = read_blocks(b, tensor->block_zeros, tensor, constant, &zeros);
+    made.dtype = DV_DTYPE_F32;
+    if (status == DV_OK &&
+        (!dv_tensor_bytes(&made, &bytes) || !dv_shape_elements(&made.shape, &count)))
+        status = dv_fail(DV_BAD_INPUT, "its shape has more elements than memory can hold");
+    if (status == DV_OK)
+        status = dv_tfl_new_buffer(b, bytes, &made.data.buffer);
+    if (status == DV_OK) {
+        unfold(constant, &scales, shifted ? &zeros : NULL, (size_t)tensor->block, count,
+               (float *)(void *)dv_buffer_writable(made.data.buffer));
+        made.data.offset = 0;
+    }
+    dv_buffer_release(scales.data.buffer);
+    dv_buffer_release(zeros.data.buffer);
+    dv_buffer_release(constant->data.buffer);
+    *constant = status == DV_OK ? made : (dv_tensor){0};
+    return status;
+}
+
+/* ---- conversions ---- */
+
 static void put(uint8_t *out, size_t width, uint64_t bits)
 {
     for (size_t i = 0; i < width; i++)

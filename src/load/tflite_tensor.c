@@ -3,6 +3,8 @@
 
 #include "load/tflite_build.h"
 
+enum { BLOCKWISE = 2 }; /* QuantizationDetails */
+
 static const uint8_t to_planar[] = {0, 3, 1, 2}, to_plain[] = {0, 2, 3, 1};
 
 const char *dv_tfl_type_name(uint8_t type)
@@ -50,6 +52,17 @@ static dv_status read_shape(dv_tfl_builder *b, dv_tfl_tensor *out)
     return b->fb.status;
 }
 
+/* Behind an operator whose output's size is computed, old files record no dims at all. What was
+   made in planar order is an image, of sizes that nobody knows yet. */
+static void assume_image(const dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out)
+{
+    const dv_tfl_slot *slot = &b->scope->slots[index];
+    if (out->shape.rank > 0 || (slot->planar == DV_NONE && slot->integers[1] == DV_NONE))
+        return;
+    out->shape = (dv_shape){.rank = 4, .dim = {1, 1, 1, 1}};
+    out->open = 15;
+}
+
 dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out)
 {
     if (index < 0 || index >= b->scope->tensors.count)
@@ -63,6 +76,12 @@ dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out)
     out->scale = dv_fb_list(&quantisation, 2, 4);
     out->zero = dv_fb_list(&quantisation, 3, 8);
     out->quantised_axis = (uint32_t)dv_fb_i32(&quantisation, 6, 0);
+    if (dv_fb_u8(&quantisation, 4, 0) == BLOCKWISE) {
+        dv_fb_table blocks = dv_fb_child(&quantisation, 5);
+        out->block_scales = dv_fb_i32(&blocks, 0, 0);
+        out->block_zeros = dv_fb_i32(&blocks, 1, 0);
+        out->block = dv_fb_i32(&blocks, 2, 0);
+    }
     out->is_variable = dv_fb_flag(&out->table, 5, false);
     dv_dtype stored = dv_tfl_stored_dtype(out);
     out->quantised = out->scale.count > 0 &&
@@ -72,6 +91,10 @@ dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out)
     if (b->fb.status == DV_OK)
         DV_TRY(
             dv_within(read_shape(b, out), "tensor '%.*s'", shown(out->name), letters(out->name)));
+    assume_image(b, index, out);
+    /* one scale an element of a vector is one a channel, whatever dim the file says it is of */
+    if (out->shape.rank == 1 && out->scale.count == (uint32_t)out->shape.dim[0])
+        out->quantised_axis = 0;
     return b->fb.status;
 }
 
