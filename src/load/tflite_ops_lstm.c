@@ -295,8 +295,8 @@ static dv_status add_direction(dv_tfl_at *at, direction *d, int64_t steps, dv_te
     return written_out(at, d, steps, result);
 }
 
-/* (x, concatenated weights and biases of the gates input, cell, forget, output over x and h): the
-   states are ordinary inputs and outputs. */
+/* (x, h, weights and biases of the gates input, cell, forget, output over x and h, c) to (h, c, x and
+   h, what goes into the gates): the states are ordinary inputs and outputs. */
 static dv_status basic_cell(dv_tfl_at *at)
 {
     dv_tfl_tensor state;
@@ -308,9 +308,13 @@ static dv_status basic_cell(dv_tfl_at *at)
     DV_TRY(dv_tfl_plain_input(at, 0, &ids[0]));
     DV_TRY(dv_tfl_plain_input(at, 1, &ids[1]));
     DV_TRY(dv_tfl_emit(at, DV_OP_CAT, &cat, ids, 2, &ids[0]));
+    if (at->outputs.count > 2)
+        DV_TRY(dv_tfl_result(at, 2, ids[0], false));
     DV_TRY(dv_tfl_plain_input(at, 2, &ids[1]));
     DV_TRY(dv_tfl_plain_input(at, 3, &ids[2]));
     DV_TRY(dv_tfl_emit(at, DV_OP_LINEAR, &linear, ids, 3, &ids[0]));
+    if (at->outputs.count > 3)
+        DV_TRY(dv_tfl_result(at, 3, ids[0], false));
     for (int i = 0; i < GATES; i++) {
         int64_t units = state.shape.dim[1];
         dv_op_params part = {.slice = {.count = 1,

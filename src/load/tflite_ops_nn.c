@@ -49,6 +49,10 @@ static dv_status check_image(dv_tfl_at *at, uint32_t image, uint32_t weights, dv
 {
     DV_TRY(dv_tfl_input(at, image, x));
     DV_TRY(dv_tfl_input(at, weights, w));
+    if (x->shape.rank == 0) { /* none are recorded behind a computed size */
+        x->shape = (dv_shape){.rank = 4, .dim = {1, 1, 1, 1}};
+        x->open = 15;
+    }
     if (x->shape.rank != 4 || w->shape.rank != 4)
         return dv_fail(DV_BAD_INPUT, "its image has %u dimensions and its weight %u; both need 4",
                        (unsigned)x->shape.rank, (unsigned)w->shape.rank);
@@ -79,8 +83,10 @@ dv_status dv_tfl_op_depthwise(dv_tfl_at *at)
     dv_tensor_id id;
     const dv_fb_table *o = &at->options;
     DV_TRY(check_image(at, 0, 1, &x, &w));
+    int32_t each = dv_fb_i32(o, 3, 0); /* results of a channel */
+    bool told = x.open & 8 && each > 0 && w.shape.dim[3] % each == 0;
     dv_op_params params = {.conv = {.spatial = 2,
-                                    .groups = x.shape.dim[3],
+                                    .groups = told ? w.shape.dim[3] / each : x.shape.dim[3],
                                     .stride = {dv_fb_i32(o, 2, 0), dv_fb_i32(o, 1, 0)},
                                     .dilation = {dv_fb_i32(o, 6, 1), dv_fb_i32(o, 5, 1)}}};
     DV_TRY(read_padding(at, &params.conv.auto_pad));

@@ -179,11 +179,13 @@ dv_status dv_tfl_op_pad(dv_tfl_at *at)
             return computed(at, "value is");
     }
     DV_TRY(dv_tfl_input(at, 0, &tensor));
+    if (tensor.shape.rank == 0 && count % 2 == 0)
+        tensor.shape.rank = (uint8_t)(count / 2); /* none are recorded behind a computed size */
     if (count != 2 * tensor.shape.rank)
         return dv_fail(DV_BAD_INPUT, "%d pads for %u dimensions", count,
                        (unsigned)tensor.shape.rank);
     DV_TRY(either(at, 0, &x, &planar, &tensor));
-    pad->rank = tensor.shape.rank;
+    pad->rank = (uint8_t)(count / 2);
     for (uint8_t d = 0; d < pad->rank; d++) {
         int64_t to = planar ? dv_tfl_planar_axis(d) : d;
         pad->begin[to] = pads[2 * d];

@@ -26,6 +26,7 @@ OUT = os.path.join(HERE, "..", "data", "tflite")
 MOST_BYTES = 100_000
 K = tf.keras
 CASES = {}
+EXPECTED = {}
 
 
 def case(function):
@@ -259,7 +260,9 @@ class Written:
 
     def __init__(self, operator, inputs, outputs, options=None, **fields):
         """Tensors are arrays (constants), (shape, type) pairs, or None for one left out; a third
-        element "variable" marks what the operator keeps."""
+        element "variable" marks what the operator keeps. branches: further subgraphs that it calls,
+        each a Written."""
+        branches = fields.pop("branches", [])
         self.model = schema.ModelT()
         self.model.version, self.model.buffers = 3, [schema.BufferT()]
         graph = schema.SubGraphT()
@@ -270,19 +273,36 @@ class Written:
         node.inputs = [self.tensor(graph, "in", value) for value in inputs]
         node.outputs = [self.tensor(graph, "out", value) for value in outputs]
         if options:
-            node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
-            node.builtinOptions = getattr(schema, options + "T")()
+            attributes = getattr(schema, options + "T")()
             for name, value in fields.items():
-                setattr(node.builtinOptions, name, value)
+                setattr(attributes, name, value)
+            if hasattr(schema.BuiltinOptions, options):
+                node.builtinOptionsType, node.builtinOptions = getattr(schema.BuiltinOptions, options), attributes
+            else:
+                node.builtinOptions2Type = getattr(schema.BuiltinOptions2, options)
+                node.builtinOptions2 = attributes
         graph.inputs = [i for i, value in zip(node.inputs, inputs)
                         if isinstance(value, tuple) and len(value) == 2]
         graph.outputs, graph.operators = list(node.outputs), [node]
         self.model.operatorCodes, self.model.subgraphs = [code], [graph]
+        for branch in branches:
+            self.call(branch.model)
+
+    def call(self, other):
+        """Adds the subgraph of another network, whose constants and operators come behind ours."""
+        graph = other.subgraphs[0]
+        for tensor in graph.tensors:
+            tensor.buffer += (len(self.model.buffers) - 1) if tensor.buffer else 0
+        for node in graph.operators:
+            node.opcodeIndex += len(self.model.operatorCodes)
+        self.model.buffers += other.buffers[1:]
+        self.model.operatorCodes += other.operatorCodes
+        self.model.subgraphs.append(graph)
 
     def tensor(self, graph, name, value):
         if value is None:
             return -1
-        types = {"float32": 0, "int32": 2, "int64": 4, "bool": 6}
+        types = {"float32": 0, "int32": 2, "int64": 4, "bool": 6, "int16": 7, "complex64": 8, "int8": 9}
         tensor, buffer = schema.TensorT(), schema.BufferT()
         if isinstance(value, tuple):
             tensor.shape, dtype = list(value[0]), value[1]
@@ -305,11 +325,17 @@ class Written:
         return bytes(builder.Output())
 
 
-def written(name, *arguments, **fields):
+def written(name, /, *arguments, **fields):
     CASES["written_" + name] = lambda: Written(*arguments, **fields)
 
 
-F, I, BOOL = "float32", "int32", "bool"
+def known(name, expected, /, *arguments, **fields):
+    """An operator that the interpreter has no kernel for: expected gives the outputs."""
+    written(name, *arguments, **fields)
+    EXPECTED["written_" + name] = expected
+
+
+F, I, BOOL, C = "float32", "int32", "bool", "complex64"
 X = ((2, 3, 4), F)
 ints = lambda *values: np.array(values, np.int32)
 for name in ("RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"):
@@ -357,6 +383,210 @@ for peepholes in (False, True):
             "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4, timeMajor=peepholes)
 
 
+# Recurrent layers with what only some of them have.
+def gates(first, *shape, count=4):
+    return [numbers(*shape, seed=first + i) for i in range(count)]
+
+
+def lstm_weights(inputs, units, given, seed=0, projection=0, coupled=False):
+    """The 17 inputs from the weights to the bias of the projection."""
+    outputs = projection or units
+    peepholes = gates(seed + 8, units, count=3) if "peepholes" in given else [None] * 3
+    weights = gates(seed, units, inputs) + gates(seed + 4, units, outputs) + peepholes + gates(seed + 11, units)
+    weights += [numbers(projection, units, seed=seed + 15), numbers(projection, seed=seed + 16)] if projection \
+        else [None, None]
+    if coupled:
+        weights[0] = weights[4] = weights[8] = weights[11] = None
+    return weights
+
+
+def lstm_states(batch, units, projection=0):
+    return [((batch, projection or units), F, "variable"), ((batch, units), F, "variable")]
+
+
+def norms(units, seed, coupled):
+    return [None if coupled and i == 0 else 1 + numbers(units, seed=seed + i) for i in range(4)]
+
+
+written("lstm_projection", "LSTM", [((2, 3), F)] + lstm_weights(3, 5, (), projection=4)
+        + lstm_states(2, 5, 4) + [None] * 4, [((2, 4), F)], "LSTMOptions", fusedActivationFunction=4,
+        cellClip=0.3, projClip=0.4)
+written("lstm_coupled", "LSTM", [((2, 3), F)] + lstm_weights(3, 4, ("peepholes",), coupled=True)
+        + lstm_states(2, 4) + [None] * 4, [((2, 4), F)], "LSTMOptions", fusedActivationFunction=4)
+written("lstm_norms", "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        [((2, 5, 3), F)] + lstm_weights(3, 4, ("peepholes",), projection=3) + lstm_states(2, 4, 3)
+        + norms(4, 30, False), [((2, 5, 3), F)], "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4)
+written("lstm_norms_coupled", "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        [((5, 2, 3), F)] + lstm_weights(3, 4, (), coupled=True) + lstm_states(2, 4) + norms(4, 30, True),
+        [((5, 2, 4), F)], "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4, timeMajor=True)
+written("lstm_basic", "LSTM", [((2, 3), F), ((2, 4), F), numbers(16, 7), numbers(16), ((2, 4), F)],
+        [((2, 4), F), ((2, 4), F), ((2, 7), F), ((2, 16), F)], "LSTMOptions", fusedActivationFunction=4,
+        kernelType=1)
+
+
+def both_ways(given, merged=False, time_major=True, projection=0, aux=None):
+    weights = lstm_weights(3, 4, given, 0, projection) + lstm_weights(3, 4, given, 50, projection)
+    states = lstm_states(2, 4, projection) + lstm_states(2, 4, projection)
+    x = ((5, 2, 3), F) if time_major else ((2, 5, 3), F)
+    more = [None] * 9 if aux is None else [x] + ([None] * 8 if not aux else gates(90, 4, 3) + gates(94, 4, 3))
+    size = projection or 4
+    out = lambda n: ((5, 2, n) if time_major else (2, 5, n), F)
+    return ["BIDIRECTIONAL_SEQUENCE_LSTM", [x] + weights + states + more,
+            [out(2 * size)] if merged else [out(size), out(size)], "BidirectionalSequenceLSTMOptions"], dict(
+                fusedActivationFunction=4, mergeOutputs=merged, timeMajor=time_major)
+
+
+for name, arguments in (("plain", both_ways((), merged=True)),
+                        ("peepholes", both_ways(("peepholes",), time_major=False)),
+                        ("projection", both_ways((), projection=3)),
+                        ("aux", both_ways((), merged=True, aux=True)),
+                        ("cross", both_ways((), aux=False))):
+    written("lstm_both_ways_" + name, *arguments[0], **arguments[1])
+
+
+def rnn_both_ways(aux, merged):
+    x = ((5, 2, 3), F)  # by time: of batches the interpreter gives the first input to both directions
+    weights = [numbers(4, 3), numbers(4, 4, seed=1), numbers(4, seed=2), ((2, 4), F, "variable"),
+               numbers(4, 3, seed=3), numbers(4, 4, seed=4), numbers(4, seed=5), ((2, 4), F, "variable")]
+    out = lambda n: ((5, 2, n), F)
+    return ["BIDIRECTIONAL_SEQUENCE_RNN", [x] + weights + [x if aux else None, None, None],
+            [out(8)] if merged else [out(4), out(4)], "BidirectionalSequenceRNNOptions"], dict(
+                timeMajor=True, fusedActivationFunction=4, mergeOutputs=merged)
+
+
+for name, aux, merged in (("merged", False, True), ("cross", True, False)):
+    arguments = rnn_both_ways(aux, merged)
+    written("rnn_both_ways_" + name, *arguments[0], **arguments[1])
+
+# Spectra: RFFT2D and what takes its complex numbers.
+def spectrum(part, height):
+    def make():
+        network = Written("RFFT2D", [((2, height, 12), F), ints(height, 16)], [((2, height, 9), C)], "Rfft2dOptions")
+        graph = network.model.subgraphs[0]
+        code, node = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode, code.version = getattr(schema.BuiltinOperator, part), 1
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+        node.inputs, node.outputs, node.opcodeIndex = graph.outputs, [network.tensor(graph, "part", ((2, height, 9), F))], 1
+        graph.outputs = list(node.outputs)
+        graph.operators.append(node)
+        network.model.operatorCodes.append(code)
+        return network
+    return make
+
+
+for part, height in (("REAL", 4), ("IMAG", 1), ("COMPLEX_ABS", 4)):
+    CASES["written_spectrum_" + part.lower()] = spectrum(part, height)
+
+# StableHLO.
+HLO = "STABLEHLO_"
+Y = ((2, 3, 4), I)
+for name in ("ADD", "MULTIPLY", "MAXIMUM", "MINIMUM"):
+    written("hlo_" + name.lower(), HLO + name, [X, X], [X])
+written("hlo_and", HLO + "AND", [((6,), BOOL)] * 2, [((6,), BOOL)])
+written("hlo_shift_left", HLO + "SHIFT_LEFT", [Y, Y], [Y], "StablehloShiftLeftOptions")
+written("hlo_pad", HLO + "PAD", [X, np.array(0.5, np.float32)], [((3, 4, 3), F)], "StablehloPadOptions",
+        edgePaddingLow=[0, 1, 0], edgePaddingHigh=[1, 0, -1], interiorPadding=[0, 0, 0])
+written("hlo_composite", HLO + "COMPOSITE", [X, X], [X], "StableHLOCompositeOptions", name="divvy.sum",
+        decompositionSubgraphIndex=1, compositeAttributes=[], branches=[Written("ADD", [X, X], [X], "AddOptions", fusedActivationFunction=1)])
+known("hlo_or", lambda a, b: [a | b], HLO + "OR", [Y, Y], [Y])
+for name, function in (("LOGISTIC", lambda x: 1 / (1 + np.exp(-x))), ("ABS", np.abs), ("COSINE", np.cos),
+                       ("EXPONENTIAL", np.exp), ("FLOOR", np.floor), ("NEGATE", np.negative),
+                       ("TANH", np.tanh), ("CBRT", np.cbrt)):
+    known("hlo_" + name.lower(), lambda x, f=function: [f(x)], HLO + name, [X], [X])
+for name, function in (("LOG", np.log), ("RSQRT", lambda x: 1 / np.sqrt(x))):
+    known("hlo_" + name.lower(), lambda f=function: [f(np.float32([1.5]))], HLO + name,
+          [np.array([1.5], np.float32)], [((1,), F)])
+for name, function in (("DIVIDE", np.divide), ("SUBTRACT", np.subtract), ("REMAINDER", np.fmod)):
+    known("hlo_" + name.lower(), lambda a, b, f=function: [f(a, b)], HLO + name, [X, X], [X])
+known("hlo_power", lambda a: [np.power(a, np.float32(2))], HLO + "POWER", [X, np.full((2, 3, 4), 2, np.float32)], [X])
+known("hlo_reshape", lambda x: [x.reshape(4, 6)], HLO + "RESHAPE", [X], [((4, 6), F)])
+known("hlo_clamp", lambda x: [np.clip(x, -0.25, 0.5)], HLO + "CLAMP",
+      [np.array(-0.25, np.float32), X, np.array(0.5, np.float32)], [X])
+known("hlo_concatenate", lambda a, b: [np.concatenate([a, b], 1)], HLO + "CONCATENATE", [X, X], [((2, 6, 4), F)],
+      "StablehloConcatenateOptions", dimension=1)
+known("hlo_broadcast_in_dim", lambda x: [np.broadcast_to(x[:, None, :], (3, 2, 4))], HLO + "BROADCAST_IN_DIM",
+      [((3, 4), F)], [((3, 2, 4), F)], "StablehloBroadcastInDimOptions", broadcastDimensions=[0, 2])
+known("hlo_slice", lambda x: [x[0:2, 1:3, 0:4:2]], HLO + "SLICE", [X], [((2, 2, 2), F)], "StablehloSliceOptions",
+      startIndices=[0, 1, 0], limitIndices=[2, 3, 4], strides=[1, 1, 2])
+known("hlo_select", lambda c, a, b: [np.where(c, a, b)], HLO + "SELECT", [((2, 3, 4), BOOL), X, X], [X])
+known("hlo_compare", lambda a, b: [a >= b], HLO + "COMPARE", [Y, Y], [((2, 3, 4), BOOL)], "StablehloCompareOptions",
+      comparisonDirection=2)
+known("hlo_convert", lambda x: [x.astype(np.float32)], HLO + "CONVERT", [Y], [X])
+known("hlo_iota", lambda: [np.broadcast_to(np.arange(3, dtype=np.float32)[None, :, None], (2, 3, 4))], HLO + "IOTA",
+      [], [X], "StablehloIotaOptions", iotaDimension=1)
+known("hlo_transpose", lambda x: [x.transpose(2, 0, 1)], HLO + "TRANSPOSE", [X], [((4, 2, 3), F)],
+      "StablehloTransposeOptions", permutation=[2, 0, 1])
+known("hlo_dot_general", lambda a, b: [np.einsum("bijk,kbl->bijl", a, b)], HLO + "DOT_GENERAL",
+      [((2, 3, 2, 5), F), ((5, 2, 4), F)], [((2, 3, 2, 4), F)], "StablehloDotGeneralOptions",
+      lhsBatchingDimensions=[0], rhsBatchingDimensions=[1], lhsContractingDimensions=[3],
+      rhsContractingDimensions=[0])
+
+
+def blockwise():
+    """A layer whose weights have a scale for every four of a row."""
+    network = Written("FULLY_CONNECTED", [((2, 8), F), numbers(3, 8), None], [((2, 3), F)], "FullyConnectedOptions")
+    graph, buffers = network.model.subgraphs[0], network.model.buffers
+    weight, scales = graph.tensors[1], network.tensor(graph, "scales", np.abs(numbers(3, 2)))
+    weight.type = 9
+    buffers[weight.buffer].data = [(17 * i) % 15 - 7 & 255 for i in range(24)]
+    weight.quantization = schema.QuantizationParametersT()
+    weight.quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+    weight.quantization.details = schema.BlockwiseQuantizationT()
+    weight.quantization.details.scales, weight.quantization.details.blockSize = scales, 4
+    return network
+
+
+CASES["written_blockwise"] = blockwise
+EXPECTED["written_blockwise"] = lambda x: [x @ (
+    np.array([(17 * i) % 15 - 7 for i in range(24)], np.float32).reshape(3, 8)
+    * np.repeat(np.abs(numbers(3, 2)), 4, axis=1)).T]
+
+
+class Unsized:
+    """A network whose file tells no dims of what is computed, as old converters left them out."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def convert(self):
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(self.make().convert(), 0))
+        for graph in model.subgraphs:
+            made = {i for node in graph.operators for i in node.outputs}
+            for i in made:
+                graph.tensors[i].shape, graph.tensors[i].shapeSignature = [], None
+                graph.tensors[i].hasRank = False
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+def unsized_network(x):
+    x = L.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = L.UpSampling2D(2)(x)
+    x = L.Lambda(lambda t: tf.pad(t, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT"))(x)
+    return L.Conv2D(2, 3, activation="sigmoid")(x)
+
+
+CASES["unsized"] = lambda: Unsized(layer(unsized_network, 1, 6, 6, 3))
+
+
+def integer_svdf():
+    random = np.random.RandomState(5)
+    draw_ints = lambda low, kind, *shape: random.randint(-low, low, shape).astype(kind)
+    network = Written("SVDF", [((2, 3), "int8"), draw_ints(127, np.int8, 8, 3), draw_ints(3000, np.int16, 8, 5),
+                               draw_ints(900, np.int32, 4), ((2, 40), "int16", "variable")], [((2, 4), "int8")],
+                      "SVDFOptions", rank=2, fusedActivationFunction=1)
+    scales = [1 / 128, 1 / 127, 1 / 4096, 1 / 4096 / 2048, 1 / 2048, 1 / 64]
+    for tensor, scale in zip(network.model.subgraphs[0].tensors, scales):
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+    tensor.quantization.zeroPoint = [-128]  # the kernel's RELU is the end of the range
+    return network
+
+
+CASES["written_svdf_i8"] = integer_svdf
+
+
 def draw(detail, seed):
     random, dtype, shape = np.random.RandomState(seed), detail["dtype"], detail["shape"]
     if np.issubdtype(dtype, np.floating):
@@ -380,6 +610,17 @@ def interpreter_of(path):
         except (RuntimeError, ValueError):
             if kind is kinds[-1]:
                 raise
+
+
+def compute(model, name):
+    """The inputs and outputs of a case that the interpreter has no kernel for."""
+    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0)).subgraphs[0]
+    types = {0: np.float32, 2: np.int32, 6: np.bool_}
+    values = [draw({"dtype": types[graph.tensors[t].type], "shape": graph.tensors[t].shape,
+                    "quantization": (0, 0)}, k) for k, t in enumerate(graph.inputs)]
+    outputs = [np.asarray(out, types[graph.tensors[t].type])
+               for out, t in zip(EXPECTED[name](*values), graph.outputs)]
+    return b"".join(value.tobytes() for value in values + outputs)
 
 
 def run(path, runs):
@@ -411,7 +652,7 @@ def main():
                 raise ValueError(f"{len(model)} bytes are too many")
             with open(path + ".tflite", "wb") as file:
                 file.write(model)
-            data = run(path + ".tflite", 1 + 2 * ("rnn" in name or "lstm" in name or name in ("variable", "written_svdf")))
+            data = compute(model, name) if name in EXPECTED else run(path + ".tflite", 1 + 2 * ("rnn" in name or "lstm" in name or name == "variable" or "svdf" in name))
             with open(path + ".io", "wb") as file:
                 file.write(data)
             print(f"{name}: {len(model)} bytes", flush=True)
