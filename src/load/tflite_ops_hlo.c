@@ -194,6 +194,8 @@ dv_status dv_tfl_op_hlo_iota(dv_tfl_at *at)
         ones[d] = d == axis ? out.shape.dim[d] : 1;
     bounds[1] = out.shape.dim[axis];
     cast.cast.dtype = dv_tfl_dtype(&out);
+    if (cast.cast.dtype == DV_DTYPE_NONE || cast.cast.dtype == DV_DTYPE_STRING)
+        return dv_fail(DV_BAD_INPUT, "it counts in %s", dv_tfl_type_name(out.type));
     for (int i = 0; i < 3; i++)
         DV_TRY(dv_tfl_scalar(at, DV_DTYPE_I64, (double)bounds[i], &ids[i]));
     DV_TRY(dv_tfl_emit(at, DV_OP_ARANGE, NULL, ids, 3, &x));

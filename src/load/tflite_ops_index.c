@@ -162,6 +162,8 @@ static dv_status diagonal(dv_tfl_at *at, int64_t rows, int64_t columns, dv_tenso
 }
 
 /* MATRIX_DIAG (numbers): them on the diagonal, 0 elsewhere; MATRIX_SET_DIAG (matrix, numbers). */
+enum { MOST_ROWS = 1 << 16 }; /* more would not fit into any memory */
+
 dv_status dv_tfl_op_diagonal(dv_tfl_at *at)
 {
     bool sets = at->rule->least == 2;
@@ -181,6 +183,9 @@ dv_status dv_tfl_op_diagonal(dv_tfl_at *at)
         if (length != (rows < columns ? rows : columns) || rows != length)
             return dv_tfl_opaque(at, "matrices of more rows than columns are not supported");
     }
+    if (rows > MOST_ROWS || columns > MOST_ROWS)
+        return dv_tfl_opaque(at, "a matrix of %lld rows and %lld columns is not supported",
+                             (long long)rows, (long long)columns);
     DV_TRY(diagonal(at, rows, columns, &ids[0]));
     DV_TRY(dv_tfl_plain_input(at, sets, &ids[1]));
     DV_TRY(unsqueeze(at, -1, &ids[1]));
