@@ -1,5 +1,6 @@
-/* flexbuffer.h - numbers by key out of a FlexBuffer map, which is how TFLite's custom operators keep
-   their attributes. Nothing in it is trusted. Encoding: https://flatbuffers.dev/flexbuffers. */
+/* flexbuffer.h - numbers by key out of a FlexBuffer map, which is how TFLite's custom operators
+   keep their attributes. Nothing in it is trusted. Encoding: https://flatbuffers.dev/flexbuffers.
+ */
 #ifndef DV_LOAD_FLEXBUFFER_H
 #define DV_LOAD_FLEXBUFFER_H
 

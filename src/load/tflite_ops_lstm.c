@@ -295,8 +295,8 @@ static dv_status add_direction(dv_tfl_at *at, direction *d, int64_t steps, dv_te
     return written_out(at, d, steps, result);
 }
 
-/* (x, h, weights and biases of the gates input, cell, forget, output over x and h, c) to (h, c, x and
-   h, what goes into the gates): the states are ordinary inputs and outputs. */
+/* (x, h, weights and biases of the gates input, cell, forget, output over x and h, c) to (h, c, x
+   and h, what goes into the gates): the states are ordinary inputs and outputs. */
 static dv_status basic_cell(dv_tfl_at *at)
 {
     dv_tfl_tensor state;

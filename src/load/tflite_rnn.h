@@ -43,7 +43,8 @@ DV_MUST_USE dv_status dv_tfl_begin_layer(dv_tfl_at *at, dv_tfl_layer *l, uint32_
 /* Adds the operator, and what it keeps; *result has the dims of the file's. */
 DV_MUST_USE dv_status dv_tfl_add_layer(dv_tfl_at *at, dv_tfl_layer *l, dv_tensor_id *result);
 
-/* The results of two directions are the outputs: one behind the other along the last dim, or two. */
+/* The results of two directions are the outputs: one behind the other along the last dim, or two.
+ */
 DV_MUST_USE dv_status dv_tfl_both_ways(dv_tfl_at *at, bool merged, const dv_tensor_id *results);
 
 #endif
