@@ -74,7 +74,7 @@ void dv_measurement_free(dv_measurement *measurement);
 
 /* Runs the graph on the portable backend with the same inputs and states and compares every
    floating output and every state's new value: the largest relative RMS error
-   (rms(a - b) / rms(b)) and the tensor that has it. */
+   (rms(a - b) / rms(b), or / 1e-3 where b is smaller) and the tensor that has it. */
 typedef struct dv_check {
     double max_relative_rms;
     dv_tensor_id worst_output;

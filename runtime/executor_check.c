@@ -129,6 +129,10 @@ static double element(dv_dtype dtype, const void *data, size_t i)
     }
 }
 
+/* What numbers about one lose to f32 is 1e-7: an output smaller than this is not held to its own
+   size, which may be 0. */
+static const double least_rms = 1e-3;
+
 /* rms(a - b) / rms(b); two equal values, infinite ones too, differ by nothing. */
 static double relative_rms(const dv_tensor *tensor, const void *a, const void *b)
 {
@@ -147,7 +151,7 @@ static double relative_rms(const dv_tensor *tensor, const void *a, const void *b
     }
     if (difference == 0.0)
         return 0.0;
-    double error = sqrt(difference / size);
+    double error = sqrt(difference / fmax(size, (double)elements * least_rms * least_rms));
     return isnan(error) ? INFINITY : error;
 }
 

@@ -350,13 +350,18 @@ static dv_status pin(dv_session *session, dv_op_id op, dv_device_id device)
 dv_status dv_existing_allow_closed(const dv_cli *cli, dv_session *session)
 {
     uint32_t count = session->source ? closed_count(session->graph) : 0;
+    const char *many = is_program(session)
+                           ? "s cannot be looked into; they stay where they are and are counted by "
+                             "the bytes they move alone"
+                           : "s cannot be looked into; they stay on the host, which has to know "
+                             "them, and are counted by the bytes they move alone";
+    const char *one = is_program(session)
+                          ? " cannot be looked into; it stays where it is and is counted by the "
+                            "bytes it moves alone"
+                          : " cannot be looked into; it stays on the host, which has to know it, "
+                            "and is counted by the bytes it moves alone";
     if (count > 0)
-        dv_cli_note(
-            cli,
-            "%s: %u operator%s cannot be looked into: what stays %s is counted by the bytes "
-            "that it moves alone",
-            session->model, count, count == 1 ? "" : "s",
-            is_program(session) ? "where it is" : "on the host, which has to know it,");
+        dv_cli_note(cli, "%s: %u operator%s", session->model, count, count == 1 ? one : many);
     return each_closed(cli, session, allow);
 }
 
