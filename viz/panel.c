@@ -75,7 +75,7 @@ static void draw_totals(pen *p)
     float x = p->x;
     heading(p, "PLAN");
     dv_scene_label(p->scene, p->x, p->y - 2, 0, 2 + DV_BOLD, p->theme->text, "%s",
-                   dv_format_us(text, cost->total_us));
+                   dv_format_us(text, dv_shown_us(p->view->plan)));
     snprintf(name, sizeof name, "%u segment%s, %u hand-over%s", cost->segments,
              cost->segments == 1 ? "" : "s", cost->moves, cost->moves == 1 ? "" : "s");
     p->y += 21;
@@ -152,8 +152,8 @@ static void draw_devices(pen *p)
     p->y += 8;
 }
 
-/* The latency of the plan with the selected unit alone moved to each target: why it is where it
-   is. INFINITY where that breaks a limit. */
+/* The latency (or makespan) of the plan with the selected unit alone moved to each target: why it
+   is where it is. INFINITY where that breaks a limit. */
 static void find_moved_totals(dv_view *view)
 {
     const dv_problem *problem = &view->scaled;
@@ -167,7 +167,10 @@ static void find_moved_totals(dv_view *view)
     for (dv_target_id a = 0; a < problem->target_count; a++) {
         dv_plan_copy(trial, view->plan);
         trial->target[view->selected] = a;
-        view->moved_total_us[a] = dv_evaluate(problem, trial) ? trial->cost.total_us : INFINITY;
+        bool holds = dv_evaluate(problem, trial);
+        if (holds && !isnan(trial->makespan_us))
+            trial->makespan_us = dv_evaluate_makespan_us(problem, trial);
+        view->moved_total_us[a] = holds ? dv_shown_us(trial) : INFINITY;
     }
     view->moved_unit = view->selected;
     dv_plan_destroy(trial);
@@ -178,7 +181,7 @@ static void target_row(pen *p, dv_target_id target, double slowest)
     dv_view *view = p->view;
     const dv_problem *problem = &view->scaled;
     double us = dv_problem_time_us(problem, view->selected, target);
-    double extra = view->moved_total_us[target] - view->plan->cost.total_us;
+    double extra = view->moved_total_us[target] - dv_shown_us(view->plan);
     bool chosen = view->plan->target[view->selected] == target;
     int weight = chosen ? DV_BOLD : 0;
     char text[DV_FIGURE_MAX];

@@ -2,6 +2,8 @@
 #ifndef DV_VIZ_PARTS_H
 #define DV_VIZ_PARTS_H
 
+#include <math.h>
+
 #include "viz/blocks.h"
 #include "viz/layout.h"
 #include "viz/unit_text.h"
@@ -118,9 +120,26 @@ const dv_theme *dv_view_theme(const dv_view *view);
 void dv_device_looks(const char *const *names, const dv_device_kind *kinds, uint32_t count,
                      dv_device_look *looks);
 
+/* Was the plan made for the makespan, of devices and links that overlap? Of accelerators that run
+   whole subgraphs there is no picture. */
+static inline bool dv_overlaps(const dv_problem *problem, const dv_plan *plan)
+{
+    return !isnan(plan->makespan_us) && problem->subgraphs_per_device == 0;
+}
+
 /* The plan's timeline on a sequential executor, whose end is the plan's latency: moves wait for
-   their segment, a tensor is sent once per destination. */
+   their segment, a tensor is sent once per destination. Of a plan that dv_overlaps, that of
+   dv_predict_overlap, whose end is its makespan. */
 DV_MUST_USE dv_status dv_predict(const dv_problem *problem, const dv_plan *plan, dv_trace **out);
+DV_MUST_USE dv_status dv_predict_overlap(const dv_problem *problem, const dv_plan *plan,
+                                         dv_trace **out);
+
+/* What plans on show are told apart by: the makespan of one that was made for it, else the latency.
+ */
+static inline double dv_shown_us(const dv_plan *plan)
+{
+    return isnan(plan->makespan_us) ? plan->cost.total_us : plan->makespan_us;
+}
 
 /* Moves the pane so that the unit is in view. */
 void dv_view_reveal(dv_view *view, dv_unit_id unit);

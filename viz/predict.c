@@ -89,6 +89,8 @@ static dv_status run_all(walk *w)
 
 dv_status dv_predict(const dv_problem *problem, const dv_plan *plan, dv_trace **out)
 {
+    if (dv_overlaps(problem, plan))
+        return dv_predict_overlap(problem, plan, out);
     dv_arena *scratch = dv_arena_create();
     dv_status status = DV_NO_MEMORY;
     walk w = {.problem = problem, .plan = plan, .trace = dv_trace_create("predicted")};

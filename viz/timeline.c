@@ -172,8 +172,13 @@ void dv_draw_timeline(dv_view *view, dv_scene *scene)
     if (b.us_end > 0) {
         float y = area.y + PAD, axis_y = area.y + area.h - AXIS;
         draw_axis(&b, y + HEADING, axis_y);
+        if (dv_overlaps(view->input.problem, view->plan))
+            snprintf(note, sizeof note, ", devices and links overlap");
+        else if (!isnan(view->plan->makespan_us))
+            snprintf(note, sizeof note, ", one after another: how subgraphs overlap is not drawn");
         b.trace = view->predicted;
-        y = draw_trace(&b, y, "predicted", "");
+        y = draw_trace(&b, y, "predicted", note);
+        note[0] = '\0';
         if (measured) {
             double ratio = measured->latency_us / view->predicted->latency_us - 1;
             if (view->handover == 1 && isfinite(ratio))

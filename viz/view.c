@@ -338,6 +338,8 @@ static dv_status solve_again(dv_view *view)
     dv_plan *plan = NULL;
     dv_outcome outcome;
     options.deadline_s = live_deadline_s;
+    if (!isnan(view->input.plan->makespan_us))
+        options.objective = DV_OBJECTIVE_MAKESPAN;
     DV_TRY(dv_solve(&view->scaled,
                     view->input.strategy ? view->input.strategy : view->input.plan->strategy,
                     &options, &plan, &outcome));
@@ -366,7 +368,7 @@ double dv_view_handover(const dv_view *view)
 
 double dv_view_latency_us(const dv_view *view)
 {
-    return view->plan->cost.total_us;
+    return dv_shown_us(view->plan);
 }
 
 /* "proven optimal for the given order", "within 2.3 % of the optimum", "no proof" */
@@ -388,8 +390,9 @@ static void describe_plan(const dv_view *view, float width, char *text, size_t r
 {
     const dv_plan *plan = view->plan;
     char us[DV_FIGURE_MAX], proof[96];
-    dv_format_us(us, plan->cost.total_us);
-    snprintf(text, room, "%s \xC2\xB7 %s \xC2\xB7 %s", plan->strategy, us,
+    dv_format_us(us, dv_shown_us(plan));
+    snprintf(text, room, "%s \xC2\xB7 %s%s \xC2\xB7 %s", plan->strategy,
+             isnan(plan->makespan_us) ? "" : "makespan ", us,
              proof_text(plan, proof, sizeof proof));
     if (dv_label_width(1, text) > width)
         snprintf(text, room, "%s", us);

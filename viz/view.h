@@ -46,7 +46,7 @@ uint32_t dv_view_search(dv_view *view, const char *text);
 DV_MUST_USE dv_status dv_view_set_handover(dv_view *view, double factor);
 double dv_view_handover(const dv_view *view);
 
-/* The latency of the plan on show. */
+/* The latency of the plan on show, or its makespan if it was made for that. */
 double dv_view_latency_us(const dv_view *view);
 
 /* Draws into scene (cleared first). */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/simulate.h"
 #include "solver/certify.h"
 #include "solver/evaluate.h"
 #include "tests/problem_text.h"
@@ -202,6 +203,57 @@ static void the_predicted_timeline_ends_at_the_latency(void)
             fprintf(stderr, "\n    seed %llu: %g against %g\n", (unsigned long long)seed,
                     trace->latency_us, total);
         dv_trace_destroy(trace);
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+}
+
+/* Is there an event of b like this one of a, to the rounding? */
+static bool has_event(const dv_trace *b, const dv_trace *a, const dv_event *event)
+{
+    double slack = 1e-9 * (1 + a->latency_us);
+    for (size_t i = 0; i < b->event_count; i++) {
+        const dv_event *other = &b->events[i];
+        if (other->kind == event->kind && other->item == event->item &&
+            fabs(other->start_us - event->start_us) <= slack &&
+            fabs(other->end_us - event->end_us) <= slack &&
+            strcmp(a->resource_name[event->resource], b->resource_name[other->resource]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void of_a_plan_for_the_makespan_the_timeline_is_the_simulators(void)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        dv_random_spec spec = {.seed = seed,
+                               .units = 1 + (uint32_t)(seed % 40),
+                               .targets = 3,
+                               .shape = (dv_random_shape)(seed % 5),
+                               .devices_shared = seed % 2,
+                               .sessions = seed % 3 == 0};
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_solve_options options = dv_solve_options_default();
+        dv_simulate_options machine = {DV_EXECUTOR_OVERLAPPED, 1};
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        dv_trace *drawn = NULL, *played = NULL;
+        options.objective = DV_OBJECTIVE_MAKESPAN;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "heft", &options, &plan, &outcome), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_predict(problem, plan, &drawn), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_simulate(problem, plan, &machine, &played), DV_OK);
+        CU_ASSERT_DOUBLE_EQUAL(drawn->latency_us, plan->makespan_us, 1e-9 * plan->makespan_us);
+        bool same = true;
+        for (size_t i = 0; i < played->event_count; i++) {
+            const dv_event *event = &played->events[i];
+            if (event->kind != DV_EVENT_WAIT && event->end_us > event->start_us)
+                same = same && has_event(drawn, played, event);
+        }
+        CU_ASSERT_TRUE(same);
+        if (!same)
+            fprintf(stderr, "\n    seed %llu", (unsigned long long)seed);
+        dv_trace_destroy(drawn);
+        dv_trace_destroy(played);
         dv_plan_destroy(plan);
         dv_problem_destroy(problem);
     }
@@ -470,6 +522,7 @@ DV_SUITE(viz_view, DV_TEST(every_unit_is_a_box_in_its_devices_colour),
          DV_TEST(the_panel_says_what_moving_the_operator_would_cost),
          DV_TEST(the_title_names_model_strategy_latency_and_proof),
          DV_TEST(the_predicted_timeline_ends_at_the_latency),
+         DV_TEST(of_a_plan_for_the_makespan_the_timeline_is_the_simulators),
          DV_TEST(a_click_selects_the_operator_and_one_beside_it_nothing),
          DV_TEST(a_click_in_the_timeline_or_the_list_selects_too),
          DV_TEST(dragging_moves_the_graph_and_selects_nothing),
