@@ -49,6 +49,15 @@ const dv_shape *dv_aten_shape_of(const dv_aten_at *at, dv_tensor_id id);
 /* An axis counted from the front where the rank is known. DV_BAD_INPUT if there is no such axis. */
 DV_MUST_USE dv_status dv_aten_axis(const dv_aten_at *at, uint32_t i, dv_tensor_id of, int64_t *out);
 
+/* The shape of a, which the reader needs; opaque with a reason if the file does not tell it. */
+DV_MUST_USE dv_status dv_aten_known_shape(dv_aten_at *at, dv_tensor_id a, dv_shape *out);
+
+/* Opaque for an image without a batch, which our convolutions and pools do not take. */
+DV_MUST_USE dv_status dv_aten_check_batch(dv_aten_at *at, dv_tensor_id x, uint8_t spatial);
+
+/* The element type of what the call makes: an out-variant has no dtype, its output has. */
+dv_dtype dv_aten_made_dtype(const dv_aten_at *at, dv_dtype absent);
+
 /* ---- results ---- */
 
 /* The call becomes OPAQUE; before anything was emitted. Returns DV_OK or DV_NO_MEMORY. */
@@ -72,6 +81,9 @@ DV_MUST_USE dv_status dv_aten_emit_all(dv_aten_at *at, dv_op_kind kind, const dv
 
 /* *id as dtype: a cast where it is another. */
 DV_MUST_USE dv_status dv_aten_cast(dv_aten_at *at, dv_dtype dtype, dv_tensor_id *id);
+
+/* *id times the factor, as it is where that is 1. */
+DV_MUST_USE dv_status dv_aten_times(dv_aten_at *at, double factor, dv_tensor_id *id);
 
 /* Adds the operator that makes the call's first output; of all outputs, with finish_all. */
 DV_MUST_USE dv_status dv_aten_finish(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,

@@ -107,99 +107,166 @@ static double symbol(parser *p, const char *name, size_t length)
 
 /* ---- functions ---- */
 
+typedef double function(const double *a);
+
 static double floor_mod(double a, double b)
 {
     return a - b * floor(a / b);
 }
 
+static double own(const double *a)
+{
+    return a[0];
+}
+
+static double add(const double *a)
+{
+    return a[0] + a[1];
+}
+
+static double multiply(const double *a)
+{
+    return a[0] * a[1];
+}
+
+static double most(const double *a)
+{
+    return fmax(a[0], a[1]);
+}
+
+static double least(const double *a)
+{
+    return fmin(a[0], a[1]);
+}
+
+static double floor_divide(const double *a)
+{
+    return floor(a[0] / a[1]);
+}
+
+static double ceil_divide(const double *a)
+{
+    return ceil(a[0] / a[1]);
+}
+
+static double remainder_of(const double *a)
+{
+    return floor_mod(a[0], a[1]);
+}
+
+static double divide(const double *a)
+{
+    return a[0] / a[1];
+}
+
+static double power(const double *a)
+{
+    return pow(a[0], a[1]);
+}
+
+static double round_down(const double *a)
+{
+    return floor(a[0]);
+}
+
+static double round_up(const double *a)
+{
+    return ceil(a[0]);
+}
+
+static double cut_off(const double *a)
+{
+    return trunc(a[0]);
+}
+
+static double round_even(const double *a)
+{
+    return nearbyint(a[0]);
+}
+
+static double magnitude(const double *a)
+{
+    return fabs(a[0]);
+}
+
+static double modular_index(const double *a)
+{
+    return floor_mod(floor(a[0] / a[1]), a[2]);
+}
+
+static double shift_left(const double *a)
+{
+    return ldexp(a[0], (int)fmin(a[1], 62));
+}
+
+static double shift_right(const double *a)
+{
+    return floor(ldexp(a[0], -(int)fmin(a[1], 62)));
+}
+
+static double square_root(const double *a)
+{
+    return sqrt(a[0]);
+}
+
+enum { FOLD = 0 }; /* one argument or more, combined two by two */
+
 /* sympy's functions and those of torch.utils._sympy.functions */
+static const struct {
+    const char *name;
+    size_t count; /* of arguments, or FOLD */
+    function *compute;
+} functions[] = {
+    {"Integer", 1, own},
+    {"Float", 1, own},
+    {"ToFloat", 1, own},
+    {"Identity", 1, own},
+    {"Add", FOLD, add},
+    {"Mul", FOLD, multiply},
+    {"Max", FOLD, most},
+    {"Min", FOLD, least},
+    {"FloorDiv", 2, floor_divide},
+    {"CleanDiv", 2, floor_divide},
+    {"CeilDiv", 2, ceil_divide},
+    {"Mod", 2, remainder_of},
+    {"PythonMod", 2, remainder_of},
+    {"Rational", 2, divide},
+    {"IntTrueDiv", 2, divide},
+    {"FloatTrueDiv", 2, divide},
+    {"Pow", 2, power},
+    {"PowByNatural", 2, power},
+    {"FloatPow", 2, power},
+    {"floor", 1, round_down},
+    {"FloorToInt", 1, round_down},
+    {"ceiling", 1, round_up},
+    {"CeilToInt", 1, round_up},
+    {"TruncToInt", 1, cut_off},
+    {"RoundToInt", 1, round_even},
+    {"Abs", 1, magnitude},
+    {"ModularIndexing", 3, modular_index},
+    {"LShift", 2, shift_left},
+    {"RShift", 2, shift_right},
+    {"OpaqueUnaryFn_sqrt", 1, square_root},
+    {"sqrt", 1, square_root},
+};
+
 static bool call(const char *name, size_t length, const double *a, size_t count, double *out)
 {
-    static const struct {
-        const char *name;
-        size_t count; /* of arguments; 0: one or more */
-        int code;
-    } functions[] = {
-        {"Integer", 1, 0},      {"Float", 1, 0},
-        {"ToFloat", 1, 0},      {"Add", 0, 1},
-        {"Mul", 0, 2},          {"Max", 0, 3},
-        {"Min", 0, 4},          {"FloorDiv", 2, 5},
-        {"CleanDiv", 2, 5},     {"CeilDiv", 2, 6},
-        {"Mod", 2, 7},          {"PythonMod", 2, 7},
-        {"Rational", 2, 8},     {"IntTrueDiv", 2, 8},
-        {"FloatTrueDiv", 2, 8}, {"Pow", 2, 9},
-        {"PowByNatural", 2, 9}, {"FloatPow", 2, 9},
-        {"floor", 1, 10},       {"FloorToInt", 1, 10},
-        {"ceiling", 1, 11},     {"CeilToInt", 1, 11},
-        {"TruncToInt", 1, 12},  {"RoundToInt", 1, 13},
-        {"Abs", 1, 14},         {"ModularIndexing", 3, 15},
-        {"LShift", 2, 16},      {"RShift", 2, 17},
-        {"Identity", 1, 0},     {"OpaqueUnaryFn_sqrt", 1, 18},
-        {"sqrt", 1, 18},
-    };
-    int code = -1;
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
-        if (strncmp(functions[i].name, name, length) == 0 && functions[i].name[length] == '\0' &&
-            (functions[i].count == count || (functions[i].count == 0 && count > 0)))
-            code = functions[i].code;
-    *out = a[0];
-    for (size_t i = 1; i < count && code >= 1 && code <= 4; i++)
-        *out = code == 1   ? *out + a[i]
-               : code == 2 ? *out * a[i]
-               : code == 3 ? fmax(*out, a[i])
-                           : fmin(*out, a[i]);
-    switch (code) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-    case 4:
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        if (strncmp(functions[i].name, name, length) != 0 || functions[i].name[length])
+            continue;
+        if (functions[i].count == count && count > 0) {
+            *out = functions[i].compute(a);
+            return true;
+        }
+        if (functions[i].count != FOLD || count == 0)
+            return false;
+        *out = a[0];
+        for (size_t k = 1; k < count; k++)
+            *out = functions[i].compute((double[]){*out, a[k]});
         return true;
-    case 5:
-        *out = floor(a[0] / a[1]);
-        return true;
-    case 6:
-        *out = ceil(a[0] / a[1]);
-        return true;
-    case 7:
-        *out = floor_mod(a[0], a[1]);
-        return true;
-    case 8:
-        *out = a[0] / a[1];
-        return true;
-    case 9:
-        *out = pow(a[0], a[1]);
-        return true;
-    case 10:
-        *out = floor(a[0]);
-        return true;
-    case 11:
-        *out = ceil(a[0]);
-        return true;
-    case 12:
-        *out = trunc(a[0]);
-        return true;
-    case 13:
-        *out = nearbyint(a[0]);
-        return true;
-    case 14:
-        *out = fabs(a[0]);
-        return true;
-    case 15:
-        *out = floor_mod(floor(a[0] / a[1]), a[2]);
-        return true;
-    case 16:
-        *out = ldexp(a[0], (int)fmin(a[1], 62));
-        return true;
-    case 17:
-        *out = floor(ldexp(a[0], -(int)fmin(a[1], 62)));
-        return true;
-    case 18:
-        *out = sqrt(a[0]);
-        return true;
-    default:
-        return false;
     }
+    return false;
 }
 
 static double sum(parser *p);
