@@ -196,6 +196,15 @@ static dv_status build_units(builder *b)
     return DV_OK;
 }
 
+/* Its kind; of an operator that is not understood its own name, and why. */
+static void name_operator(dv_text *text, const dv_op *op, bool behind)
+{
+    if (op->kind == DV_OP_OPAQUE && op->source_type && op->reason)
+        dv_text_append(text, "%s%.80s: %.120s", behind ? " " : "", op->source_type, op->reason);
+    else
+        dv_text_append(text, "%s%s", behind ? " " : "", dv_op_info_of(op->kind)->name);
+}
+
 /* Units that no target runs, with the operators at fault. */
 static dv_status check_support(const builder *b)
 {
@@ -211,8 +220,7 @@ static dv_status check_support(const builder *b)
             continue;
         dv_text_append(&faults, "%s'%s' (", count > 1 ? ", " : "", graph->units[u].name);
         for (uint32_t k = 0; k < graph->units[u].op_count; k++)
-            dv_text_append(&faults, "%s%s", k ? " " : "",
-                           dv_op_info_of(graph->ops[graph->units[u].ops[k]].kind)->name);
+            name_operator(&faults, &graph->ops[graph->units[u].ops[k]], k > 0);
         dv_text_append(&faults, ")");
     }
     dv_status status = DV_OK;

@@ -49,33 +49,80 @@ static dv_status refuse_container(const dv_pt2 *b)
                    legacy_record);
 }
 
-/* Finds models/NAME.json; sets root ("archive/") and model ("NAME"). */
-static dv_status find_record(dv_pt2 *b, int64_t *entry, const char **others)
+/* The NAME in "models/NAME.json" or "root/models/NAME.json", and where it begins; NULL if the entry
+   is none. */
+static const char *model_of(const char *entry, size_t *root, size_t *length)
 {
     static const char folder[] = "models/", tail[] = ".json";
-    const char *name;
+    const char *slash = strchr(entry, '/'), *base = entry;
+    if (slash && strncmp(slash + 1, folder, sizeof folder - 1) == 0)
+        base = slash + 1; /* also where the root itself is called "models" */
+    if (strncmp(base, folder, sizeof folder - 1) != 0 || !ends_with(base, tail) ||
+        strlen(base) <= sizeof folder + sizeof tail - 2)
+        return NULL;
+    *root = (size_t)(base - entry);
+    *length = strlen(base) - (sizeof folder - 1) - (sizeof tail - 1);
+    return base + sizeof folder - 1;
+}
+
+/* How much a model is wanted: the one asked for, else "forward" or "model", else any. */
+static int rank_of(const dv_pt2 *b, const char *name, size_t length)
+{
+    static const char *const usual[] = {"forward", "model"};
+    const char *wanted = b->options ? b->options->method : NULL;
+    if (wanted)
+        return strlen(wanted) == length && strncmp(wanted, name, length) == 0 ? 2 : 0;
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
+        if (strlen(usual[i]) == length && strncmp(usual[i], name, length) == 0)
+            return 2;
+    return 1;
+}
+
+static dv_status no_such_model(const dv_pt2 *b, const char *names)
+{
+    const char *wanted = b->options ? b->options->method : NULL;
+    if (!wanted)
+        return refuse_container(b);
+    return *names ? dv_fail(DV_BAD_PARAMETER, "it has no model '%.120s'; there are %.300s", wanted,
+                            names)
+                  : dv_fail(DV_BAD_PARAMETER, "it has no model '%.120s'; its only one has no name",
+                            wanted);
+}
+
+/* Finds models/NAME.json; sets root ("archive/") and model ("NAME"). others lists the models that
+   were not taken. */
+static dv_status find_record(dv_pt2 *b, int64_t *entry, dv_text *others)
+{
+    int64_t legacy = dv_zip_find(b->zip, legacy_record);
+    int best = 0;
+    const char *name, *model;
+    size_t root, length;
     *entry = DV_ZIP_MISSING;
     for (int64_t i = 0; (name = dv_zip_name(b->zip, i)); i++) {
-        const char *slash = strchr(name, '/'), *base = name;
-        if (strncmp(name, folder, sizeof folder - 1) != 0 && slash)
-            base = slash + 1;
-        if (strncmp(base, folder, sizeof folder - 1) != 0 || !ends_with(base, tail) ||
-            strlen(base) <= sizeof folder + sizeof tail - 2)
+        model = model_of(name, &root, &length);
+        if (!model)
             continue;
-        if (*entry != DV_ZIP_MISSING) {
-            *others = base + sizeof folder - 1;
+        int rank = rank_of(b, model, length);
+        if (rank <= best) {
+            dv_text_append(others, "%s%.*s", others->length ? ", " : "", (int)length, model);
             continue;
         }
+        if (best)
+            dv_text_append(others, "%s%s", others->length ? ", " : "", b->model);
+        best = rank;
         *entry = i;
-        b->root = dv_arena_copy_n(b->arena, name, (size_t)(base - name));
-        b->model = dv_arena_copy_n(b->arena, base + sizeof folder - 1,
-                                   strlen(base) - (sizeof folder - 1) - (sizeof tail - 1));
+        b->root = dv_arena_copy_n(b->arena, name, root);
+        b->model = dv_arena_copy_n(b->arena, model, length);
         if (!b->root || !b->model)
             return no_memory();
     }
-    if (*entry == DV_ZIP_MISSING)
-        *entry = dv_zip_find(b->zip, legacy_record);
-    return *entry == DV_ZIP_MISSING ? refuse_container(b) : DV_OK;
+    if (others->failed)
+        return no_memory();
+    bool asked = b->options && b->options->method;
+    if (*entry == DV_ZIP_MISSING && legacy != DV_ZIP_MISSING &&
+        (!asked || strcmp(b->options->method, "forward") == 0))
+        *entry = legacy;
+    return *entry == DV_ZIP_MISSING ? no_such_model(b, dv_text_string(others)) : DV_OK;
 }
 
 /* All data of ours is little-endian, as all of torch's machines are. */
@@ -95,7 +142,7 @@ static dv_status check_byte_order(const dv_pt2 *b)
     return little ? DV_OK : dv_fail(DV_BAD_INPUT, "its data is not little-endian");
 }
 
-static dv_status open_document(dv_pt2 *b, const char **others)
+static dv_status open_document(dv_pt2 *b, dv_text *others)
 {
     int64_t entry;
     dv_bytes bytes;
@@ -279,7 +326,8 @@ static dv_status add_states(dv_pt2 *b)
 
 /* ---- the file ---- */
 
-static dv_status describe(dv_pt2 *b, const dv_json_at *program, int64_t minor, const char *others)
+static dv_status describe(dv_pt2 *b, const dv_json_at *program, int64_t minor,
+                          const dv_text *others)
 {
     dv_json_at version = dv_json_member(program, "torch_version");
     const char *torch = "";
@@ -292,23 +340,23 @@ static dv_status describe(dv_pt2 *b, const dv_json_at *program, int64_t minor, c
         if (s->known)
             dv_text_append(&about, "; %.40s = %lld", s->name, (long long)s->value);
     }
-    if (others)
-        dv_text_append(&about, "; model '%.60s', others are in the archive", b->model);
+    if (others->length)
+        dv_text_append(&about, "; model '%.60s', --method has also %.200s", b->model,
+                       dv_text_string(others));
     if (b->has_stand_ins)
-        dv_text_append(&about, "; weights are pickled, which is not read: other numbers stand in");
+        dv_text_append(&about, "; the archive holds no weights: other numbers stand in");
     dv_status status =
         about.failed ? no_memory() : dv_graph_set_about(b->graph, dv_text_string(&about));
     dv_text_free(&about);
     return status;
 }
 
-static dv_status build(dv_pt2 *b, dv_pt2_scope *scope)
+static dv_status build(dv_pt2 *b, dv_pt2_scope *scope, dv_text *others)
 {
-    const char *others = NULL;
     int64_t minor;
     b->root = "";
     b->model = "model";
-    DV_TRY(open_document(b, &others));
+    DV_TRY(open_document(b, others));
     dv_json_at program = dv_json_root(b->document, "exported program");
     dv_json_at module = dv_json_member(&program, "graph_module");
     dv_json_at signature = dv_json_member(&module, "signature");
@@ -334,10 +382,12 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
 {
     (void)path;
     dv_pt2_scope scope = {0};
+    dv_text others = {0};
     dv_pt2 b = {.buffer = buffer, .options = options, .scope = &scope, .arena = dv_arena_create()};
     dv_status status = b.arena ? dv_zip_open(buffer, &b.zip) : no_memory();
     if (status == DV_OK)
-        status = build(&b, &scope);
+        status = build(&b, &scope, &others);
+    dv_text_free(&others);
     if (status == DV_OK)
         *out = b.graph;
     else
@@ -348,6 +398,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     dv_names_free(&scope.names);
     dv_names_free(&b.node_names);
     dv_pt2_symbols_free(&b.symbols);
+    dv_known_free(&b.known);
     free(b.values);
     dv_arena_destroy(b.arena);
     return status;

@@ -141,9 +141,10 @@ static dv_status read_other_symbol(dv_pt2 *b, const dv_json_at *at, const char *
         dv_json_at expr = dv_json_member(&value, "as_expr"), spelled;
         spelled = dv_json_member(&expr, "expr_str");
         dv_pt2_expression e = {.symbols = &b->symbols};
-        if (!is_bool && dv_json_is_string(&spelled) && dv_json_string(&spelled, &text) == DV_OK &&
+        if (dv_json_is_string(&spelled) && dv_json_string(&spelled, &text) == DV_OK &&
             dv_pt2_evaluate(&e, text)) {
-            *out = (dv_aten_value){.type = DV_ATEN_REAL, .real = e.value};
+            *out = is_bool ? (dv_aten_value){.type = DV_ATEN_BOOL, .integer = e.value != 0}
+                           : (dv_aten_value){.type = DV_ATEN_REAL, .real = e.value};
             return DV_OK;
         }
         hint = dv_json_member(&expr, "hint");

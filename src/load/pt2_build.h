@@ -6,6 +6,8 @@
 #include "core/graph.h"
 #include "core/json.h"
 #include "load/aten.h"
+#include "load/checkpoint.h"
+#include "load/known.h"
 #include "load/load.h"
 #include "load/names.h"
 #include "load/pt2_symbols.h"
@@ -27,8 +29,20 @@ typedef struct dv_pt2_value {
     uint32_t version;
 } dv_pt2_value;
 
+/* One node on its way to operators. */
+typedef struct dv_pt2_node {
+    const dv_json_at *at;
+    const char *target; /* "aten.conv2d.default": without "torch.ops." */
+    const char *name;   /* as in the exported program */
+    const char *space, *op, *overload;
+    const char **outputs; /* names of values; NULL: none, or no tensor */
+    uint32_t output_count;
+    uint32_t first; /* the value of its first argument, DV_NONE if that is no tensor */
+} dv_pt2_node;
+
 /* The names of one graph; those of a graph inside a node are its own. */
 typedef struct dv_pt2_scope {
+    const char *prefix; /* of its nodes' names; NULL: none */
     dv_json_at graph;
     dv_names names; /* to values */
     int depth;
@@ -37,9 +51,10 @@ typedef struct dv_pt2_scope {
 /* One of the archive's two lists of tensors. */
 typedef struct dv_pt2_list {
     dv_json *document;
-    dv_names entries;      /* name in the module to index */
-    const dv_json **items; /* the entry's object */
-    const char *folder;    /* "data/weights/", behind the archive's root */
+    dv_names entries;          /* name in the module to index */
+    const dv_json **items;     /* the entry's object */
+    dv_checkpoint *checkpoint; /* what torch 2.8 and older have instead of these, else NULL */
+    const char *folder;        /* "data/weights/", behind the archive's root */
 } dv_pt2_list;
 
 typedef struct dv_pt2 {
@@ -52,7 +67,7 @@ typedef struct dv_pt2 {
     const char *model; /* "model", of models/model.json */
     dv_json *document; /* the exported program */
     dv_pt2_list weights, constants;
-    bool has_lists;     /* else the weights are in a form that is not read */
+    bool has_lists;     /* else the archive was stripped of its weights */
     bool has_stand_ins; /* some weight that was read is not what the file has */
     dv_pt2_symbols symbols;
     uint64_t bound;       /* bit i: option i named a symbol or a dimension */
@@ -61,6 +76,8 @@ typedef struct dv_pt2 {
     dv_pt2_scope *scope;
     int64_t handle;      /* index of the main graph's node being read */
     size_t made_bytes;   /* of weights that were copied */
+    size_t unrolled;     /* nodes that loops were turned into */
+    dv_known known;      /* numbers that follow from constants */
     bool names_nodes;    /* the file says how nodes are called */
     dv_names node_names; /* names given to nodes that have none in the file: how often */
 } dv_pt2;
@@ -112,6 +129,22 @@ DV_MUST_USE dv_status dv_pt2_add_nodes(dv_pt2 *b);
 
 /* Adds the operators of one node. again: only to take views anew. */
 DV_MUST_USE dv_status dv_pt2_add_node(dv_pt2 *b, const dv_json_at *node, bool again);
+
+/* The value of an argument that is one tensor, else DV_NONE. */
+DV_MUST_USE dv_status dv_pt2_argument_value(dv_pt2 *b, const dv_json_at *input, uint32_t *index);
+
+/* ---- pt2_regions.c ---- */
+
+/* A node that only runs a graph in some mode of autograd's or autocast's: the graph's operators
+   take its place, and its values become theirs. *done tells whether it is such a node. */
+DV_MUST_USE dv_status dv_pt2_add_wrapped(dv_pt2 *b, const dv_pt2_node *n, bool *done);
+
+/* cond, while_loop, scan and map: a branch that is known is taken, one that is not becomes a choice
+   between both, and a loop whose number of turns is known becomes that many bodies. Otherwise
+   *done is false and *reason, if it is set, says why. */
+DV_MUST_USE dv_status dv_pt2_add_region(dv_pt2 *b, const dv_pt2_node *n,
+                                        const dv_tensor_id *outputs, bool *done,
+                                        const char **reason);
 
 /* ---- pt2_args.c ---- */
 

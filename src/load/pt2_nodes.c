@@ -8,18 +8,7 @@
 
 #include "load/pt2_build.h"
 
-enum { MOST_DEPTH = 16, SHOWN = 120 };
-
-/* One node on its way. */
-typedef struct node {
-    const dv_json_at *at;
-    const char *target; /* "aten.conv2d.default": without "torch.ops." */
-    const char *name;   /* as in the exported program */
-    const char *space, *op, *overload;
-    const char **outputs; /* names of values; NULL: none, or no tensor */
-    uint32_t output_count;
-    uint32_t first; /* the value of its first argument, DV_NONE if that is no tensor */
-} node;
+enum { SHOWN = 120 };
 
 static dv_status no_memory(void)
 {
@@ -34,7 +23,7 @@ static dv_span span_of(const char *text)
 /* ---- names ---- */
 
 /* "torch.ops.aten.conv2d.default" to its parts; "_operator.add" has no overload. */
-static dv_status split_target(dv_pt2 *b, node *n)
+static dv_status split_target(dv_pt2 *b, dv_pt2_node *n)
 {
     static const char prefix[] = "torch.ops.";
     if (strncmp(n->target, prefix, sizeof prefix - 1) == 0)
@@ -59,7 +48,7 @@ static dv_status split_target(dv_pt2 *b, node *n)
 
 /* Files before schema 8.9 do not name their nodes. torch.export.load calls a node as its only
    tensor, and one with several outputs after its operator, "split_tensor", "split_tensor_1". */
-static dv_status invent_name(dv_pt2 *b, node *n, bool single)
+static dv_status invent_name(dv_pt2 *b, dv_pt2_node *n, bool single)
 {
     if (single && n->outputs[0]) {
         n->name = n->outputs[0];
@@ -78,7 +67,7 @@ static dv_status invent_name(dv_pt2 *b, node *n, bool single)
     return n->name ? DV_OK : no_memory();
 }
 
-static dv_status read_name(dv_pt2 *b, node *n)
+static dv_status read_name(dv_pt2 *b, dv_pt2_node *n)
 {
     dv_json_at name = dv_json_member(n->at, "name");
     if (dv_json_present(&name))
@@ -91,8 +80,7 @@ static dv_status read_name(dv_pt2 *b, node *n)
 
 /* ---- arguments ---- */
 
-/* The value of an argument that is one tensor, else DV_NONE. */
-static dv_status value_of_argument(dv_pt2 *b, const dv_json_at *input, uint32_t *index)
+dv_status dv_pt2_argument_value(dv_pt2 *b, const dv_json_at *input, uint32_t *index)
 {
     dv_json_at arg = dv_json_member(input, "arg"), tensor = dv_json_member(&arg, "as_tensor");
     dv_json_at name = dv_json_member(&tensor, "name");
@@ -125,7 +113,7 @@ static bool is_idle(const char *name, const dv_aten_value *value)
     return value->type == DV_ATEN_NONE;
 }
 
-static dv_status read_arguments(dv_pt2 *b, const node *n, const dv_aten_rule *rule,
+static dv_status read_arguments(dv_pt2 *b, const dv_pt2_node *n, const dv_aten_rule *rule,
                                 dv_aten_value *args, uint32_t count, const char **unknown)
 {
     dv_json_at inputs = dv_json_member(n->at, "inputs");
@@ -152,7 +140,7 @@ static dv_status read_arguments(dv_pt2 *b, const node *n, const dv_aten_rule *ru
 }
 
 /* All tensors among a node's arguments. */
-static dv_status read_tensors(dv_pt2 *b, const node *n, dv_tensor_id **ids, uint32_t *count)
+static dv_status read_tensors(dv_pt2 *b, const dv_pt2_node *n, dv_tensor_id **ids, uint32_t *count)
 {
     dv_json_at inputs = dv_json_member(n->at, "inputs");
     size_t capacity = 0;
@@ -181,7 +169,7 @@ static dv_status read_tensors(dv_pt2 *b, const node *n, dv_tensor_id **ids, uint
 
 /* ---- results ---- */
 
-static dv_status add_outputs(dv_pt2 *b, const node *n, dv_tensor_id **ids)
+static dv_status add_outputs(dv_pt2 *b, const dv_pt2_node *n, dv_tensor_id **ids)
 {
     *ids = dv_arena_array(b->arena, (size_t)n->output_count + 1, sizeof **ids);
     if (!*ids)
@@ -198,7 +186,7 @@ static dv_status add_outputs(dv_pt2 *b, const node *n, dv_tensor_id **ids)
 }
 
 /* The node's values hold these tensors, and are known as views of what they share memory with. */
-static dv_status take_outputs(dv_pt2 *b, const node *n, const dv_tensor_id *ids, bool again)
+static dv_status take_outputs(dv_pt2 *b, const dv_pt2_node *n, const dv_tensor_id *ids, bool again)
 {
     bool writes = dv_pt2_writes(n->op), view = !writes && dv_pt2_is_view(n->op);
     if (writes && n->first != DV_NONE && n->output_count > 0 && ids[0] != DV_NONE && !again)
@@ -224,7 +212,7 @@ static dv_status take_outputs(dv_pt2 *b, const node *n, const dv_tensor_id *ids,
 
 /* ---- operators ---- */
 
-static dv_status add_opaque(dv_pt2 *b, const node *n, const dv_tensor_id *outputs,
+static dv_status add_opaque(dv_pt2 *b, const dv_pt2_node *n, const dv_tensor_id *outputs,
                             const char *reason)
 {
     dv_tensor_id *inputs;
@@ -243,7 +231,7 @@ static dv_status add_opaque(dv_pt2 *b, const node *n, const dv_tensor_id *output
     return op.reason ? dv_graph_add_op(b->graph, &op, &id) : no_memory();
 }
 
-static dv_status add_operator(dv_pt2 *b, const node *n, const dv_tensor_id *outputs)
+static dv_status add_operator(dv_pt2 *b, const dv_pt2_node *n, const dv_tensor_id *outputs)
 {
     bool ours = strcmp(n->space, "aten") == 0 || strcmp(n->space, "quantized_decomposed") == 0 ||
                 strcmp(n->space, "dim_order_ops") == 0;
@@ -274,105 +262,9 @@ static dv_status add_operator(dv_pt2 *b, const node *n, const dv_tensor_id *outp
     return dv_aten_add(b->graph, &call);
 }
 
-/* ---- graphs inside nodes ---- */
-
-/* Operators that only run a graph in some mode of autograd's or autocast's: it is inlined. */
-static bool only_wraps(const node *n)
-{
-    static const char *const wrappers[] = {"wrap_with_set_grad_enabled", "wrap_with_autocast",
-                                           "wrap_activation_checkpoint",
-                                           "tag_activation_checkpoint", "invoke_subgraph"};
-    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++)
-        if (strcmp(n->space, "higher_order") == 0 && strcmp(n->op, wrappers[i]) == 0)
-            return true;
-    return false;
-}
-
-/* Lets inner values stand for the tensors that follow the graph among the node's arguments. */
-static dv_status pass_operands(dv_pt2 *b, dv_pt2_scope *outer, dv_pt2_scope *inner,
-                               const dv_json_at *behind)
-{
-    dv_json_at inputs = dv_json_member(&inner->graph, "inputs"), to = dv_json_first(&inputs);
-    for (dv_json_at from = *behind; from.node && to.node;
-         from = dv_json_next(&from), to = dv_json_next(&to)) {
-        dv_json_at tensor = dv_json_member(&to, "as_tensor"),
-                   name = dv_json_member(&tensor, "name");
-        const char *text;
-        uint32_t given, index;
-        dv_tensor_id id;
-        b->scope = outer;
-        DV_TRY(value_of_argument(b, &from, &given));
-        if (given == DV_NONE || !dv_json_present(&name))
-            continue;
-        DV_TRY(dv_pt2_read(b, given, &id));
-        b->scope = inner;
-        DV_TRY(dv_json_string(&name, &text));
-        DV_TRY(dv_pt2_value_of(b, text, &index));
-        b->values[index].id = id;
-        b->values[index].view_of = given;
-        dv_pt2_refresh(b, index);
-    }
-    return DV_OK;
-}
-
-static dv_status pass_results(dv_pt2 *b, const node *n, dv_pt2_scope *outer, dv_pt2_scope *inner)
-{
-    dv_json_at outputs = dv_json_member(&inner->graph, "outputs"), from = dv_json_first(&outputs);
-    for (uint32_t i = 0; i < n->output_count && from.node; i++, from = dv_json_next(&from)) {
-        dv_json_at tensor = dv_json_member(&from, "as_tensor"),
-                   name = dv_json_member(&tensor, "name");
-        const char *text;
-        uint32_t made, index;
-        dv_tensor_id id;
-        if (!n->outputs[i] || !dv_json_present(&name))
-            continue;
-        b->scope = inner;
-        DV_TRY(dv_json_string(&name, &text));
-        DV_TRY(dv_pt2_value_of(b, text, &made));
-        DV_TRY(dv_pt2_read(b, made, &id));
-        b->scope = outer;
-        DV_TRY(dv_pt2_value_of(b, n->outputs[i], &index));
-        b->values[index].id = id;
-        b->values[index].view_of = made;
-        dv_pt2_refresh(b, index);
-    }
-    return DV_OK;
-}
-
-static dv_status inline_graph(dv_pt2 *b, const node *n, bool *done)
-{
-    dv_json_at inputs = dv_json_member(n->at, "inputs"), input = dv_json_first(&inputs),
-               graph = {0};
-    dv_json_at arg, holder;
-    for (; input.node && !graph.node; input = dv_json_next(&input)) {
-        arg = dv_json_member(&input, "arg");
-        holder = dv_json_member(&arg, "as_graph");
-        graph = dv_json_member(&holder, "graph");
-    }
-    *done = graph.node != NULL;
-    if (!*done)
-        return DV_OK;
-    dv_pt2_scope *outer = b->scope,
-                 inner = {.graph = dv_json_root(graph.node, "model"), .depth = outer->depth + 1};
-    if (inner.depth > MOST_DEPTH)
-        return dv_fail(DV_BAD_INPUT, "graphs are nested more than %d deep", MOST_DEPTH);
-    b->scope = &inner;
-    dv_status status = dv_pt2_open_scope(b, &inner);
-    if (status == DV_OK)
-        status = pass_operands(b, outer, &inner, &input);
-    b->scope = &inner;
-    if (status == DV_OK)
-        status = dv_pt2_add_nodes(b);
-    if (status == DV_OK)
-        status = pass_results(b, n, outer, &inner);
-    b->scope = outer;
-    dv_names_free(&inner.names);
-    return status;
-}
-
 /* ---- nodes ---- */
 
-static bool gives_tensors(const node *n)
+static bool gives_tensors(const dv_pt2_node *n)
 {
     for (uint32_t i = 0; i < n->output_count; i++)
         if (n->outputs[i])
@@ -380,38 +272,49 @@ static bool gives_tensors(const node *n)
     return false;
 }
 
-static dv_status read_node(dv_pt2 *b, const dv_json_at *at, node *n)
+static dv_status read_node(dv_pt2 *b, const dv_json_at *at, dv_pt2_node *n)
 {
     dv_json_at target = dv_json_member(at, "target"), inputs = dv_json_member(at, "inputs");
     dv_json_at first = dv_json_first(&inputs);
     bool all_tensors;
-    *n = (node){.at = at, .first = DV_NONE};
+    *n = (dv_pt2_node){.at = at, .first = DV_NONE};
     DV_TRY(dv_json_string(&target, &n->target));
     DV_TRY(split_target(b, n));
     DV_TRY(dv_pt2_outputs(b, at, &n->outputs, &n->output_count, &all_tensors));
     DV_TRY(read_name(b, n));
-    return first.node ? value_of_argument(b, &first, &n->first) : DV_OK;
+    if (b->scope->prefix)
+        n->name = dv_arena_printf(b->arena, "%s%s", b->scope->prefix, n->name);
+    if (!n->name)
+        return no_memory();
+    return first.node ? dv_pt2_argument_value(b, &first, &n->first) : DV_OK;
 }
 
-static dv_status add_node(dv_pt2 *b, node *n, bool again)
+static dv_status add_node(dv_pt2 *b, dv_pt2_node *n, bool again)
 {
     dv_tensor_id *outputs;
     if (!gives_tensors(n))
         return DV_OK;
-    if (only_wraps(n)) {
-        bool done;
-        DV_TRY(inline_graph(b, n, &done));
-        if (done)
-            return DV_OK;
-    }
+    bool done = false;
+    if (strcmp(n->space, "higher_order") == 0)
+        DV_TRY(dv_pt2_add_wrapped(b, n, &done));
+    if (done)
+        return DV_OK;
     DV_TRY(add_outputs(b, n, &outputs));
+    if (strcmp(n->space, "higher_order") == 0) {
+        const char *reason = NULL;
+        DV_TRY(dv_pt2_add_region(b, n, outputs, &done, &reason));
+        if (!done && reason)
+            DV_TRY(add_opaque(b, n, outputs, reason));
+        if (done || reason)
+            return take_outputs(b, n, outputs, again);
+    }
     DV_TRY(add_operator(b, n, outputs));
     return take_outputs(b, n, outputs, again);
 }
 
 dv_status dv_pt2_add_node(dv_pt2 *b, const dv_json_at *at, bool again)
 {
-    node n;
+    dv_pt2_node n;
     dv_status status = read_node(b, at, &n);
     if (status != DV_OK)
         return dv_within(status, "node %lld", (long long)b->handle);

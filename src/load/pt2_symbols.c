@@ -1,10 +1,14 @@
 /* pt2_symbols.c - evaluates the expressions in which torch.export writes dynamic dimensions.
 
+     relation := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
      sum     := product (("+" | "-") product)*
      product := sign (("*" | "/" | "//" | "%") sign)*
      sign    := "-" sign | power
      power   := atom ["**" sign]
-     atom    := number | name | dotted name "(" sum or keyword or text, ... ")" | "(" sum ")" */
+     atom    := number | name | dotted name "(" relation or keyword or text, ... ")"
+              | "(" relation ")"
+
+   What is true is 1. */
 #include "load/pt2_symbols.h"
 
 #include <ctype.h>
@@ -209,6 +213,51 @@ static double square_root(const double *a)
     return sqrt(a[0]);
 }
 
+static double greater(const double *a)
+{
+    return a[0] > a[1];
+}
+
+static double not_less(const double *a)
+{
+    return a[0] >= a[1];
+}
+
+static double less(const double *a)
+{
+    return a[0] < a[1];
+}
+
+static double not_greater(const double *a)
+{
+    return a[0] <= a[1];
+}
+
+static double same(const double *a)
+{
+    return a[0] == a[1];
+}
+
+static double different(const double *a)
+{
+    return a[0] != a[1];
+}
+
+static double both(const double *a)
+{
+    return a[0] != 0 && a[1] != 0;
+}
+
+static double either(const double *a)
+{
+    return a[0] != 0 || a[1] != 0;
+}
+
+static double opposite(const double *a)
+{
+    return a[0] == 0;
+}
+
 enum { FOLD = 0 }; /* one argument or more, combined two by two */
 
 /* sympy's functions and those of torch.utils._sympy.functions */
@@ -248,6 +297,17 @@ static const struct {
     {"RShift", 2, shift_right},
     {"OpaqueUnaryFn_sqrt", 1, square_root},
     {"sqrt", 1, square_root},
+    {"StrictGreaterThan", 2, greater},
+    {"GreaterThan", 2, not_less},
+    {"StrictLessThan", 2, less},
+    {"LessThan", 2, not_greater},
+    {"Equality", 2, same},
+    {"Eq", 2, same},
+    {"Unequality", 2, different},
+    {"Ne", 2, different},
+    {"And", FOLD, both},
+    {"Or", FOLD, either},
+    {"Not", 1, opposite},
 };
 
 static bool call(const char *name, size_t length, const double *a, size_t count, double *out)
@@ -269,7 +329,7 @@ static bool call(const char *name, size_t length, const double *a, size_t count,
     return false;
 }
 
-static double sum(parser *p);
+static double relation(parser *p);
 
 /* "integer=True": what sympy assumes of a symbol. */
 static bool skip_keyword(parser *p)
@@ -307,7 +367,7 @@ static double arguments(parser *p, const char *name, size_t length)
             continue;
         if (count == MOST_ARGUMENTS)
             return fail(p);
-        values[count++] = sum(p);
+        values[count++] = relation(p);
     } while (!p->failed && accept(p, ","));
     if (p->failed || !accept(p, ")") || !call(name, length, values, count, &result))
         return fail(p);
@@ -318,7 +378,7 @@ static double atom(parser *p)
 {
     skip(p);
     if (accept(p, "(")) {
-        double value = sum(p);
+        double value = relation(p);
         return accept(p, ")") ? value : fail(p);
     }
     if (isdigit((unsigned char)*p->at)) {
@@ -382,12 +442,28 @@ static double sum(parser *p)
     return value;
 }
 
+static double relation(parser *p)
+{
+    static const struct {
+        const char *sign;
+        function *compute;
+    } signs[] = {{"<=", not_greater}, {">=", not_less}, {"==", same},
+                 {"!=", different},   {"<", less},      {">", greater}};
+    double value = sum(p);
+    for (size_t i = 0; !p->failed && i < sizeof signs / sizeof signs[0]; i++)
+        if (accept(p, signs[i].sign)) {
+            double right = sum(p);
+            return signs[i].compute((double[]){value, right});
+        }
+    return value;
+}
+
 bool dv_pt2_evaluate(dv_pt2_expression *e, const char *text)
 {
     parser p = {.e = e, .at = text};
     e->bound = false;
     e->missing = NULL;
-    e->value = sum(&p);
+    e->value = relation(&p);
     skip(&p);
     return !p.failed && *p.at == '\0' && isfinite(e->value);
 }

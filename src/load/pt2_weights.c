@@ -2,8 +2,9 @@
 
    Each list (data/weights/model_weights_config.json) says of every name in which entry its storage
    is, and how the tensor lies in it. Storages are raw bytes, and stay in the mapped file where the
-   tensor is contiguous. What was pickled is refused; in older archives all weights are, and
-   stand-ins take their place, so that the network can still be placed. */
+   tensor is contiguous. Archives of torch 2.8 and older have a checkpoint of torch.save instead; of
+   its pickle only names and layouts of plain tensors are read. Where an archive was stripped of its
+   weights, stand-ins take their place, so that the network can still be placed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,31 @@ static dv_status index_list(dv_pt2 *b, dv_pt2_list *list, const char *file)
     return DV_OK;
 }
 
+/* What torch.save made of the list: data/weights/model.pt of torch 2.8, `old` of those before. */
+static dv_status open_checkpoint(dv_pt2 *b, dv_pt2_list *list, const char *old)
+{
+    const char *path = dv_arena_printf(b->arena, "%s%s%s.pt", b->root, list->folder, b->model);
+    dv_bytes bytes;
+    if (!path)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    int64_t entry = dv_zip_find(b->zip, path);
+    if (entry == DV_ZIP_MISSING) {
+        path = old;
+        entry = dv_zip_find(b->zip, old);
+    }
+    if (entry == DV_ZIP_MISSING)
+        return DV_OK;
+    b->has_lists = true;
+    dv_status status = dv_zip_entry(b->zip, entry, &bytes);
+    if (status == DV_OK) {
+        status = dv_checkpoint_open(&bytes, &list->checkpoint);
+        dv_buffer_release(bytes.buffer);
+    }
+    return dv_within(status, "entry '%.120s'", path);
+}
+
 static dv_status open_list(dv_pt2 *b, dv_pt2_list *list, const char *folder, const char *what,
-                           bool *found)
+                           const char *old)
 {
     const char *path =
         dv_arena_printf(b->arena, "%s%s%s_%s_config.json", b->root, folder, b->model, what);
@@ -37,9 +61,9 @@ static dv_status open_list(dv_pt2 *b, dv_pt2_list *list, const char *folder, con
     if (!path)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     int64_t entry = dv_zip_find(b->zip, path);
-    *found = entry != DV_ZIP_MISSING;
-    if (!*found)
-        return DV_OK;
+    if (entry == DV_ZIP_MISSING)
+        return open_checkpoint(b, list, old);
+    b->has_lists = true;
     dv_bytes bytes;
     DV_TRY(dv_within(dv_zip_entry(b->zip, entry, &bytes), "entry '%.120s'", path));
     const char *text = (const char *)dv_buffer_data(bytes.buffer) + bytes.offset;
@@ -50,9 +74,8 @@ static dv_status open_list(dv_pt2 *b, dv_pt2_list *list, const char *folder, con
 
 dv_status dv_pt2_open_lists(dv_pt2 *b)
 {
-    bool constants;
-    DV_TRY(open_list(b, &b->weights, "data/weights/", "weights", &b->has_lists));
-    return open_list(b, &b->constants, "data/constants/", "constants", &constants);
+    DV_TRY(open_list(b, &b->weights, "data/weights/", "weights", "serialized_state_dict.pt"));
+    return open_list(b, &b->constants, "data/constants/", "constants", "serialized_constants.pt");
 }
 
 void dv_pt2_close_lists(dv_pt2 *b)
@@ -61,30 +84,25 @@ void dv_pt2_close_lists(dv_pt2 *b)
     dv_json_destroy(b->constants.document);
     dv_names_free(&b->weights.entries);
     dv_names_free(&b->constants.entries);
+    dv_checkpoint_close(b->weights.checkpoint);
+    dv_checkpoint_close(b->constants.checkpoint);
 }
 
-static const dv_json *find_entry(const dv_pt2_list *list, const char *name)
+static bool has(const dv_pt2_list *list, const char *name)
 {
     dv_span span = {(const uint8_t *)name, strlen(name)};
-    uint32_t index = dv_names_find(&list->entries, span, DV_NONE);
-    return index == DV_NONE ? NULL : list->items[index];
+    return list->checkpoint ? dv_checkpoint_has(list->checkpoint, name)
+                            : dv_names_find(&list->entries, span, DV_NONE) != DV_NONE;
 }
 
 /* ---- one tensor ---- */
 
-typedef struct layout {
-    dv_dtype dtype;
-    dv_shape shape;
-    int64_t strides[DV_MAX_RANK];
-    int64_t offset; /* in elements */
-} layout;
-
-static dv_status read_layout(dv_pt2 *b, const dv_json_at *meta, layout *out)
+static dv_status read_layout(dv_pt2 *b, const dv_json_at *meta, dv_strided *out)
 {
     dv_json_at dtype = dv_json_member(meta, "dtype"), sizes = dv_json_member(meta, "sizes");
     dv_json_at strides = dv_json_member(meta, "strides");
     dv_json_at offset = dv_json_member(meta, "storage_offset");
-    *out = (layout){.dtype = dv_pt2_dtype(&dtype)};
+    *out = (dv_strided){.dtype = dv_pt2_dtype(&dtype)};
     size_t rank = dv_json_count(&sizes);
     if (!dv_json_is_array(&sizes) || rank > DV_MAX_RANK || dv_json_count(&strides) != rank)
         return dv_fail(DV_BAD_INPUT, "its sizes and strides are not lists of one length");
@@ -104,7 +122,7 @@ static dv_status read_layout(dv_pt2 *b, const dv_json_at *meta, layout *out)
     return out->offset >= 0 ? DV_OK : dv_fail(DV_BAD_INPUT, "its offset is negative");
 }
 
-static bool is_contiguous(const layout *at)
+static bool is_contiguous(const dv_strided *at)
 {
     int64_t expected = 1;
     for (uint8_t d = at->shape.rank; d-- > 0;) {
@@ -116,7 +134,7 @@ static bool is_contiguous(const layout *at)
 }
 
 /* How many elements of the storage the tensor reaches over; false if more than size bytes. */
-static bool fits(const layout *at, size_t size)
+static bool fits(const dv_strided *at, size_t size)
 {
     size_t last = (size_t)at->offset, elements, step, bytes;
     if (!dv_shape_elements(&at->shape, &elements))
@@ -132,7 +150,7 @@ static bool fits(const layout *at, size_t size)
 }
 
 /* The elements in row-major order. */
-static void gather(const layout *at, const uint8_t *storage, uint8_t *out)
+static void gather(const dv_strided *at, const uint8_t *storage, uint8_t *out)
 {
     size_t width = dv_dtype_bytes(at->dtype), elements = 1;
     int64_t index[DV_MAX_RANK] = {0}, from = at->offset;
@@ -153,7 +171,7 @@ static void gather(const layout *at, const uint8_t *storage, uint8_t *out)
 enum { COPY_FREE = 1 << 26, COPY_RATIO = 16 };
 
 /* A tensor that is not contiguous (a transposed parameter) is copied. */
-static dv_status copy_out(dv_pt2 *b, const layout *at, const dv_bytes *bytes, dv_tensor *tensor)
+static dv_status copy_out(dv_pt2 *b, const dv_strided *at, const dv_bytes *bytes, dv_tensor *tensor)
 {
     size_t size, justified = COPY_FREE + COPY_RATIO * dv_buffer_size(b->buffer);
     if (!dv_tensor_bytes(tensor, &size) || size > justified || b->made_bytes > justified - size)
@@ -167,7 +185,7 @@ static dv_status copy_out(dv_pt2 *b, const layout *at, const dv_bytes *bytes, dv
     return DV_OK;
 }
 
-static dv_status place(dv_pt2 *b, const layout *at, const dv_bytes *bytes, dv_tensor *tensor)
+static dv_status place(dv_pt2 *b, const dv_strided *at, const dv_bytes *bytes, dv_tensor *tensor)
 {
     size_t elements;
     tensor->dtype = at->dtype;
@@ -187,15 +205,17 @@ static dv_status place(dv_pt2 *b, const layout *at, const dv_bytes *bytes, dv_te
     return DV_OK;
 }
 
-static dv_status read_entry(dv_pt2 *b, const dv_pt2_list *list, const dv_json *item,
+static dv_status read_entry(dv_pt2 *b, const dv_pt2_list *list, const char *weight,
                             dv_tensor *tensor)
 {
+    dv_span span = {(const uint8_t *)weight, strlen(weight)};
+    const dv_json *item = list->items[dv_names_find(&list->entries, span, 0)];
     dv_json_at at = dv_json_root(item, "weights"), path = dv_json_member(&at, "path_name");
     dv_json_at pickled = dv_json_member(&at, "use_pickle"),
                meta = dv_json_member(&at, "tensor_meta");
     const char *name;
     bool pickle = false;
-    layout how;
+    dv_strided how;
     dv_bytes bytes = {0};
     DV_TRY(dv_json_string(&path, &name));
     if (dv_json_present(&pickled))
@@ -214,6 +234,18 @@ static dv_status read_entry(dv_pt2 *b, const dv_pt2_list *list, const dv_json *i
     if (i != DV_ZIP_MISSING)
         DV_TRY(dv_within(dv_zip_entry(b->zip, i, &bytes), "entry '%.120s'", entry));
     dv_status status = place(b, &how, &bytes, tensor);
+    dv_buffer_release(bytes.buffer);
+    return status;
+}
+
+static dv_status read_pickled(dv_pt2 *b, const dv_pt2_list *list, const char *weight,
+                              dv_tensor *tensor)
+{
+    dv_strided how;
+    dv_bytes bytes;
+    dv_status status = dv_checkpoint_tensor(list->checkpoint, weight, &how, &bytes);
+    if (status == DV_OK)
+        status = place(b, &how, &bytes, tensor);
     dv_buffer_release(bytes.buffer);
     return status;
 }
@@ -246,14 +278,12 @@ dv_status dv_pt2_add_weight(dv_pt2 *b, uint32_t index, dv_tensor_id *id)
     const dv_pt2_value *value = &b->values[index];
     dv_tensor tensor = {.name = value->name, .role = DV_ROLE_CONSTANT};
     const dv_pt2_list *list = value->is_constant ? &b->constants : &b->weights;
-    const dv_json *item = find_entry(list, value->weight);
     dv_status status = DV_OK;
-    if (!item) { /* buffers that are not persistent lie among the constants */
+    if (!has(list, value->weight)) /* buffers that are not persistent lie among the constants */
         list = value->is_constant ? &b->weights : &b->constants;
-        item = find_entry(list, value->weight);
-    }
-    if (item)
-        status = read_entry(b, list, item, &tensor);
+    if (has(list, value->weight))
+        status = list->checkpoint ? read_pickled(b, list, value->weight, &tensor)
+                                  : read_entry(b, list, value->weight, &tensor);
     else if (b->has_lists)
         status = dv_fail(DV_BAD_INPUT, "the archive does not list it");
     else if (!dv_shape_known(&value->shape) || value->dtype == DV_DTYPE_NONE)

@@ -17,6 +17,7 @@ enum { UNPACK_FREE = 1 << 26, UNPACK_RATIO = 16 };
 
 struct dv_zip {
     dv_buffer *buffer;
+    size_t base, size; /* the archive's place in it */
     zip_t *archive;
     uint64_t position; /* of the source */
     uint64_t last;     /* where it was read last */
@@ -31,21 +32,20 @@ bool dv_zip_recognise(const uint8_t *bytes, size_t size)
 
 static zip_int64_t read_at(dv_zip *zip, void *data, zip_uint64_t length)
 {
-    uint64_t size = dv_buffer_size(zip->buffer);
-    uint64_t left = zip->position < size ? size - zip->position : 0;
+    uint64_t left = zip->position < zip->size ? zip->size - zip->position : 0;
     if (length > left)
         length = left;
     zip->last = zip->position;
     if (length > 0)
-        memcpy(data, dv_buffer_data(zip->buffer) + zip->position, length);
+        memcpy(data, dv_buffer_data(zip->buffer) + zip->base + zip->position, length);
     zip->position += length;
     return (zip_int64_t)length;
 }
 
 static zip_int64_t seek(dv_zip *zip, void *data, zip_uint64_t length)
 {
-    zip_int64_t to = zip_source_seek_compute_offset(zip->position, dv_buffer_size(zip->buffer),
-                                                    data, length, &zip->error);
+    zip_int64_t to =
+        zip_source_seek_compute_offset(zip->position, zip->size, data, length, &zip->error);
     if (to < 0)
         return -1;
     zip->position = (uint64_t)to;
@@ -59,7 +59,7 @@ static zip_int64_t describe(const dv_zip *zip, void *data, zip_uint64_t length)
         return -1;
     zip_stat_init(stat);
     stat->valid = ZIP_STAT_SIZE;
-    stat->size = dv_buffer_size(zip->buffer);
+    stat->size = zip->size;
     return sizeof *stat;
 }
 
@@ -94,7 +94,7 @@ static zip_int64_t source(void *user, void *data, zip_uint64_t length, zip_sourc
     }
 }
 
-dv_status dv_zip_open(dv_buffer *buffer, dv_zip **out)
+dv_status dv_zip_open_part(const dv_bytes *part, dv_zip **out)
 {
     dv_zip *zip = calloc(1, sizeof *zip);
     if (!zip)
@@ -102,7 +102,9 @@ dv_status dv_zip_open(dv_buffer *buffer, dv_zip **out)
     zip_error_t error;
     zip_error_init(&error);
     zip_error_init(&zip->error);
-    zip->buffer = dv_buffer_retain(buffer);
+    zip->buffer = dv_buffer_retain(part->buffer);
+    zip->base = part->offset;
+    zip->size = part->size;
     zip_source_t *from = zip_source_function_create(source, zip, &error);
     zip->archive = from ? zip_open_from_source(from, ZIP_RDONLY, &error) : NULL;
     dv_status status = DV_OK;
@@ -118,6 +120,11 @@ dv_status dv_zip_open(dv_buffer *buffer, dv_zip **out)
     zip_error_fini(&error);
     *out = zip;
     return status;
+}
+
+dv_status dv_zip_open(dv_buffer *buffer, dv_zip **out)
+{
+    return dv_zip_open_part(&(dv_bytes){buffer, 0, dv_buffer_size(buffer)}, out);
 }
 
 void dv_zip_close(dv_zip *zip)
@@ -149,7 +156,6 @@ int64_t dv_zip_find(const dv_zip *zip, const char *name)
 static bool is_in_place(dv_zip *zip, zip_uint64_t i, uint64_t size, size_t *offset)
 {
     uint8_t first[PROBE];
-    uint64_t whole = dv_buffer_size(zip->buffer);
     zip_file_t *file = zip_fopen_index(zip->archive, i, 0);
     if (!file)
         return false;
@@ -157,14 +163,14 @@ static bool is_in_place(dv_zip *zip, zip_uint64_t i, uint64_t size, size_t *offs
     bool read = zip_fread(file, first, want) == (zip_int64_t)want;
     uint64_t at = zip->last;
     zip_fclose(file);
-    *offset = (size_t)at;
-    return read && at <= whole && size <= whole - at &&
-           memcmp(first, dv_buffer_data(zip->buffer) + at, want) == 0;
+    *offset = zip->base + (size_t)at;
+    return read && at <= zip->size && size <= zip->size - at &&
+           memcmp(first, dv_buffer_data(zip->buffer) + *offset, want) == 0;
 }
 
 static dv_status unpack(dv_zip *zip, zip_uint64_t i, const zip_stat_t *stat, dv_bytes *out)
 {
-    uint64_t justified = UNPACK_FREE + UNPACK_RATIO * (uint64_t)dv_buffer_size(zip->buffer);
+    uint64_t justified = UNPACK_FREE + UNPACK_RATIO * (uint64_t)zip->size;
     if (stat->size > justified || zip->unpacked > justified - stat->size)
         return dv_fail(DV_BAD_INPUT, "it would unpack to far more than the archive holds");
     zip_file_t *file = zip_fopen_index(zip->archive, i, 0);

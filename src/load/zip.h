@@ -19,6 +19,9 @@ bool dv_zip_recognise(const uint8_t *bytes, size_t size);
 
 /* Reads the directory of the archive that fills the buffer. DV_BAD_INPUT, DV_NO_MEMORY. */
 DV_MUST_USE dv_status dv_zip_open(dv_buffer *buffer, dv_zip **out);
+
+/* The same for an archive within other bytes, such as one that is an entry of another. */
+DV_MUST_USE dv_status dv_zip_open_part(const dv_bytes *part, dv_zip **out);
 void dv_zip_close(dv_zip *zip); /* NULL is allowed */
 
 /* The i-th entry's name, NULL past the last; the entry of that name, or DV_ZIP_MISSING. O(1). */

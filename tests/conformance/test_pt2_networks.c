@@ -79,6 +79,20 @@ static void graphs_inside_nodes_are_inlined(void)
     expect_close("modes", 1e-5);
 }
 
+/* Archives that torch 2.7.1 and 2.8.0 wrote, whose weights are pickled. */
+static void archives_of_older_torch_compute_as_there(void)
+{
+    expect_close("torch27", 1e-5);
+    expect_close("torch28", 1e-5);
+}
+
+static void branches_and_loops_compute_as_in_torch(void)
+{
+    expect_close("regions", 1e-5);
+    expect_close("rows", 1e-5);
+    expect_close("branch", 1e-6);
+}
+
 /* Rounding may fall to the neighbouring integer. */
 static void a_quantised_network_computes_as_in_torch(void)
 {
@@ -115,5 +129,7 @@ DV_SUITE(pt2_networks, DV_TEST(a_convolutional_network_computes_as_in_torch),
          DV_TEST(images_are_resized_and_normalised_as_in_torch),
          DV_TEST(writes_in_place_are_seen_through_every_view),
          DV_TEST(recurrent_layers_compute_as_in_torch), DV_TEST(graphs_inside_nodes_are_inlined),
+         DV_TEST(archives_of_older_torch_compute_as_there),
+         DV_TEST(branches_and_loops_compute_as_in_torch),
          DV_TEST(a_quantised_network_computes_as_in_torch),
          DV_TEST(networks_of_real_size_compute_as_in_torch));

@@ -8,13 +8,10 @@
 Beside NAME.pt2 there is NAME.ref: for each input of the graph and then for each of its outputs a line
 "input|output DTYPE DIM DIM ...", followed by the elements, little-endian, and a newline.
 
-Needs torch 2.8 or later (2.13 wrote the committed files); pt2e wants executorch, --large transformers.
-The older layout (torch up to 2.7) is rebuilt from the newer one as its writer had it: the records
-serialized_exported_program.json (without the fields that came later), serialized_state_dict.pt,
-serialized_constants.pt, serialized_example_inputs.pt and version, at the top level of a plain zip.
+torch 2.13 wrote the committed files; pt2e wants executorch, --large transformers. Run by torch 2.7 or
+2.8, whose archives have other layouts and pickled weights, the script writes torch27 and torch28.
 """
 import copy
-import io
 import json
 import pathlib
 import sys
@@ -23,6 +20,9 @@ import zipfile
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch._higher_order_ops.map import map as functional_map
+from torch._higher_order_ops.scan import scan
+from torch._higher_order_ops.while_loop import while_loop
 
 DTYPES = {torch.float32: "f32", torch.float64: "f64", torch.float16: "f16", torch.bfloat16: "bf16",
           torch.int64: "i64", torch.int32: "i32", torch.int16: "i16", torch.int8: "i8",
@@ -289,6 +289,38 @@ class Modes(nn.Module):
         return y, torch.einsum("ij,kj->ik", x, y)
 
 
+class Regions(nn.Module):
+    """Branches and loops: taken or unrolled where what they depend on is constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("flag", torch.tensor(True))
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = torch.cond(self.flag, lambda x: self.layer(x), lambda x: x.cos(), (x,))
+        y = torch.cond(x.sum() > 0, lambda x: x.sin(), lambda x: x + 1, (x,))
+        count, x = while_loop(lambda i, x: i < 5, lambda i, x: (i + 1, x * 1.5 + y),
+                              (torch.tensor(0), x))
+        return y, x, count
+
+
+class Rows(nn.Module):
+    """A body for every row, with and without something carried along."""
+
+    def forward(self, x, y):
+        rows = functional_map(lambda a, b: a @ b, x.view(3, 2, 4), y)
+        last, sums = scan(lambda c, a: (c + a, c * a), torch.zeros(8), x)
+        return rows, last, sums
+
+
+class Branch(nn.Module):
+    """A branch that depends on a free dimension."""
+
+    def forward(self, x):
+        return torch.cond(x.shape[0] > 3, lambda x: x * 2, lambda x: x - 1, (x,))
+
+
 def quantised(module, inputs):
     """The network with int8 weights and activations, as PT2E with XNNPACK's quantizer makes it."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
@@ -326,29 +358,10 @@ def small():
     yield "writes", Writes(), (torch.randn(4, 3),), {}, None
     yield "writes_core", Writes(), (torch.randn(4, 3),), {}, {}
     yield "recurrent", Recurrent(), (torch.randn(2, 3, 4),), {}, None
+    yield "regions", Regions(), (torch.randn(3, 4),), {}, None
+    yield "rows", Rows(), (torch.randn(3, 8), torch.randn(4, 2)), {}, None
+    yield "branch", Branch(), (torch.randn(3, 4),), {"dynamic_shapes": ({0: batch},)}, None
     yield "modes", Modes(), (torch.randn(3, 4),), {}, None
-
-
-def older_layout(path, state_dict, out):
-    """The same program as torch 2.7 would have written it."""
-    with zipfile.ZipFile(path) as archive:
-        root = archive.namelist()[0].split("/")[0]
-        program = json.loads(archive.read(f"{root}/models/model.json"))
-    program["schema_version"] = {"major": 8, "minor": 7}
-    program["torch_version"] = "2.7.0"
-    program.pop("guards_code", None)
-    for node in program["graph_module"]["graph"]["nodes"]:
-        node.pop("name", None)
-    state = io.BytesIO()
-    torch.save(state_dict, state)
-    empty = io.BytesIO()
-    torch.save({}, empty)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("serialized_exported_program.json", json.dumps(program))
-        archive.writestr("serialized_state_dict.pt", state.getvalue())
-        archive.writestr("serialized_constants.pt", empty.getvalue())
-        archive.writestr("serialized_example_inputs.pt", b"")
-        archive.writestr("version", "8.7")
 
 
 def shorten(path):
@@ -358,7 +371,7 @@ def shorten(path):
         entries = [(i.filename, archive.read(i)) for i in archive.infolist()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries:
-            if "/models/" in name:
+            if "/models/" in name or name == "serialized_exported_program.json":
                 data = without_traces(data)
             packed = zipfile.ZIP_DEFLATED if len(data) > 30000 else zipfile.ZIP_STORED
             archive.writestr(zipfile.ZipInfo(name), data, packed)
@@ -394,7 +407,28 @@ def save(folder, name, module, inputs, options, decompositions, shrink=True):
     print(f"{name}: {path.stat().st_size} bytes, {len(program.graph.nodes)} nodes")
 
 
+def make_older(folder):
+    torch.manual_seed(7)
+    name, wanted = {(2, 7): ("torch27", "encoder"), (2, 8): ("torch28", "cnn")}[release()]
+    module, inputs, options = next(row[1:4] for row in small() if row[0] == wanted)
+    save(folder, name, module, inputs, options, None)
+
+
+def release():
+    return tuple(int(part) for part in torch.__version__.split(".")[:2])
+
+
+def make_models(folder):
+    """Two models in one archive."""
+    from torch.export.pt2_archive._package import package_pt2
+    parts = {"encode": (nn.Sequential(nn.Linear(4, 3), nn.ReLU()), torch.randn(1, 4)),
+             "decode": (nn.Sequential(nn.Linear(3, 5), nn.Tanh()), torch.randn(1, 3))}
+    package_pt2(str(folder / "models.pt2"), exported_programs={
+        name: torch.export.export(module, (x,)) for name, (module, x) in parts.items()})
+
+
 def make_small(folder):
+    make_models(folder)
     torch.manual_seed(7)
     for name, module, inputs, options, decompositions in small():
         for statistic in module.modules():
@@ -402,8 +436,6 @@ def make_small(folder):
                 nn.init.uniform_(statistic.running_mean, -0.5, 0.5)
                 nn.init.uniform_(statistic.running_var, 0.5, 2.0)
         save(folder, name, module, inputs, options, decompositions)
-        if name == "mobile":
-            older_layout(folder / "mobile.pt2", module.state_dict(), folder / "older.pt2")
     try:
         module, inputs = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
                                        nn.Flatten(), nn.Linear(8, 4)).eval(), (torch.randn(1, 3, 9, 9),)
@@ -490,6 +522,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     if "--large" in sys.argv:
         make_large(folder, arguments[1:])
+    elif release() < (2, 9):
+        make_older(folder)
     else:
         make_small(folder)
 

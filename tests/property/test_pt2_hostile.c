@@ -12,7 +12,8 @@
 #include "lower/lower.h"
 #include "tests/suite.h"
 
-static const char *const samples[] = {"mobile", "writes", "modes", "decoder", "pt2e", "older"};
+static const char *const samples[] = {"mobile",  "writes",  "modes",   "decoder", "pt2e",
+                                      "torch27", "torch28", "regions", "rows",    "branch"};
 
 static dv_buffer *read_sample(const char *name)
 {
@@ -139,7 +140,7 @@ static void change_meaning(uint8_t *text, size_t size, uint64_t seed)
 
 static void programs_with_another_meaning_do_no_harm(void)
 {
-    static const char *const stored[] = {"mobile", "writes", "modes", "older"};
+    static const char *const stored[] = {"mobile", "writes", "modes", "torch28"};
     for (uint64_t seed = 1; seed <= 1500; seed++) {
         dv_buffer *whole = read_sample(stored[seed % (sizeof stored / sizeof stored[0])]);
         size_t begin, end;

@@ -54,6 +54,15 @@ static void test_plain_arithmetic_is_evaluated(void)
     expect("-s0 + s77", 7);
 }
 
+static void test_conditions_are_one_or_nought(void)
+{
+    expect("StrictGreaterThan(Symbol('s77', positive=True, integer=True), Integer(3))", 1);
+    expect("And(LessThan(Symbol('s0'), Integer(4)), Ne(Integer(1), Integer(2)))", 0);
+    expect("s0 + 1 >= 6", 1);
+    expect("s77 != 12", 0);
+    expect("Not(s0 < 5)", 1);
+}
+
 static void refuse(const char *text)
 {
     dv_pt2_symbols symbols = {0};
@@ -94,5 +103,5 @@ static void test_a_plain_symbol_is_told_from_an_expression(void)
 
 DV_SUITE(load_pt2_symbols, DV_TEST(test_symbols_have_their_values),
          DV_TEST(test_sympy_functions_are_evaluated), DV_TEST(test_plain_arithmetic_is_evaluated),
-         DV_TEST(test_nonsense_is_refused),
+         DV_TEST(test_conditions_are_one_or_nought), DV_TEST(test_nonsense_is_refused),
          DV_TEST(test_a_plain_symbol_is_told_from_an_expression));
