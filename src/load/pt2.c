@@ -58,7 +58,7 @@ static const char *model_of(const char *entry, size_t *root, size_t *length)
     if (slash && strncmp(slash + 1, folder, sizeof folder - 1) == 0)
         base = slash + 1; /* also where the root itself is called "models" */
     if (strncmp(base, folder, sizeof folder - 1) != 0 || !ends_with(base, tail) ||
-        strlen(base) <= sizeof folder + sizeof tail - 2)
+        strlen(base) <= sizeof folder + sizeof tail - 2 || strchr(base + sizeof folder - 1, '/'))
         return NULL;
     *root = (size_t)(base - entry);
     *length = strlen(base) - (sizeof folder - 1) - (sizeof tail - 1);
