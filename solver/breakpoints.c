@@ -79,13 +79,13 @@ static dv_status solve_at(search *s, double value, dv_interval *line)
     options.progress = &quiet;
     *line = (dv_interval){.low = value, .high = value};
     pose(s, value);
-    DV_TRY(dv_solve(&s->posed, dv_frontier_serves(&s->posed) ? "frontier" : "ilp", &options,
+    DV_TRY(dv_solve(&s->posed, dv_frontier_holds(&s->posed) ? "frontier" : "ilp", &options,
                     &line->plan, &outcome));
     s->out->solves++;
     if (dv_progress_stopped(s->progress))
         return dv_fail(DV_INTERRUPTED, "stopped");
     if (!line->plan)
-        return dv_fail(DV_NEGATIVE, "no plan meets the limits");
+        return dv_fail(DV_NEGATIVE, "no plan meets the limits; partition says which conflict");
     s->out->exact = s->out->exact && outcome == DV_OUTCOME_OPTIMAL;
     line->low_us = cost_at(s, line->plan, s->parameter->low);
     line->high_us = cost_at(s, line->plan, s->parameter->high);

@@ -11,9 +11,9 @@ typedef struct dv_k_best {
     bool exact;      /* no placement that is missing costs less than the last */
 } dv_k_best;
 
-/* The wanted cheapest placements of that order. DV_BAD_PARAMETER where a limit binds, DV_NO_MEMORY,
-   DV_INTERRUPTED. *best may be freed in any case.
-   O(one backward pass + wanted * units * targets * states). */
+/* The wanted cheapest placements of that order. DV_BAD_PARAMETER for more than 64 devices or
+   targets, DV_NO_MEMORY, DV_INTERRUPTED. *best may be freed in any case. O(one backward pass +
+   wanted * units * targets * states); where a limit binds, wanted * units solves (limited.h). */
 DV_MUST_USE dv_status dv_k_best_find(const dv_problem *problem, const dv_unit_id *order,
                                      uint32_t wanted, uint32_t state_limit,
                                      const dv_progress *progress, dv_k_best *best);

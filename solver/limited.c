@@ -336,3 +336,18 @@ dv_status dv_limited_improve(const dv_problem *problem, const dv_limited_setting
     free(s.amount);
     return status;
 }
+
+dv_status dv_limited_solve(const dv_problem *problem, const dv_limited_settings *settings,
+                           dv_plan *trial, dv_plan *plan, dv_outcome *outcome)
+{
+    dv_limited_result result;
+    *outcome = DV_OUTCOME_NONE;
+    plan->cost.total_us = INFINITY;
+    DV_TRY(dv_limited_improve(problem, settings, trial, plan, outcome, &result));
+    plan->bound_us = result.given_bound_us;
+    double cost_us = plan->cost.total_us;
+    if (*outcome == DV_OUTCOME_FEASIBLE &&
+        cost_us - plan->bound_us <= settings->tolerance * cost_us)
+        *outcome = DV_OUTCOME_OPTIMAL;
+    return DV_OK;
+}

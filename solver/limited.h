@@ -34,4 +34,10 @@ DV_MUST_USE dv_status dv_limited_improve(const dv_problem *problem,
                                          dv_plan *plan, dv_outcome *outcome,
                                          dv_limited_result *result);
 
+/* The best plan in plan->order, from nothing. *outcome: OPTIMAL, FEASIBLE (with a gap), INFEASIBLE
+   or NONE. plan->bound_us is set. */
+DV_MUST_USE dv_status dv_limited_solve(const dv_problem *problem,
+                                       const dv_limited_settings *settings, dv_plan *trial,
+                                       dv_plan *plan, dv_outcome *outcome);
+
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "solver/frontier.h"
-#include "solver/strategy.h"
+#include "solver/limited.h"
 #include "solver/suffix.h"
 
 /* The state as the beginning of a plan. */
@@ -85,43 +85,58 @@ static dv_status by_passes(const dv_problem *problem, const dv_unit_id *order, u
     return status;
 }
 
-/* The problem with its units renumbered is another problem; the integer program keeps the order of
-   the problem's own, so another order is not served where a limit binds. */
-static dv_status by_programs(const dv_problem *problem, const dv_progress *progress,
-                             dv_marginals *m)
+/* Where limits bind: every unit pinned to every target in turn. pin: that of pinned, as the problem
+   has it. */
+static dv_status by_pins(const dv_problem *pinned, dv_target_id *pin,
+                         const dv_limited_settings *settings, dv_plan *trial, dv_plan *plan,
+                         const dv_progress *progress, dv_marginals *m)
 {
-    dv_target_id *pin = malloc(((size_t)problem->unit_count + 1) * sizeof *pin);
-    if (!pin)
-        return dv_fail(DV_NO_MEMORY, "marginals: out of memory");
-    dv_problem pinned = *problem;
-    dv_solve_options options = dv_solve_options_default();
-    dv_progress quiet = {.stop = progress ? progress->stop : NULL};
-    dv_status status = DV_OK;
-    options.progress = &quiet;
-    pinned.pin = pin;
-    m->exact = true;
-    for (dv_unit_id u = 0; u < problem->unit_count; u++)
-        pin[u] = problem->pin ? problem->pin[u] : DV_NONE;
-    for (dv_unit_id u = 0; status == DV_OK && u < problem->unit_count; u++) {
+    for (dv_unit_id u = 0; u < pinned->unit_count; u++) {
         dv_target_id own = pin[u];
-        for (dv_target_id a = 0; status == DV_OK && a < problem->target_count; a++) {
-            if (!dv_problem_allows(problem, u, a))
+        for (dv_target_id a = 0; a < pinned->target_count; a++) {
+            pin[u] = own;
+            if (!dv_problem_allows(pinned, u, a))
                 continue;
-            dv_plan *plan = NULL;
             dv_outcome outcome;
             pin[u] = a;
-            status = dv_solve(&pinned, "ilp", &options, &plan, &outcome);
-            if (plan)
-                m->cost_us[(size_t)u * problem->target_count + a] = plan->cost.total_us;
+            DV_TRY(dv_limited_solve(pinned, settings, trial, plan, &outcome));
+            if (outcome == DV_OUTCOME_OPTIMAL || outcome == DV_OUTCOME_FEASIBLE)
+                m->cost_us[(size_t)u * pinned->target_count + a] = plan->cost.total_us;
             m->exact =
                 m->exact && (outcome == DV_OUTCOME_OPTIMAL || outcome == DV_OUTCOME_INFEASIBLE);
-            dv_plan_destroy(plan);
-            if (status == DV_OK && dv_progress_stopped(progress))
-                status = dv_fail(DV_INTERRUPTED, "stopped");
+            if (dv_progress_stopped(progress))
+                return dv_fail(DV_INTERRUPTED, "stopped");
         }
         pin[u] = own;
-        dv_progress_step(progress, "costs of every target", (u + 1.0) / problem->unit_count);
+        dv_progress_step(progress, "costs of every target", (u + 1.0) / pinned->unit_count);
     }
+    return DV_OK;
+}
+
+static dv_status within_limits(const dv_problem *problem, const dv_unit_id *order,
+                               uint32_t state_limit, const dv_progress *progress, dv_marginals *m)
+{
+    size_t units = problem->unit_count;
+    dv_problem pinned = *problem;
+    dv_progress quiet = {.stop = progress ? progress->stop : NULL};
+    dv_limited_settings settings = {
+        .state_limit = state_limit, .deadline_s = INFINITY, .tolerance = 1e-9, .progress = &quiet};
+    dv_plan *trial = NULL, *plan = NULL;
+    dv_target_id *pin = malloc((units + 1) * sizeof *pin);
+    dv_status status =
+        pin ? dv_plan_create(problem, &trial) : dv_fail(DV_NO_MEMORY, "marginals: out of memory");
+    if (status == DV_OK)
+        status = dv_plan_create(problem, &plan);
+    if (status == DV_OK) {
+        for (dv_unit_id u = 0; u < units; u++)
+            pin[u] = problem->pin ? problem->pin[u] : DV_NONE;
+        memcpy(plan->order, order, units * sizeof *order);
+        pinned.pin = pin;
+        m->exact = true;
+        status = by_pins(&pinned, pin, &settings, trial, plan, progress, m);
+    }
+    dv_plan_destroy(trial);
+    dv_plan_destroy(plan);
     free(pin);
     return status;
 }
@@ -138,11 +153,11 @@ dv_status dv_marginals_compute(const dv_problem *problem, const dv_unit_id *orde
         marginals->cost_us[i] = INFINITY;
     if (dv_suffix_serves(problem))
         return by_passes(problem, order, state_limit, progress, marginals);
-    for (dv_unit_id u = 0; u < problem->unit_count; u++)
-        if (order[u] != u)
-            return dv_fail(DV_BAD_PARAMETER, "costs of every target under limits are had for the "
-                                             "given order only; use --strategy ilp");
-    return by_programs(problem, progress, marginals);
+    if (!dv_frontier_holds(problem))
+        return dv_fail(DV_BAD_PARAMETER,
+                       "costs of every target are had for 64 devices at most; use "
+                       "fewer (--targets)");
+    return within_limits(problem, order, state_limit, progress, marginals);
 }
 
 void dv_marginals_free(dv_marginals *marginals)

@@ -12,9 +12,9 @@ typedef struct dv_marginals {
 } dv_marginals;
 
 /* Over all plans with that order. Two passes of dynamic programming, from both ends, that meet at
-   every unit: a few times the cost of one solve. Where a limit binds, which the states cannot hold,
-   one integer program for each unit and target. Fails without memory, or with DV_INTERRUPTED.
-   cost_us may be freed in any case. */
+   every unit: a few times the cost of one solve. Where a limit binds, one solve (limited.h) for
+   each unit and target. Fails without memory, with DV_INTERRUPTED, or with DV_BAD_PARAMETER for
+   more than 64 devices. cost_us may be freed in any case. */
 DV_MUST_USE dv_status dv_marginals_compute(const dv_problem *problem, const dv_unit_id *order,
                                            uint32_t state_limit, const dv_progress *progress,
                                            dv_marginals *marginals);

@@ -386,8 +386,10 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     uint32_t count = usable_targets(problem, pair);
     *outcome = DV_OUTCOME_NONE;
     if (dv_limits_bind(problem))
-        return dv_fail(DV_BAD_PARAMETER,
-                       "strategy mincut cannot hold the limits of this problem; use ilp");
+        return dv_fail(
+            DV_BAD_PARAMETER,
+            "strategy mincut keeps pins and groups, but no limit of memory, energy, loss "
+            "or segments; use frontier, ideal or ilp");
     if (count > 2 && values[TARGETS].number == 1.0)
         return dv_fail(DV_BAD_PARAMETER,
                        "strategy mincut: targets=two, but %u targets can be used; restrict them "

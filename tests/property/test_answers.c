@@ -8,6 +8,7 @@
 #include "solver/breakpoints.h"
 #include "solver/evaluate.h"
 #include "solver/k_best.h"
+#include "solver/labels.h"
 #include "solver/marginals.h"
 #include "solver/strategy.h"
 #include "tests/any_order.h"
@@ -122,20 +123,56 @@ static void every_cost_and_every_next_plan_is_that_of_exhaustive_search(void)
     CU_ASSERT_EQUAL(failures, 0);
 }
 
-/* Pins and groups live in the states; other limits are left to the integer program. */
+/* Limits of every kind, infeasible ones too. */
 static void limits_are_kept(void)
 {
     static double costs[3 * 3 * 3 * 3 * 3 * 3 * 3], least[64];
-    uint64_t failures = 0;
-    for (uint64_t seed = 1; seed <= 250 && failures < 5; seed++) {
+    uint64_t failures = 0, limited = 0;
+    for (uint64_t seed = 1; seed <= 600 && failures < 5; seed++) {
         dv_random_spec spec = small_spec(seed);
         spec.limits = true;
         dv_problem *problem = dv_random_problem(&spec);
-        enumerate(problem, costs, least);
+        size_t count = enumerate(problem, costs, least);
+        limited += dv_limits_bind(problem) && count > 0;
         failures += !marginals_agree(problem, seed, least);
+        failures += !k_best_agree(problem, seed, costs, count);
         dv_problem_destroy(problem);
     }
     CU_ASSERT_EQUAL(failures, 0);
+    CU_ASSERT_TRUE(limited > 100);
+}
+
+/* The same for another order than the problem's own: costs are those of the problem with its units
+   listed so. */
+static void limits_are_kept_in_another_order(void)
+{
+    uint64_t checked = 0;
+    for (uint64_t seed = 1; seed <= 150; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        spec.limits = true;
+        spec.units = 4 + (uint32_t)(seed % 3);
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", NULL, &plan, &outcome), DV_OK);
+        if (plan) {
+            dv_marginals m;
+            CU_ASSERT_EQUAL_FATAL(dv_marginals_compute(problem, plan->order, STATES, NULL, &m),
+                                  DV_OK);
+            /* No plan of that order beats the one at hand if that is optimal in any order. */
+            for (dv_unit_id u = 0; u < problem->unit_count; u++) {
+                double own = m.cost_us[(size_t)u * problem->target_count + plan->target[u]];
+                bool best = outcome == DV_OUTCOME_OPTIMAL;
+                CU_ASSERT_TRUE(best ? same(own, plan->cost.total_us)
+                                    : own <= plan->cost.total_us * (1 + 1e-9));
+            }
+            checked++;
+            dv_marginals_free(&m);
+        }
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(checked > 80);
 }
 
 static void pins_and_groups_are_kept(void)
@@ -266,7 +303,13 @@ static void breakpoints_are_the_corners_of_the_lower_envelope(void)
     for (uint64_t seed = 1; seed <= 400 && failures < 5; seed++) {
         dv_random_spec spec = small_spec(seed);
         spec.units = 1 + (uint32_t)(seed % 6);
+        spec.limits = seed % 3 == 1;
         dv_problem *problem = dv_random_problem(&spec);
+        static double costs[3 * 3 * 3 * 3 * 3 * 3 * 3], least[64];
+        if (enumerate(problem, costs, least) == 0) {
+            dv_problem_destroy(problem);
+            continue;
+        }
         static const dv_parameter_kind kinds[] = {DV_PARAMETER_DISPATCH, DV_PARAMETER_HANDOVER,
                                                   DV_PARAMETER_LATENCY, DV_PARAMETER_TRAFFIC};
         dv_parameter parameter = {.kind = kinds[seed % 4],
@@ -290,5 +333,5 @@ static void breakpoints_are_the_corners_of_the_lower_envelope(void)
 
 DV_SUITE(property_answers, DV_TEST(every_cost_and_every_next_plan_is_that_of_exhaustive_search),
          DV_TEST(pins_and_groups_are_kept), DV_TEST(limits_are_kept),
-         DV_TEST(larger_problems_agree_with_pinned_ones),
+         DV_TEST(limits_are_kept_in_another_order), DV_TEST(larger_problems_agree_with_pinned_ones),
          DV_TEST(breakpoints_are_the_corners_of_the_lower_envelope));
