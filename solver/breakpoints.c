@@ -85,7 +85,7 @@ static dv_status solve_at(search *s, double value, dv_interval *line)
     if (dv_progress_stopped(s->progress))
         return dv_fail(DV_INTERRUPTED, "stopped");
     if (!line->plan)
-        return dv_fail(DV_NEGATIVE, "no plan meets the limits; partition says which conflict");
+        return dv_fail(DV_NEGATIVE, "no plan meets the limits");
     s->out->exact = s->out->exact && outcome == DV_OUTCOME_OPTIMAL;
     line->low_us = cost_at(s, line->plan, s->parameter->low);
     line->high_us = cost_at(s, line->plan, s->parameter->high);

@@ -4,18 +4,43 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "solver/labels.h"
+
+static const char *const names[] = {[DV_PARETO_ENERGY] = "energy",
+                                    [DV_PARETO_SEGMENTS] = "segments",
+                                    [DV_PARETO_LOSS] = "loss",
+                                    [DV_PARETO_MEMORY] = "memory"};
+
+bool dv_pareto_axis_from_name(const char *name, dv_pareto_axis *out)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0) {
+            *out = (dv_pareto_axis)i;
+            return true;
+        }
+    return false;
+}
 
 static const double *table_of(const dv_problem *p, dv_pareto_axis axis)
 {
-    return axis == DV_PARETO_ENERGY ? p->energy_uj : axis == DV_PARETO_LOSS ? p->loss : NULL;
+    const double *const tables[] = {[DV_PARETO_ENERGY] = p->energy_uj,
+                                    [DV_PARETO_SEGMENTS] = NULL,
+                                    [DV_PARETO_LOSS] = p->loss,
+                                    [DV_PARETO_MEMORY] = p->memory_bytes};
+    return tables[axis];
 }
 
 dv_status dv_pareto_check(const dv_problem *problem, dv_pareto_axis axis)
 {
-    if (axis == DV_PARETO_SEGMENTS || table_of(problem, axis))
-        return DV_OK;
-    return dv_fail(DV_BAD_PARAMETER, "the problem states no %s of its units",
-                   axis == DV_PARETO_ENERGY ? "energy" : "loss");
+    if (axis != DV_PARETO_SEGMENTS && !table_of(problem, axis))
+        return dv_fail(DV_BAD_PARAMETER, "the problem states no %s of its units", names[axis]);
+    if (axis == DV_PARETO_MEMORY && dv_limit_energy_binds(problem) && dv_limit_loss_binds(problem))
+        return dv_fail(DV_BAD_PARAMETER,
+                       "not with budgets of energy and of loss at once; leave one "
+                       "of them out");
+    return DV_OK;
 }
 
 static double amount_of(const dv_problem *p, dv_pareto_axis axis, const dv_plan *plan)
@@ -42,6 +67,22 @@ static double least_of(const dv_problem *p, dv_pareto_axis axis)
         sum += least;
     }
     return table ? sum : 1.0;
+}
+
+/* Memory is limited device by device only; its sum takes the place of an energy or loss that is not
+   limited. */
+static dv_pareto_axis pose(dv_problem *p, dv_pareto_axis axis)
+{
+    if (axis != DV_PARETO_MEMORY)
+        return axis;
+    if (dv_limit_energy_binds(p)) {
+        p->loss = p->memory_bytes;
+        p->loss_budget = INFINITY;
+        return DV_PARETO_LOSS;
+    }
+    p->energy_uj = p->memory_bytes;
+    p->energy_budget_uj = INFINITY;
+    return DV_PARETO_ENERGY;
 }
 
 static void set_budget(dv_problem *p, dv_pareto_axis axis, double budget)
@@ -74,6 +115,7 @@ dv_status dv_pareto_find(const dv_problem *problem, dv_pareto_axis axis, uint32_
     *out = (dv_pareto){0};
     DV_TRY(dv_pareto_check(problem, axis));
     dv_problem limited = *problem;
+    dv_pareto_axis limit = pose(&limited, axis);
     dv_progress quiet = {.stop = options->progress ? options->progress->stop : NULL};
     dv_solve_options settings = *options;
     settings.progress = &quiet;
@@ -81,7 +123,7 @@ dv_status dv_pareto_find(const dv_problem *problem, dv_pareto_axis axis, uint32_
     for (;;) {
         dv_outcome outcome;
         dv_pareto_point point = {0};
-        DV_TRY(dv_solve(&limited, "ilp", &settings, &point.plan, &outcome));
+        DV_TRY(dv_solve(&limited, "auto:order=given", &settings, &point.plan, &outcome));
         if (!point.plan)
             return DV_OK;
         point.amount = amount_of(problem, axis, point.plan);
@@ -101,7 +143,7 @@ dv_status dv_pareto_find(const dv_problem *problem, dv_pareto_axis axis, uint32_
         double budget = point.amount - fmax(step, 1e-6 * point.amount);
         if (point.amount <= least * (1.0 + 1e-9) || budget < 0.0)
             return DV_OK;
-        set_budget(&limited, axis, fmax(budget, least));
+        set_budget(&limited, limit, fmax(budget, least));
     }
 }
 

@@ -120,7 +120,7 @@ static dv_status solve_at(search *s, const factors *f, double *bound_us)
         return dv_fail(DV_INTERRUPTED, "stopped");
     }
     if (!plan)
-        return dv_fail(DV_NEGATIVE, "no plan meets the limits; partition says which conflict");
+        return dv_fail(DV_NEGATIVE, "no plan meets the limits");
     s->out->exact = s->out->exact && outcome == DV_OUTCOME_OPTIMAL;
     *bound_us = fmax(0.0, outcome == DV_OUTCOME_OPTIMAL ? plan->cost.total_us : plan->bound_us);
     return keep(s, plan);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/limits.h"
 #include "cli/picture.h"
 #include "cli/pipeline.h"
 #include "cli/table.h"
@@ -227,8 +228,12 @@ static dv_status find(dv_cli *cli, dv_session *session, dv_breakpoints *b)
     DV_TRY(dv_session_load(cli, cli->arguments[0], false, session));
     DV_TRY(dv_session_pose(cli, dv_session_platform(cli), session));
     DV_TRY(read_question(cli, session->problem, &q));
-    DV_TRY(dv_within(dv_breakpoints_find(session->problem, &q.parameter, cli->progress, b), "%s",
-                     session->model));
+    dv_status found = dv_breakpoints_find(session->problem, &q.parameter, cli->progress, b);
+    if (found == DV_NEGATIVE) { /* limits do not depend on the parameter */
+        DV_TRY(dv_conflict_look(cli, session));
+        return dv_session_no_plan(session, "breakpoints");
+    }
+    DV_TRY(dv_within(found, "%s", session->model));
     DV_TRY(draw(cli, session, &q, b));
     dv_text report = {0};
     if (cli->json)

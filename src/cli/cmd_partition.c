@@ -83,6 +83,8 @@ static dv_status find_answers(const dv_cli *cli, dv_session *session,
     a->has_next_best = next_best;
     if (front)
         DV_TRY(dv_front_find(cli, session, options, &a->front));
+    if (front)
+        DV_TRY(dv_front_write_files(cli, session, &a->front));
     a->has_front = front;
     return DV_OK;
 }
@@ -124,6 +126,7 @@ static dv_status print(dv_cli *cli, dv_session *session, const char *strategy,
 
 static dv_status partition(dv_cli *cli, dv_session *session)
 {
+    DV_TRY(dv_front_check_files(cli));
     DV_TRY(dv_session_load(cli, cli->arguments[0], false, session));
     DV_TRY(dv_session_pose(cli, dv_session_platform(cli), session));
     DV_TRY(write_inputs(cli, session));

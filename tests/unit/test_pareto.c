@@ -26,6 +26,34 @@ static void each_budget_gets_its_fastest_plan(void)
     dv_problem_destroy(problem);
 }
 
+/* Memory of all devices together, beside limits of its own and of energy. */
+static void memory_is_an_axis_as_the_sum_over_devices(void)
+{
+    dv_problem *problem = problem_of("cpu npu", "a 9 1 ~ 4 5\nb 9 2 ~ 4 5\n");
+    size_t cells = (size_t)problem->unit_count * problem->target_count;
+    double *memory = dv_arena_array(problem->arena, cells, sizeof *memory);
+    memory[0] = memory[2] = 100;
+    memory[1] = memory[3] = 160;
+    problem->memory_bytes = memory;
+    dv_solve_options options = dv_solve_options_default();
+    dv_pareto front;
+    CU_ASSERT_EQUAL_FATAL(dv_pareto_find(problem, DV_PARETO_MEMORY, 100, &options, &front), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(front.count, 3);
+    const double bytes[] = {320, 260, 200}, latency[] = {3, 10, 18};
+    for (uint32_t i = 0; i < 3; i++) {
+        CU_ASSERT_DOUBLE_EQUAL(front.points[i].amount, bytes[i], 1e-12);
+        CU_ASSERT_DOUBLE_EQUAL(front.points[i].plan->cost.total_us, latency[i], 1e-12);
+        CU_ASSERT_TRUE(front.points[i].proven);
+    }
+    dv_pareto_free(&front);
+    problem->energy_budget_uj = 9; /* one unit at most on the npu; the axis then uses the losses */
+    CU_ASSERT_EQUAL_FATAL(dv_pareto_find(problem, DV_PARETO_MEMORY, 100, &options, &front), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(front.count, 2);
+    CU_ASSERT_DOUBLE_EQUAL(front.points[0].amount, 260, 1e-12);
+    dv_pareto_free(&front);
+    dv_problem_destroy(problem);
+}
+
 static void a_cost_that_is_not_stated_is_refused(void)
 {
     dv_problem *problem = problem_of("cpu npu", "a 9 1\n");
@@ -91,5 +119,6 @@ static void of_segments_the_whole_front_is_that_of_exhaustive_search(void)
 }
 
 DV_SUITE(solver_pareto, DV_TEST(each_budget_gets_its_fastest_plan),
+         DV_TEST(memory_is_an_axis_as_the_sum_over_devices),
          DV_TEST(a_cost_that_is_not_stated_is_refused),
          DV_TEST(of_segments_the_whole_front_is_that_of_exhaustive_search));
