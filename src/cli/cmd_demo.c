@@ -189,7 +189,7 @@ static dv_status run_on_host(const struct demo *demo, dv_session *session, dv_ru
     dv_status status = dv_trace_write_perfetto(demo->host_trace, session, traces, 2);
     dv_trace_destroy(predicted);
     DV_TRY(status);
-    if (!(run->check.max_relative_rms <= DV_RUN_TOLERANCE))
+    if (!(run->check.max_relative_rms <= dv_run_tolerance(session->graph)))
         return dv_fail(DV_NEGATIVE, "the outputs differ from the portable reference by %.2g",
                        run->check.max_relative_rms);
     return DV_OK;

@@ -36,10 +36,11 @@ static dv_status execute(dv_cli *cli, dv_session *session, dv_run *run)
                        session->plan->strategy);
         DV_TRY(dv_run_print(cli, session, run, &cli->out));
     }
-    if (!(run->check.max_relative_rms <= DV_RUN_TOLERANCE))
+    double tolerance = dv_run_tolerance(session->graph);
+    if (!(run->check.max_relative_rms <= tolerance))
         return dv_fail(DV_NEGATIVE,
                        "%s: outputs differ from the portable reference by %.2g (allowed: %.2g)",
-                       session->model, run->check.max_relative_rms, DV_RUN_TOLERANCE);
+                       session->model, run->check.max_relative_rms, tolerance);
     return DV_OK;
 }
 

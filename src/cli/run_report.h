@@ -11,8 +11,10 @@ typedef struct dv_run {
     dv_check check;
 } dv_run;
 
-/* Largest relative RMS error against the portable backend that f32 arithmetic explains. */
-#define DV_RUN_TOLERANCE 1e-4
+/* Largest relative RMS error against the portable backend that arithmetic explains: of f32, or,
+   where numbers are rounded to integers on the way, of a number between two steps that goes to
+   either. */
+double dv_run_tolerance(const dv_graph *graph);
 
 /* Executes the session's plan: measures it, and compares the outputs with the portable backend. */
 DV_MUST_USE dv_status dv_run_session(const dv_cli *cli, const dv_session *session, uint32_t runs,

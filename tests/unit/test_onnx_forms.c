@@ -243,8 +243,49 @@ static void domains_that_no_node_uses_do_not_matter(void)
     onnx_free(&w);
 }
 
+/* A kernel of two places, each a pixel to the right of where it would lie, the lower one halved. */
+static void a_deformable_convolution_samples_where_its_offsets_say(void)
+{
+    static const float weight[2] = {2, -1}, bias[1] = {0.5f};
+    float offsets[4 * 6], mask[2 * 6];
+    for (int i = 0; i < 6; i++) {
+        offsets[i] = offsets[12 + i] = 0;     /* down */
+        offsets[6 + i] = offsets[18 + i] = 1; /* to the right */
+        mask[i] = 1;
+        mask[6 + i] = 0.5f;
+    }
+    onnx_writer w = onnx_begin(19);
+    onnx_input(&w, "x", ONNX_FLOAT, "1,1,3,3");
+    onnx_floats(&w, "w", "1,1,2,1", weight);
+    onnx_floats(&w, "o", "1,4,2,3", offsets);
+    onnx_floats(&w, "b", "1", bias);
+    onnx_floats(&w, "m", "1,2,2,3", mask);
+    onnx_node(&w, "DeformConv", "x w o b m", "y");
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    dv_graph *graph = onnx_loaded(&w);
+    onnx_free(&w);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    graph = lowered(graph);
+    CU_ASSERT_STRING_EQUAL(type_of(graph, "y"), "f32 1x1x2x3");
+    void *inputs[32] = {NULL}, *outputs[32] = {NULL};
+    CU_ASSERT_TRUE_FATAL(run_portable(graph, 3, 10, inputs, outputs));
+    const float *x = inputs[0], *y = outputs[0];
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 3; j++) {
+            double upper = j < 2 ? (double)x[3 * i + j + 1] : 0;
+            double lower = j < 2 ? (double)x[3 * i + 3 + j + 1] : 0;
+            CU_ASSERT_DOUBLE_EQUAL(y[3 * i + j], 2 * upper - 0.5 * lower + 0.5, 1e-5);
+        }
+    for (int i = 0; i < 32; i++) {
+        free(inputs[i]);
+        free(outputs[i]);
+    }
+    dv_graph_destroy(graph);
+}
+
 DV_SUITE(load_onnx_forms, DV_TEST(attributes_that_became_inputs_give_the_same_in_both_forms),
          DV_TEST(weights_may_be_nodes_and_nodes_may_have_no_name),
          DV_TEST(an_identity_of_an_initialiser_is_the_initialiser),
          DV_TEST(branches_in_branches_see_outer_weights_and_a_pinned_number_decides),
-         DV_TEST(domains_that_no_node_uses_do_not_matter));
+         DV_TEST(domains_that_no_node_uses_do_not_matter),
+         DV_TEST(a_deformable_convolution_samples_where_its_offsets_say));
