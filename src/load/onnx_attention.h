@@ -27,6 +27,20 @@ enum { DV_ONNX_MOST_HEADS = 1 << 16 };
 /* Makes op softmax(cap(q k^T scale) + mask) v. */
 DV_MUST_USE dv_status dv_onnx_attend(dv_onnx_at *at, dv_onnx_attention *a);
 
+/* Rotary positions: pairs of numbers are turned by an angle for each position. */
+typedef struct dv_onnx_rotation {
+    bool interleaved;          /* pairs are neighbours, else from either half */
+    int64_t turned;            /* leading numbers of a head that are; 0: all */
+    dv_tensor_id cosine, sine; /* dv_onnx_angles */
+} dv_onnx_rotation;
+
+/* Turns *x [batch, position, head, size]. */
+DV_MUST_USE dv_status dv_onnx_rotate(dv_onnx_at *at, const dv_onnx_rotation *r, dv_tensor_id *x);
+
+/* Rows of a table of cosines or sines by positions (DV_NONE: in order), for all heads. */
+DV_MUST_USE dv_status dv_onnx_angles(dv_onnx_at *at, dv_tensor_id table, dv_tensor_id positions,
+                                     dv_tensor_id *id);
+
 /* Dims as in the list: 0 copies one, -1 takes the rest. */
 DV_MUST_USE dv_status dv_onnx_view_as(dv_onnx_at *at, const int64_t *dims, size_t count,
                                       dv_tensor_id *id);

@@ -187,6 +187,7 @@ static uint32_t outputs_of(const dv_onnx_rule *rule)
         {"ai.onnx.preview.training.Adam", DV_MANY},
         {"ai.onnx.preview.training.Momentum", DV_MANY},
         {"com.microsoft.EmbedLayerNormalization", 3},
+        {"com.microsoft.GroupQueryAttention", 3},
         {"com.microsoft.MultiHeadAttention", 3},
         {"com.microsoft.SkipLayerNormalization", 4},
         {"com.microsoft.SkipSimplifiedLayerNormalization", 4},

@@ -132,51 +132,58 @@ static dv_status join_pairs(dv_onnx_at *at, bool interleaved, const dv_tensor_id
     return interleaved ? dv_onnx_view_as(at, (int64_t[]){0, 0, 0, -1}, 4, id) : DV_OK;
 }
 
-/* cos or sin of each position, for all heads: [batch, position, 1, half]. */
-static dv_status emit_angles(dv_onnx_at *at, uint32_t input, dv_tensor_id *id)
+dv_status dv_onnx_rotate(dv_onnx_at *at, const dv_onnx_rotation *r, dv_tensor_id *x)
 {
-    dv_op_params rows = {.axis = {.axis = 0}}, heads = {.axes = {.count = 1, .axes = {2}}};
-    *id = at->inputs[input];
-    if (dv_onnx_given_input(at, 3))
-        DV_TRY(dv_onnx_emit(at, DV_OP_INDEX_SELECT, &rows, *id, at->inputs[3], id));
+    dv_op_params last = {.axis = {.axis = -1}};
+    dv_tensor_id rest = DV_NONE, pair[2], a, b, turn[2];
+    if (r->turned > 0) {
+        DV_TRY(slice_last(at, *x, r->turned, INT64_MAX, 1, &rest));
+        DV_TRY(slice_last(at, *x, 0, r->turned, 1, x));
+    }
+    DV_TRY(split_pairs(at, r->interleaved, *x, pair));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[0], r->cosine, &a));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[1], r->sine, &b));
+    DV_TRY(dv_onnx_emit(at, DV_OP_SUB, NULL, a, b, &turn[0]));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[0], r->sine, &a));
+    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[1], r->cosine, &b));
+    DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, a, b, &turn[1]));
+    DV_TRY(join_pairs(at, r->interleaved, turn, x));
+    return rest == DV_NONE ? DV_OK : dv_onnx_emit(at, DV_OP_CAT, &last, *x, rest, x);
+}
+
+dv_status dv_onnx_angles(dv_onnx_at *at, dv_tensor_id table, dv_tensor_id positions,
+                         dv_tensor_id *id)
+{
+    dv_op_params rows = {.axis = {.axis = 0}}, heads = {.axes = {.count = 1, .axes = {-2}}};
+    *id = table;
+    if (positions != DV_NONE)
+        DV_TRY(dv_onnx_emit(at, DV_OP_INDEX_SELECT, &rows, table, positions, id));
     return dv_onnx_emit(at, DV_OP_UNSQUEEZE, &heads, *id, DV_NONE, id);
 }
 
 /* Inputs (x, cos, sin[, positions]); x [batch, head, position, size], or [batch, position, all]. */
 dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
 {
-    bool interleaved, flat = rank_of(at, 0) == 3;
-    int64_t turned, heads;
-    dv_op_params last = {.axis = {.axis = -1}};
-    DV_TRY(dv_onnx_flag(at, "interleaved", false, &interleaved));
-    DV_TRY(dv_onnx_int(at, "rotary_embedding_dim", 0, &turned));
+    bool flat = rank_of(at, 0) == 3;
+    int64_t heads;
+    dv_onnx_rotation r;
+    DV_TRY(dv_onnx_flag(at, "interleaved", false, &r.interleaved));
+    DV_TRY(dv_onnx_int(at, "rotary_embedding_dim", 0, &r.turned));
     DV_TRY(dv_onnx_int(at, "num_heads", 0, &heads));
     if (rank_of(at, 0) == DV_RANK_UNKNOWN)
         return dv_onnx_opaque(at, "the rank of its input does not follow from the model");
-    if (turned < 0 || (flat && heads < 1))
+    if (r.turned < 0 || (flat && heads < 1))
         return dv_fail(DV_BAD_INPUT, "attributes 'num_heads' and 'rotary_embedding_dim' do not fit "
                                      "its input");
-    dv_tensor_id x = at->inputs[0], rest = DV_NONE, cosine, sine, pair[2], a, b, turn[2];
+    dv_tensor_id x = at->inputs[0];
+    dv_tensor_id positions = dv_onnx_given_input(at, 3) ? at->inputs[3] : DV_NONE;
     if (flat)
         DV_TRY(dv_onnx_view_as(at, (int64_t[]){0, 0, heads, -1}, 4, &x));
     else
         DV_TRY(swap_dims(at, 1, 2, &x));
-    if (turned > 0) {
-        DV_TRY(slice_last(at, x, turned, INT64_MAX, 1, &rest));
-        DV_TRY(slice_last(at, x, 0, turned, 1, &x));
-    }
-    DV_TRY(emit_angles(at, 1, &cosine));
-    DV_TRY(emit_angles(at, 2, &sine));
-    DV_TRY(split_pairs(at, interleaved, x, pair));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[0], cosine, &a));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[1], sine, &b));
-    DV_TRY(dv_onnx_emit(at, DV_OP_SUB, NULL, a, b, &turn[0]));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[0], sine, &a));
-    DV_TRY(dv_onnx_emit(at, DV_OP_MUL, NULL, pair[1], cosine, &b));
-    DV_TRY(dv_onnx_emit(at, DV_OP_ADD, NULL, a, b, &turn[1]));
-    DV_TRY(join_pairs(at, interleaved, turn, &x));
-    if (rest != DV_NONE)
-        DV_TRY(dv_onnx_emit(at, DV_OP_CAT, &last, x, rest, &x));
+    DV_TRY(dv_onnx_angles(at, at->inputs[1], positions, &r.cosine));
+    DV_TRY(dv_onnx_angles(at, at->inputs[2], positions, &r.sine));
+    DV_TRY(dv_onnx_rotate(at, &r, &x));
     if (flat)
         DV_TRY(dv_onnx_view_as(at, (int64_t[]){0, 0, -1}, 3, &x));
     else

@@ -5,6 +5,7 @@
                 heads and the result out of them                    (Vaswani et al. 2017)
      RMS norm   x * rsqrt(mean(x * x) + eps) [* weight]             (Zhang and Sennrich 2019)
      rotary     x * cos + cat(-x[half:], x[:half]) * sin            (Su et al. 2021)
+                or cat(a * cos - b * sin, a * sin + b * cos) of two parts of x
      dynamic    real((q - z) (w - z')) * (s * s') [+ bias], activated, with q, s and z chosen from
                 the range of x: in the same block, or where several products share them in one of
                 their own              (DynamicQuantizeLinear of ONNX, XNNPACK's qd8 operators)
@@ -167,6 +168,46 @@ static bool match_rotary(block *b, const dv_op *last)
     return false;
 }
 
+static const dv_op *behind_views(block *b, dv_tensor_id t)
+{
+    const dv_op *op = inner(b, t);
+    while (op && is_view(op) && add(b, id_of(b, op)))
+        op = inner(b, op->inputs[0]);
+    return op;
+}
+
+/* The tensor that two products, each read once, have in common; DV_NONE: none. */
+static dv_tensor_id common(block *b, dv_tensor_id s, dv_tensor_id t)
+{
+    const dv_op *p = inner(b, s), *q = inner(b, t);
+    if (!p || !q || p->kind != DV_OP_MUL || q->kind != DV_OP_MUL || !add(b, id_of(b, p)) ||
+        !add(b, id_of(b, q)))
+        return DV_NONE;
+    for (uint32_t i = 0; i < 4; i++)
+        if (p->inputs[i / 2] == q->inputs[i % 2] &&
+            dv_graph_readers(b->graph, p->inputs[i / 2]) == 2)
+            return p->inputs[i / 2];
+    return DV_NONE;
+}
+
+static bool match_pairs(block *b, const dv_op *last)
+{
+    if (last->input_count != 2)
+        return false;
+    const dv_op *low = behind_views(b, last->inputs[0]), *high = behind_views(b, last->inputs[1]);
+    if (!low || !high || low->kind != DV_OP_SUB || high->kind != DV_OP_ADD)
+        return false;
+    dv_tensor_id first = common(b, low->inputs[0], high->inputs[0]);
+    dv_tensor_id second = common(b, low->inputs[1], high->inputs[1]);
+    const dv_op *a = first == DV_NONE ? NULL : dv_graph_maker(b->graph, first);
+    const dv_op *z = second == DV_NONE ? NULL : dv_graph_maker(b->graph, second);
+    bool parts =
+        a && z && a->kind == z->kind && a->inputs[0] == z->inputs[0] &&
+        (a->kind == DV_OP_SLICE || (a->kind == DV_OP_SPLIT && a == z && a->output_count == 2));
+    return parts && add(b, id_of(b, a)) && add(b, id_of(b, z)) && add(b, id_of(b, low)) &&
+           add(b, id_of(b, high)) && add(b, id_of(b, last));
+}
+
 /* The operator that chose the scale or the zero point t from a range; else NULL. */
 static const dv_op *choice_of(const block *b, dv_tensor_id t)
 {
@@ -243,6 +284,8 @@ static bool match(block *b, const dv_op *last)
         return match_attention(b, last);
     case DV_OP_MUL:
         return match_norm(b, last) || match_dynamic(b, last);
+    case DV_OP_CAT:
+        return match_pairs(b, last);
     case DV_OP_QUANTIZE:
         return match_choice(b, last);
     case DV_OP_ADD:

@@ -269,10 +269,57 @@ static void attention_means_the_same_in_either_spelling(void)
     dv_graph_destroy(graphs[1]);
 }
 
+/* Grouped heads behind a past, turned by their positions: the standard's rotary embedding and
+   attention say the same. */
+static void grouped_attention_is_that_of_the_standard(void)
+{
+    static const int64_t positions[2] = {3, 4};
+    static const int32_t last = 4, total = 5;
+    float cosines[8 * 2], sines[8 * 2];
+    dv_graph *graphs[2];
+    for (int i = 0; i < 16; i++) {
+        cosines[i] = (float)cos(0.3 * i);
+        sines[i] = (float)sin(0.3 * i);
+    }
+    for (int i = 0; i < 2; i++) {
+        onnx_writer w = onnx_begin(23);
+        onnx_input(&w, "q", ONNX_FLOAT, "1,2,16");
+        onnx_input(&w, "k", ONNX_FLOAT, "1,2,8");
+        onnx_input(&w, "v", ONNX_FLOAT, "1,2,8");
+        onnx_input(&w, "pk", ONNX_FLOAT, "1,2,3,4");
+        onnx_input(&w, "pv", ONNX_FLOAT, "1,2,3,4");
+        onnx_floats(&w, "cos", "8,2", cosines);
+        onnx_floats(&w, "sin", "8,2", sines);
+        if (i == 0) {
+            onnx_longs(&w, "positions", "1,2", positions);
+            onnx_node(&w, "RotaryEmbedding", "q cos sin positions", "qr");
+            onnx_attr_int(&w, "num_heads", 4);
+            onnx_node(&w, "RotaryEmbedding", "k cos sin positions", "kr");
+            onnx_attr_int(&w, "num_heads", 2);
+            onnx_node(&w, "Attention", "qr kr v - pk pv", "y");
+            onnx_attr_int(&w, "q_num_heads", 4);
+            onnx_attr_int(&w, "is_causal", 1);
+        } else {
+            onnx_raw(&w, "last", ONNX_INT32, "1", &last, sizeof last);
+            onnx_raw(&w, "total", ONNX_INT32, "", &total, sizeof total);
+            microsoft(&w, "GroupQueryAttention", "q k v pk pv last total cos sin", "y");
+            onnx_attr_int(&w, "num_heads", 4);
+            onnx_attr_int(&w, "do_rotary", 1);
+        }
+        onnx_attr_int(&w, "kv_num_heads", 2);
+        graphs[i] = finished(&w, ONNX_FLOAT);
+    }
+    CU_ASSERT_TRUE(difference(graphs[0], graphs[1], 3, 10) < 1e-6);
+    CU_ASSERT_EQUAL(graphs[0]->unit_count, graphs[1]->unit_count);
+    dv_graph_destroy(graphs[0]);
+    dv_graph_destroy(graphs[1]);
+}
+
 DV_SUITE(load_onnx_fused, DV_TEST(a_quantised_network_becomes_quantised_operators),
          DV_TEST(quantised_sums_are_of_the_numbers),
          DV_TEST(fused_products_are_scaled_and_transposed),
          DV_TEST(fused_operators_are_taken_apart), DV_TEST(dynamic_products_are_units),
          DV_TEST(weights_of_four_bits_are_unpacked),
          DV_TEST(weights_that_do_not_fit_are_refused_by_name),
-         DV_TEST(attention_means_the_same_in_either_spelling));
+         DV_TEST(attention_means_the_same_in_either_spelling),
+         DV_TEST(grouped_attention_is_that_of_the_standard));
