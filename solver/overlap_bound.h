@@ -50,7 +50,7 @@ bool dv_overlap_bound_tighten(dv_overlap_bound *bound, double upper_us);
    program over fractional placements: ends of units along chains, moves by pairs of targets, loads
    of devices and links between heads and tails. Taken from the multipliers, so true whatever their
    rounding. -INFINITY where the deadline (dv_clock_s) passes first, or the program would be larger
-   than column_limit. */
+   than column_limit even without moves. */
 DV_MUST_USE dv_status dv_overlap_relax(const dv_overlap_bound *bound, double upper_us,
                                        uint32_t column_limit, double deadline_s,
                                        const dv_progress *progress, double *bound_us);

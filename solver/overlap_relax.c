@@ -18,7 +18,9 @@
 #include "solver/ilp_glpk.h"
 #include "solver/overlap_bound.h"
 
-enum { STEPS = 4 }; /* of r and of q, each device */
+/* Of r and of q, each device; and how many units of a window, the longest, y is held above (to
+   leave rows out makes the bound weaker, never wrong). */
+enum { STEPS = 4, HELD = 16 };
 
 typedef struct program {
     const dv_overlap_bound *b;
@@ -28,7 +30,8 @@ typedef struct program {
     uint32_t *place;      /* [unit * targets + target]: column of x; UINT32_MAX: closed */
     uint32_t *end;        /* per unit: column of E */
     uint32_t *first_pair; /* per edge, in the order of tensors and readers: its first pair column */
-    uint32_t last;        /* column of T */
+    bool pairs;    /* else moves are left out, for programs that would be too large with them */
+    uint32_t last; /* column of T */
 } program;
 
 static uint32_t column(program *g, dv_column_kind kind, uint32_t a, uint32_t b, uint32_t c,
@@ -133,13 +136,25 @@ static void add_pairs(program *g, uint32_t t, uint32_t reader)
                 dv_linear_entry(&g->linear, next++, -dv_overlap_edge_us(g->b, t, reader, a, b));
 }
 
+/* The same without moves. */
+static void add_chain(program *g, uint32_t t, uint32_t reader)
+{
+    dv_unit_id u = g->p->producer[t], v = g->p->consumers[reader];
+    dv_linear_row(&g->linear, 0.0, INFINITY);
+    dv_linear_entry(&g->linear, g->end[v], 1.0);
+    dv_linear_entry(&g->linear, g->end[u], -1.0);
+    add_figure(g, v, g->p->time_us, -1.0);
+}
+
 static void add_edges(program *g)
 {
     const dv_problem *p = g->p;
     for (uint32_t t = 0; t < p->tensor_count; t++)
         for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++)
-            if (p->producer[t] != DV_NONE)
+            if (p->producer[t] != DV_NONE && g->pairs)
                 add_pairs(g, t, i);
+            else if (p->producer[t] != DV_NONE)
+                add_chain(g, t, i);
 }
 
 /* Moves of one reader a tensor between devices d and e (d = e: conversions), less than or equal to
@@ -178,10 +193,38 @@ static void add_links(program *g)
         }
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_within(const program *g, dv_device_id d, dv_unit_id u, dv_target_id a, double r,
+                      double q)
+{
+    size_t cell = (size_t)u * g->p->target_count + a;
+    return g->p->device[a] == d && open_at(g, u, a) &&
+           g->b->head_us[cell] - g->p->time_us[cell] >= r && g->b->tail_us[cell] >= q;
+}
+
+/* The HELD-th longest time within a window; 0 if there are fewer. */
+static double longest_of(const program *g, dv_device_id d, double r, double q)
+{
+    double longest[HELD + 1] = {0.0};
+    for (dv_unit_id u = 0; u < g->p->unit_count; u++)
+        for (dv_target_id a = 0; a < g->p->target_count; a++)
+            if (is_within(g, d, u, a, r, q)) { /* the least gives way */
+                longest[0] = dv_problem_time_us(g->p, u, a);
+                qsort(longest, HELD + 1, sizeof *longest, by_value);
+            }
+    return longest[1];
+}
+
 /* Work on device d that starts at r or later and leaves q or more. */
 static void add_window(program *g, dv_device_id d, double r, double q)
 {
     const dv_problem *p = g->p;
+    double least = longest_of(g, d, r, q);
     uint32_t used = column(g, DV_COLUMN_SESSION, d, 0, 0, 1.0);
     for (int pass = 0; pass < 2; pass++) {
         if (pass == 0) {
@@ -193,24 +236,17 @@ static void add_window(program *g, dv_device_id d, double r, double q)
             for (dv_target_id a = 0; a < p->target_count; a++) {
                 size_t cell = (size_t)u * p->target_count + a;
                 double time = p->time_us[cell];
-                if (p->device[a] != d || !open_at(g, u, a) || g->b->head_us[cell] - time < r ||
-                    g->b->tail_us[cell] < q)
+                if (!is_within(g, d, u, a, r, q))
                     continue;
                 if (pass == 0) {
                     dv_linear_entry(&g->linear, g->place[cell], -time);
-                } else {
+                } else if (time >= least) {
                     dv_linear_row(&g->linear, 0.0, INFINITY);
                     dv_linear_entry(&g->linear, used, 1.0);
                     dv_linear_entry(&g->linear, g->place[cell], -1.0);
                 }
             }
     }
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
 }
 
 /* The figures (heads less times, or tails) of what may be on d, sorted; returns how many. */
@@ -266,10 +302,11 @@ static dv_status relax(program *g, double deadline_s, const dv_progress *progres
 }
 
 /* What the program will have in columns, about. */
-static double size_of(const dv_problem *p)
+static double size_of(const dv_problem *p, bool pairs)
 {
     double targets = p->target_count;
-    return p->unit_count * (1 + targets) + p->consumer_start[p->tensor_count] * targets * targets;
+    double edges = pairs ? p->consumer_start[p->tensor_count] : 0.0;
+    return p->unit_count * (1 + targets) + edges * targets * targets;
 }
 
 dv_status dv_overlap_relax(const dv_overlap_bound *bound, double upper_us, uint32_t column_limit,
@@ -277,11 +314,12 @@ dv_status dv_overlap_relax(const dv_overlap_bound *bound, double upper_us, uint3
 {
     const dv_problem *p = bound->problem;
     *bound_us = -INFINITY;
-    if (size_of(p) > column_limit || !isfinite(upper_us) || dv_clock_s() >= deadline_s)
+    if (size_of(p, false) > column_limit || !isfinite(upper_us) || dv_clock_s() >= deadline_s)
         return DV_OK;
     size_t cells = (size_t)p->unit_count * p->target_count + 1;
     /* Room enough for fractional ends, so that the program always has a point. */
-    program g = {.b = bound, .p = p, .upper_us = 4.0 * upper_us};
+    program g = {
+        .b = bound, .p = p, .upper_us = 4.0 * upper_us, .pairs = size_of(p, true) <= column_limit};
     g.place = calloc(cells, sizeof *g.place);
     g.end = calloc((size_t)p->unit_count + 1, sizeof *g.end);
     g.first_pair = calloc((size_t)p->consumer_start[p->tensor_count] + 1, sizeof *g.first_pair);
@@ -293,7 +331,8 @@ dv_status dv_overlap_relax(const dv_overlap_bound *bound, double upper_us, uint3
         add_units(&g);
         add_ends(&g);
         add_edges(&g);
-        add_links(&g);
+        if (g.pairs)
+            add_links(&g);
         add_windows(&g, heads, tails);
         status = g.linear.failed ? dv_fail(DV_NO_MEMORY, "makespan: out of memory")
                                  : relax(&g, deadline_s, progress, bound_us);

@@ -197,6 +197,12 @@ static bool bounds_hold(const dv_problem *p, double best, uint32_t *tight)
     CU_ASSERT_EQUAL(dv_overlap_relax(&bound, best * 1.01 + 1e-6, 100000, INFINITY, NULL, &relaxed),
                     DV_OK);
     ok = ok && relaxed <= slack && relaxed >= 0.0;
+    double coarse = -INFINITY; /* as programs that would be too large with moves */
+    CU_ASSERT_EQUAL(dv_overlap_relax(&bound, best * 1.01 + 1e-6,
+                                     p->unit_count * (1 + p->target_count), INFINITY, NULL,
+                                     &coarse),
+                    DV_OK);
+    ok = ok && coarse <= slack && coarse >= 0.0;
     *tight += fmax(relaxed, bound.path_us) >= best * 0.95;
     dv_overlap_bound_free(&bound);
     return ok;
