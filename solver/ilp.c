@@ -19,7 +19,7 @@
 #include "solver/place.h"
 #include "solver/strategy.h"
 
-enum { REDUCE, START };
+enum { REDUCE, START, FORMULATION };
 
 static const dv_param params[] = {
     [REDUCE] = {.name = "reduce",
@@ -33,6 +33,12 @@ static const dv_param params[] = {
                           "GLPK's advanced basis",
                .preset = "plan",
                .choices = "plan|advanced"},
+    [FORMULATION] = {.name = "formulation",
+                     .type = DV_PARAM_CHOICE,
+                     .summary = "how costs of pairs of units become linear, from the weakest "
+                                "relaxation to the strongest",
+                     .preset = "pairwise",
+                     .choices = "naive|aggregated|transport|pairwise"},
     {0},
 };
 
@@ -41,6 +47,7 @@ typedef struct search {
     const dv_solve_options *options;
     double deadline_s; /* on dv_clock_s */
     bool reduce, start_at_plan;
+    dv_form form;
     dv_plan *plan; /* best so far, once *outcome is not NONE */
     dv_plan *trial;
     dv_outcome *outcome;
@@ -120,7 +127,7 @@ static bool plan_fits_labels(const search *s)
 
 static dv_status build(search *s)
 {
-    DV_TRY(dv_pairwise_build(s->problem, &s->labels, s->trial->order, &s->model));
+    DV_TRY(dv_pairwise_build(s->problem, &s->labels, s->trial->order, s->form, &s->model));
     const dv_linear *linear = &s->model.linear;
     s->x = calloc((size_t)linear->column_count + 1, sizeof *s->x);
     s->y = calloc((size_t)linear->row_count + 1, sizeof *s->y);
@@ -136,6 +143,7 @@ static dv_status build(search *s)
     s->control = (dv_glpk_control){.deadline_s = s->deadline_s,
                                    .progress = s->options->progress,
                                    .tolerance = s->options->tolerance,
+                                   .dual = s->form != DV_FORM_PAIRWISE,
                                    .scale = 1.0};
     if (size > 0.0 && isfinite((s->problem->unit_count + 1) / size))
         s->control.scale = (s->problem->unit_count + 1) / size;
@@ -156,8 +164,8 @@ static void round_and_keep(search *s)
 static dv_status relax(search *s, dv_glpk_outcome *outcome)
 {
     bool *columns = NULL, *rows = NULL;
-    if (s->start_at_plan && s->control.start) {
-        dv_pairwise_basis(&s->model, s->plan->target, s->basic_column, s->basic_row);
+    if (s->start_at_plan && s->control.start && s->form == DV_FORM_PAIRWISE) {
+        dv_pairwise_basis(&s->model, s->plan->target, s->start, s->basic_column, s->basic_row);
         columns = s->basic_column;
         rows = s->basic_row;
     }
@@ -244,6 +252,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                 .deadline_s = dv_clock_s() + options->deadline_s,
                 .reduce = values[REDUCE].number > 0.0,
                 .start_at_plan = values[START].number == 0.0,
+                .form = (dv_form)values[FORMULATION].number,
                 .plan = plan,
                 .outcome = outcome,
                 .first_bound_us = -INFINITY};

@@ -203,13 +203,15 @@ static void relax(void *context)
     glp_init_smcp(&settings);
     settings.msg_lev = GLP_MSG_ALL;
     settings.out_frq = 20;
-    settings.meth = GLP_PRIMAL;
+    settings.meth = job->control->dual ? GLP_DUALP : GLP_PRIMAL;
+    if (job->control->iteration_limit)
+        settings.it_lim = (int)job->control->iteration_limit;
     settings.tol_bnd = 1e-9;
     settings.tol_dj = 1e-9;
     settings.tm_lim = milliseconds_left(job->control);
     int code = glp_simplex(problem, &settings);
     int found = glp_get_status(problem);
-    job->outcome = code == GLP_ETMLIM    ? DV_GLPK_LIMIT
+    job->outcome = code == GLP_ETMLIM || code == GLP_EITLIM ? DV_GLPK_LIMIT
                    : code != 0           ? DV_GLPK_FAILED
                    : found == GLP_OPT    ? DV_GLPK_OPTIMAL
                    : found == GLP_NOFEAS ? DV_GLPK_INFEASIBLE
@@ -254,7 +256,10 @@ static void on_step(glp_tree *tree, void *info)
             dv_progress_bound(job->control->progress, bound / job->glpk->scale);
         }
     }
-    if (dv_progress_stopped(job->control->progress))
+    int nodes = 0;
+    glp_ios_tree_size(tree, NULL, NULL, &nodes);
+    bool enough = job->control->node_limit && nodes > (int)job->control->node_limit;
+    if (enough || dv_progress_stopped(job->control->progress))
         glp_ios_terminate(tree);
     else if (glp_ios_reason(tree) == GLP_IHEUR && job->control->start && !job->offered) {
         job->offered = true;

@@ -13,7 +13,7 @@ typedef struct dv_glpk dv_glpk;
 typedef enum dv_glpk_outcome {
     DV_GLPK_OPTIMAL,
     DV_GLPK_INFEASIBLE,
-    DV_GLPK_LIMIT,  /* deadline or stop; x may hold a point (see below) */
+    DV_GLPK_LIMIT,  /* deadline, stop or limit; x may hold a point (see below) */
     DV_GLPK_FAILED, /* numerical trouble */
 } dv_glpk_outcome;
 
@@ -23,14 +23,16 @@ typedef struct dv_glpk_control {
     double tolerance;    /* relative gap that ends branch and bound */
     double scale;        /* costs are multiplied by it for GLPK alone; positive */
     const double *start; /* an integral point to prune with, or NULL; column_count entries */
-    double start_value;  /* its value */
+    bool dual; /* relax by the dual simplex method */
+    /* Simplex iterations of the relaxation, and nodes of branch and bound; 0: no limit. */
+    uint32_t iteration_limit, node_limit;
 } dv_glpk_control;
 
 /* Loads linear (borrowed until destroyed). */
 DV_MUST_USE dv_status dv_glpk_create(const dv_linear *linear, double scale, dv_glpk **out);
 void dv_glpk_destroy(dv_glpk *glpk); /* NULL is allowed */
 
-/* Solves the relaxation by the primal simplex method from the given basis (both NULL: GLPK's own
+/* Solves the relaxation by the simplex method from the given basis (both NULL: GLPK's own
    advanced basis). x: values, y: row multipliers in the units of the costs, both of OPTIMAL, and y
    also of LIMIT where the method left any (else zero). */
 DV_MUST_USE dv_status dv_glpk_relax(dv_glpk *glpk, const dv_glpk_control *control,

@@ -94,14 +94,9 @@ static double clip(const dv_row *row, double y)
     return y;
 }
 
-double dv_linear_bound(const dv_linear *linear, const double *y)
+/* reduced: column_count entries of the columns' costs, left priced. */
+static double lagrangian(const dv_linear *linear, const double *y, long double *reduced)
 {
-    long double *reduced = malloc(((size_t)linear->column_count + 1) * sizeof *reduced);
-    if (!reduced)
-        return -INFINITY;
-    for (uint32_t j = 0; j < linear->column_count; j++)
-        reduced[j] = linear->column[j].cost;
-
     long double bound = linear->constant, size = fabsl(bound);
     for (uint32_t r = 0; r < linear->row_count; r++) {
         const dv_row *row = &linear->row[r];
@@ -122,10 +117,37 @@ double dv_linear_bound(const dv_linear *linear, const double *y)
         if (reduced[j] < 0.0L)
             bound += reduced[j] * linear->column[j].upper;
     }
-    free(reduced);
     /* Each of the additions errs by at most an epsilon of the sum of magnitudes. */
     size_t additions = linear->entry_count + linear->row_count + linear->column_count + 1;
     long double rounding = size * LDBL_EPSILON * (long double)additions;
     double result = (double)(bound - rounding);
     return nextafter(result, -INFINITY);
+}
+
+static long double *costs_of(const dv_linear *linear)
+{
+    long double *costs = malloc(((size_t)linear->column_count + 1) * sizeof *costs);
+    for (uint32_t j = 0; costs && j < linear->column_count; j++)
+        costs[j] = linear->column[j].cost;
+    return costs;
+}
+
+dv_status dv_linear_price(const dv_linear *linear, const double *y, double *reduced, double *bound)
+{
+    long double *costs = costs_of(linear);
+    if (!costs)
+        return dv_fail(DV_NO_MEMORY, "linear program: out of memory");
+    *bound = lagrangian(linear, y, costs);
+    for (uint32_t j = 0; j < linear->column_count; j++)
+        reduced[j] = (double)costs[j];
+    free(costs);
+    return DV_OK;
+}
+
+double dv_linear_bound(const dv_linear *linear, const double *y)
+{
+    long double *costs = costs_of(linear);
+    double bound = costs ? lagrangian(linear, y, costs) : -INFINITY;
+    free(costs);
+    return bound;
 }

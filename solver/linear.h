@@ -1,7 +1,7 @@
 /* linear.h - a sparse linear program in plain arrays: minimise cost x, rows and columns bounded.
 
    Neutral ground between the formulation (pairwise.c), the solver (ilp_glpk.c), the certificate
-   (linear_bound.c) and the files (model_file.c). */
+   (linear.c) and the files (model_file.c). */
 #ifndef DV_SOLVER_LINEAR_H
 #define DV_SOLVER_LINEAR_H
 
@@ -14,6 +14,11 @@ typedef enum dv_column_kind {
     DV_COLUMN_COPY,    /* tensor a, made on target b, is sent to target c */
     DV_COLUMN_INPUT,   /* input tensor a is sent to target b */
     DV_COLUMN_SESSION, /* device a is used */
+    DV_COLUMN_ENTER,   /* device b is entered at place a of the order, or along edge a */
+    DV_COLUMN_COUNT,   /* segments on device a */
+    DV_COLUMN_PASSED,  /* segments on device b up to unit a */
+    DV_COLUMN_FIRST,   /* the first segment is on device a */
+    DV_COLUMN_LAST,    /* the last segment is on device a */
 } dv_column_kind;
 
 typedef struct dv_column {
@@ -67,6 +72,12 @@ static inline size_t dv_linear_row_end(const dv_linear *linear, uint32_t row)
 {
     return row + 1 < linear->row_count ? linear->row[row + 1].first : linear->entry_count;
 }
+
+/* Any multipliers price every column; reduced: column_count entries. What a solution costs is at
+   least *bound plus the reduced cost, where that is positive, of each column that it sets to 1.
+   Otherwise as dv_linear_bound. */
+DV_MUST_USE dv_status dv_linear_price(const dv_linear *linear, const double *y, double *reduced,
+                                      double *bound);
 
 /* cost x + constant. */
 double dv_linear_value(const dv_linear *linear, const double *x);

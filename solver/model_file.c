@@ -1,8 +1,10 @@
-/* model_file.c - the pairwise program as CPLEX LP or free MPS.
+/* model_file.c - the integer program as CPLEX LP or free MPS.
 
    Written from the neutral program, not through a solver's library, so that the names tell what a
    column stands for: x_UNIT_TARGET, m_PAIR_I_J (joint choice), w_TENSOR_FROM_TO (a copy for several
-   consumers), y_TENSOR_TO (an input's copy), z_DEVICE (the device is used). Comments at the top say
+   consumers), y_TENSOR_TO (an input's copy), z_DEVICE (the device is used), s_PLACE_DEVICE (it is
+   entered at that place of the order), and without an order s_EDGE_DEVICE, n_DEVICE (segments),
+   p_UNIT_DEVICE (segments up to the unit), f_DEVICE and g_DEVICE (first and last). Comments at the top say
    which unit, target and tensor a number is. Nothing is reduced: the file is the whole problem. */
 #include "solver/model_file.h"
 
@@ -36,6 +38,21 @@ static const char *column_name(const dv_column *c, char name[NAME_MAX_LENGTH])
     case DV_COLUMN_SESSION:
         snprintf(name, NAME_MAX_LENGTH, "z_%u", c->a);
         break;
+    case DV_COLUMN_ENTER:
+        snprintf(name, NAME_MAX_LENGTH, "s_%u_%u", c->a, c->b);
+        break;
+    case DV_COLUMN_COUNT:
+        snprintf(name, NAME_MAX_LENGTH, "n_%u", c->a);
+        break;
+    case DV_COLUMN_PASSED:
+        snprintf(name, NAME_MAX_LENGTH, "p_%u_%u", c->a, c->b);
+        break;
+    case DV_COLUMN_FIRST:
+        snprintf(name, NAME_MAX_LENGTH, "f_%u", c->a);
+        break;
+    case DV_COLUMN_LAST:
+        snprintf(name, NAME_MAX_LENGTH, "g_%u", c->a);
+        break;
     }
     return name;
 }
@@ -52,8 +69,9 @@ static void comment(dv_text *out, char mark, const char *what, uint32_t number, 
 static void write_comments(const dv_pairwise *m, char mark, dv_text *out)
 {
     const dv_problem *p = m->problem;
-    comment(out, mark, "placement with the order given, latency in us; units", p->unit_count,
-            p->name);
+    comment(out, mark, m->order ? "placement with the order given, latency in us; units"
+                               : "placement in any order, a bound of latency in us; units",
+            p->unit_count, p->name);
     for (dv_target_id a = 0; a < p->target_count; a++)
         comment(out, mark, "target", a, p->target_name[a]);
     for (dv_unit_id u = 0; u < p->unit_count; u++)
@@ -212,7 +230,7 @@ static dv_status write_model(const dv_pairwise *m, const char *path, bool lp)
     return status;
 }
 
-dv_status dv_write_ilp(const dv_problem *problem, const char *path)
+dv_status dv_write_ilp(const dv_problem *problem, dv_form form, bool free_order, const char *path)
 {
     bool lp = ends_with(path, ".lp");
     if (!lp && !ends_with(path, ".mps"))
@@ -224,7 +242,7 @@ dv_status dv_write_ilp(const dv_problem *problem, const char *path)
     if (status == DV_OK)
         status = dv_labels_create(problem, &labels);
     if (status == DV_OK)
-        status = dv_pairwise_build(problem, &labels, plan->order, &model);
+        status = dv_pairwise_build(problem, &labels, free_order ? NULL : plan->order, form, &model);
     if (status == DV_OK)
         status = write_model(&model, path, lp);
     dv_pairwise_free(&model);

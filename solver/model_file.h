@@ -2,10 +2,11 @@
 #ifndef DV_SOLVER_MODEL_FILE_H
 #define DV_SOLVER_MODEL_FILE_H
 
-#include "core/problem.h"
+#include "solver/pairwise.h"
 
-/* Writes the pairwise-marginal formulation of the problem (given order, latency) as CPLEX LP or
-   free MPS, by the extension of path (.lp, .mps). Whole or nothing. */
-DV_MUST_USE dv_status dv_write_ilp(const dv_problem *problem, const char *path);
+/* Writes the program of the problem (latency; the given order, or any: then the forms are transport
+   and pairwise) as CPLEX LP or free MPS, by the extension of path (.lp, .mps). Whole or nothing. */
+DV_MUST_USE dv_status dv_write_ilp(const dv_problem *problem, dv_form form, bool free_order,
+                                   const char *path);
 
 #endif

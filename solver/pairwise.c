@@ -22,6 +22,9 @@ void dv_pairwise_free(dv_pairwise *model)
     free(model->pair);
     free(model->edge_pair);
     free(model->follow_pair);
+    free(model->entering);
+    free(model->copy);
+    dv_potentials_free(model->potentials);
     *model = (dv_pairwise){0};
 }
 
@@ -43,9 +46,11 @@ static dv_status allocate(dv_pairwise *m)
     m->device_count = filled(m->problem->unit_count);
     m->edge_pair = filled(edges);
     m->follow_pair = filled(m->problem->unit_count);
+    m->entering = filled((m->order ? m->problem->unit_count : edges) * m->problem->device_count);
+    m->copy = filled(m->problem->target_count);
     m->pair = malloc((edges + m->problem->unit_count + 1) * sizeof *m->pair);
     bool ok = m->place && m->rank && m->device_rank && m->device_count && m->edge_pair &&
-              m->follow_pair && m->pair;
+              m->follow_pair && m->entering && m->copy && m->pair;
     return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "ilp: out of memory");
 }
 
@@ -150,23 +155,50 @@ static void add_data_pairs(dv_pairwise *m)
                 m->edge_pair[i] = add_pair(m, u, m->problem->next[i], false);
 }
 
+bool dv_pairwise_device_counts(const dv_problem *problem, dv_device_id d)
+{
+    return problem->dispatch_us[d] > 0.0 || dv_limit_segments_binds(problem);
+}
+
 static bool dispatch_costs(const dv_problem *problem)
 {
     for (dv_device_id d = 0; d < problem->device_count; d++)
-        if (problem->dispatch_us[d] > 0.0)
+        if (dv_pairwise_device_counts(problem, d))
             return true;
-    return dv_limit_segments_binds(problem);
+    return false;
 }
 
-static void add_follow_pairs(dv_pairwise *m)
+/* Makes what tells where devices are entered along the order. */
+static void add_follow(dv_pairwise *m)
 {
     if (!dispatch_costs(m->problem))
         return;
     for (uint32_t k = 1; k < m->problem->unit_count; k++) {
         dv_unit_id u = m->order[k - 1], v = m->order[k];
+        if (m->form != DV_FORM_PAIRWISE) {
+            dv_product_add_entering(m, u, v, k,
+                                    m->entering + (size_t)k * m->problem->device_count);
+            continue;
+        }
         uint32_t edge = dv_pairwise_edge(m, u, v);
         m->follow_pair[k] = edge != UINT32_MAX ? edge : add_pair(m, u, v, true);
     }
+}
+
+/* The same along the edges that count where the order is free. */
+static void add_edges(dv_pairwise *m)
+{
+    const dv_problem *p = m->problem;
+    for (dv_unit_id u = 0; u < p->unit_count; u++)
+        for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++) {
+            if (!dv_potentials_edge_counts(m, i))
+                continue;
+            if (m->form != DV_FORM_PAIRWISE)
+                dv_product_add_entering(m, u, p->next[i], i,
+                                        m->entering + (size_t)i * p->device_count);
+            else if (m->edge_pair[i] == UINT32_MAX)
+                m->edge_pair[i] = add_pair(m, u, p->next[i], true);
+        }
 }
 
 uint32_t dv_pairwise_edge(const dv_pairwise *m, dv_unit_id u, dv_unit_id v)
@@ -177,21 +209,33 @@ uint32_t dv_pairwise_edge(const dv_pairwise *m, dv_unit_id u, dv_unit_id v)
     return UINT32_MAX;
 }
 
-dv_status dv_pairwise_build(const dv_problem *problem, const dv_labels *labels,
-                            const dv_unit_id *order, dv_pairwise *out)
+static dv_status build(dv_pairwise *m)
 {
-    *out = (dv_pairwise){.problem = problem, .labels = labels, .order = order};
-    dv_status status = allocate(out);
-    if (status == DV_OK) {
-        for (dv_unit_id u = 0; u < problem->unit_count; u++)
-            add_unit(out, u);
-        add_data_pairs(out);
-        add_follow_pairs(out);
-        dv_pairwise_add_costs(out);
-        dv_pairwise_add_limits(out);
-        if (out->linear.failed)
-            status = dv_fail(DV_NO_MEMORY, "ilp: the integer program does not fit in memory");
-    }
+    DV_TRY(allocate(m));
+    if (!m->order)
+        DV_TRY(dv_potentials_create(m));
+    for (dv_unit_id u = 0; u < m->problem->unit_count; u++)
+        add_unit(m, u);
+    if (m->form == DV_FORM_PAIRWISE)
+        add_data_pairs(m);
+    if (m->order)
+        add_follow(m);
+    else
+        add_edges(m);
+    dv_pairwise_add_costs(m);
+    if (!m->order)
+        dv_potentials_add(m);
+    dv_pairwise_add_limits(m);
+    if (m->linear.failed)
+        return dv_fail(DV_NO_MEMORY, "ilp: the integer program does not fit in memory");
+    return DV_OK;
+}
+
+dv_status dv_pairwise_build(const dv_problem *problem, const dv_labels *labels,
+                            const dv_unit_id *order, dv_form form, dv_pairwise *out)
+{
+    *out = (dv_pairwise){.problem = problem, .labels = labels, .order = order, .form = form};
+    dv_status status = build(out);
     if (status != DV_OK)
         dv_pairwise_free(out);
     return status;

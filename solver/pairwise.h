@@ -25,10 +25,18 @@ typedef struct dv_pair {
     uint32_t u_choices, v_choices;
 } dv_pair;
 
+typedef enum dv_form { /* in the order of strength */
+    DV_FORM_NAIVE,
+    DV_FORM_AGGREGATED,
+    DV_FORM_TRANSPORT,
+    DV_FORM_PAIRWISE,
+} dv_form;
+
 typedef struct dv_pairwise {
     const dv_problem *problem; /* borrowed, as are labels and order */
     const dv_labels *labels;
-    const dv_unit_id *order;
+    const dv_unit_id *order; /* NULL: any */
+    dv_form form;
     dv_linear linear;
     uint32_t *place;        /* [unit * targets + target]: column of x, or UINT32_MAX */
     uint32_t *rank;         /* [unit * targets + target]: its index among the unit's labels */
@@ -38,21 +46,27 @@ typedef struct dv_pairwise {
     uint32_t pair_count;
     uint32_t *edge_pair;   /* per entry of problem->next: its pair, or UINT32_MAX */
     uint32_t *follow_pair; /* per place k > 0 of the order: the pair (k - 1, k), or UINT32_MAX */
+    /* Column of s, or UINT32_MAX: [place * devices + device], the device entered there; without an
+       order [entry of problem->next * devices + device], along that edge. */
+    uint32_t *entering;
+    uint32_t *copy; /* target_count entries to work in */
+    struct dv_potentials *potentials; /* NULL with an order */
 } dv_pairwise;
 
-/* Builds the program; labels and order must outlive it. DV_NO_MEMORY if it does not fit. */
+/* Builds the program; labels and order must outlive it. Without an order (NULL) the forms are
+   transport and pairwise. DV_NO_MEMORY if it does not fit. */
 DV_MUST_USE dv_status dv_pairwise_build(const dv_problem *problem, const dv_labels *labels,
-                                        const dv_unit_id *order, dv_pairwise *out);
+                                        const dv_unit_id *order, dv_form form, dv_pairwise *out);
 void dv_pairwise_free(dv_pairwise *model);
 
 /* The columns' values that a plan's placement means; x: column_count entries. */
 void dv_pairwise_point(const dv_pairwise *model, const dv_target_id *target, double *x);
 
-/* A basis whose vertex is the placement: basic_column[j], basic_row[r], as many trues as rows.
-   For each pair the cells in the row and the column of the chosen cell form a spanning tree of the
-   pair's transportation problem. */
-void dv_pairwise_basis(const dv_pairwise *model, const dv_target_id *target, bool *basic_column,
-                       bool *basic_row);
+/* Of the pairwise form, a basis whose vertex is the placement's point x: basic_column[j],
+   basic_row[r], as many trues as rows. For each pair the cells in the row and the column of the
+   chosen cell form a spanning tree of the pair's transportation problem. */
+void dv_pairwise_basis(const dv_pairwise *model, const dv_target_id *target, const double *x,
+                       bool *basic_column, bool *basic_row);
 
 /* The placement that x rounds to: each unit's largest. *integral: whether every one is within 1e-6
    of 0 or 1. */

@@ -37,6 +37,14 @@ static bool column_is_one(const dv_pairwise *m, const dv_target_id *target, cons
         return tensor_is_read(m, target, c->a, c->b);
     case DV_COLUMN_SESSION:
         return device_is_used(m, target, c->a);
+    case DV_COLUMN_ENTER: /* without an order: by dv_potentials_point, as all that follow */
+        return m->order && m->problem->device[target[m->order[c->a]]] == c->b &&
+               m->problem->device[target[m->order[c->a - 1]]] != c->b;
+    case DV_COLUMN_COUNT:
+    case DV_COLUMN_PASSED:
+    case DV_COLUMN_FIRST:
+    case DV_COLUMN_LAST:
+        break;
     }
     return false;
 }
@@ -45,6 +53,8 @@ void dv_pairwise_point(const dv_pairwise *m, const dv_target_id *target, double 
 {
     for (uint32_t j = 0; j < m->linear.column_count; j++)
         x[j] = column_is_one(m, target, &m->linear.column[j]) ? 1.0 : 0.0;
+    if (m->potentials)
+        dv_potentials_point(m, target, x);
 }
 
 /* Every row basic but: a unit's sum (its x is basic in it) and a pair's marginals (its star of
@@ -67,19 +77,31 @@ static bool cell_is_in_star(const dv_pairwise *m, const dv_target_id *target, co
            dv_pair_choice(m, pair, pair->v, target[pair->v]) == c->c;
 }
 
-static double activity(const dv_pairwise *m, const dv_target_id *target, uint32_t row)
+static double activity(const dv_pairwise *m, const double *x, uint32_t row)
 {
     double sum = 0.0;
-    for (size_t i = m->linear.row[row].first; i < dv_linear_row_end(&m->linear, row); i++) {
-        const dv_entry *entry = &m->linear.entry[i];
-        if (column_is_one(m, target, &m->linear.column[entry->column]))
-            sum += entry->value;
-    }
+    for (size_t i = m->linear.row[row].first; i < dv_linear_row_end(&m->linear, row); i++)
+        sum += m->linear.entry[i].value * x[m->linear.entry[i].column];
     return sum;
 }
 
-void dv_pairwise_basis(const dv_pairwise *m, const dv_target_id *target, bool *basic_column,
-                       bool *basic_row)
+/* A choice of the first or the last device is a sum as a unit's is. */
+static void mark_choices(const dv_pairwise *m, const double *x, bool *basic_column, bool *basic_row)
+{
+    for (uint32_t r = m->problem->unit_count; r < m->linear.row_count; r++) {
+        const dv_column *c = &m->linear.column[m->linear.entry[m->linear.row[r].first].column];
+        if (m->linear.row[r].first == dv_linear_row_end(&m->linear, r) ||
+            m->linear.row[r].lower != 1.0 ||
+            (c->kind != DV_COLUMN_FIRST && c->kind != DV_COLUMN_LAST))
+            continue;
+        basic_row[r] = false;
+        for (size_t i = m->linear.row[r].first; i < dv_linear_row_end(&m->linear, r); i++)
+            basic_column[m->linear.entry[i].column] = x[m->linear.entry[i].column] == 1.0;
+    }
+}
+
+void dv_pairwise_basis(const dv_pairwise *m, const dv_target_id *target, const double *x,
+                       bool *basic_column, bool *basic_row)
 {
     mark_equalities(m, basic_row);
     for (uint32_t j = 0; j < m->linear.column_count; j++) {
@@ -88,11 +110,12 @@ void dv_pairwise_basis(const dv_pairwise *m, const dv_target_id *target, bool *b
                           : c->kind == DV_COLUMN_PLACE ? target[c->a] == c->b
                                                        : false;
     }
-    /* A copy or session that is paid becomes basic in the first row that forces it. */
+    mark_choices(m, x, basic_column, basic_row);
+    /* What a row forces up - a paid copy or session, a count - is basic in the first such row. */
     for (uint32_t r = 0; r < m->linear.row_count; r++) {
         uint32_t cover = m->linear.row[r].cover;
-        if (cover == UINT32_MAX || basic_column[cover] ||
-            !column_is_one(m, target, &m->linear.column[cover]) || activity(m, target, r) != 0.0)
+        if (cover == UINT32_MAX || basic_column[cover] || x[cover] == 0.0 ||
+            activity(m, x, r) != 0.0)
             continue;
         basic_column[cover] = true;
         basic_row[r] = false;

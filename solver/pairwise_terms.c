@@ -5,7 +5,30 @@
 
 static uint32_t place_of(const dv_pairwise *m, dv_unit_id u, dv_target_id a)
 {
-    return m->place[(size_t)u * m->problem->target_count + a];
+    return dv_place_column(m, u, a);
+}
+
+bool dv_pairwise_may_be_on(const dv_pairwise *m, dv_unit_id u, dv_device_id d)
+{
+    for (dv_target_id a = 0; a < m->problem->target_count; a++)
+        if (m->problem->device[a] == d && dv_label(m->labels, u, a))
+            return true;
+    return false;
+}
+
+bool dv_pairwise_may_be_off(const dv_pairwise *m, dv_unit_id u, dv_device_id d)
+{
+    for (dv_target_id a = 0; a < m->problem->target_count; a++)
+        if (m->problem->device[a] != d && dv_label(m->labels, u, a))
+            return true;
+    return false;
+}
+
+void dv_pairwise_add_on(dv_pairwise *m, dv_unit_id u, dv_device_id d, double value)
+{
+    for (dv_target_id a = 0; a < m->problem->target_count; a++)
+        if (m->problem->device[a] == d && dv_label(m->labels, u, a))
+            dv_linear_entry(&m->linear, place_of(m, u, a), value);
 }
 
 /* The column that is 1 exactly if the data pair's units are on a and b. */
@@ -17,14 +40,21 @@ static uint32_t cell(const dv_pairwise *m, const dv_pair *pair, dv_target_id a, 
     return pair->u_choices == 1 ? place_of(m, pair->v, b) : place_of(m, pair->u, a);
 }
 
+typedef struct entry_visitor {
+    void (*visit)(dv_pairwise *m, const struct entry_visitor *v, uint32_t column, dv_device_id d);
+    dv_device_id device; /* DV_NONE: any */
+    double value;
+} entry_visitor;
+
 /* Calls visit for columns whose sum is 1 exactly if the pair's units are on different devices, with
    the device entered. A column may come more than once only for different devices entered. */
-static void visit_switches(dv_pairwise *m, const dv_pair *pair,
-                           void (*visit)(dv_pairwise *m, uint32_t column, dv_device_id entered))
+static void visit_switches(dv_pairwise *m, const dv_pair *pair, const entry_visitor *visitor)
 {
     const dv_problem *p = m->problem;
     for (dv_target_id a = 0; a < p->target_count; a++)
         for (dv_target_id b = 0; b < p->target_count; b++) {
+            if (visitor->device != DV_NONE && p->device[b] != visitor->device)
+                continue;
             if (p->device[a] == p->device[b] || !dv_label(m->labels, pair->u, a) ||
                 !dv_label(m->labels, pair->v, b))
                 continue;
@@ -41,36 +71,43 @@ static void visit_switches(dv_pairwise *m, const dv_pair *pair,
             else if (pair->by_device)
                 once = pair->u_choices == 1 ? u_first : v_first;
             if (once)
-                visit(m, cell(m, pair, a, b), p->device[b]);
+                visitor->visit(m, visitor, cell(m, pair, a, b), p->device[b]);
         }
 }
 
-static void add_dispatch(dv_pairwise *m, uint32_t column, dv_device_id entered)
+static void visit_cost(dv_pairwise *m, const entry_visitor *v, uint32_t column, dv_device_id d)
 {
-    dv_linear_cost(&m->linear, column, m->problem->dispatch_us[entered]);
+    (void)v;
+    dv_linear_cost(&m->linear, column, m->problem->dispatch_us[d]);
 }
 
-static void add_to_row(dv_pairwise *m, uint32_t column, dv_device_id entered)
+static void visit_row(dv_pairwise *m, const entry_visitor *v, uint32_t column, dv_device_id d)
 {
-    (void)entered;
-    dv_linear_entry(&m->linear, column, 1.0);
+    (void)d;
+    dv_linear_entry(&m->linear, column, v->value);
+}
+
+void dv_pairwise_add_entering(dv_pairwise *m, const dv_pair *pair, dv_device_id d, double value)
+{
+    entry_visitor visitor = {visit_row, d, value};
+    visit_switches(m, pair, &visitor);
 }
 
 static void add_dispatches(dv_pairwise *m)
 {
     const dv_problem *p = m->problem;
-    if (p->unit_count == 0)
+    if (p->unit_count == 0 || !m->order)
         return;
+    entry_visitor visitor = {visit_cost, DV_NONE, 1.0};
     for (dv_target_id a = 0; a < p->target_count; a++)
         if (dv_label(m->labels, m->order[0], a))
             dv_linear_cost(&m->linear, place_of(m, m->order[0], a), p->dispatch_us[p->device[a]]);
     for (uint32_t k = 1; k < p->unit_count; k++)
         if (m->follow_pair[k] != UINT32_MAX)
-            visit_switches(m, &m->pair[m->follow_pair[k]], add_dispatch);
+            visit_switches(m, &m->pair[m->follow_pair[k]], &visitor);
 }
 
-/* Says column cover >= column under. */
-static void add_cover(dv_pairwise *m, uint32_t cover, uint32_t under)
+void dv_pairwise_add_cover(dv_pairwise *m, uint32_t cover, uint32_t under)
 {
     dv_linear_row(&m->linear, 0.0, INFINITY);
     dv_linear_entry(&m->linear, cover, 1.0);
@@ -106,7 +143,7 @@ static void add_copy(dv_pairwise *m, uint32_t t, dv_unit_id u, dv_target_id a, d
     for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
         dv_unit_id v = p->consumers[i];
         if (dv_label(m->labels, v, b))
-            add_cover(m, copy, cell(m, &m->pair[dv_pairwise_edge(m, u, v)], a, b));
+            dv_pairwise_add_cover(m, copy, cell(m, &m->pair[dv_pairwise_edge(m, u, v)], a, b));
     }
 }
 
@@ -158,7 +195,7 @@ static void add_moves_of_input(dv_pairwise *m, uint32_t t)
             (dv_column){.kind = DV_COLUMN_INPUT, .a = t, .b = b, .cost = move_us, .upper = 1.0});
         for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++)
             if (dv_label(m->labels, p->consumers[i], b))
-                add_cover(m, copy, place_of(m, p->consumers[i], b));
+                dv_pairwise_add_cover(m, copy, place_of(m, p->consumers[i], b));
     }
 }
 
@@ -192,8 +229,10 @@ void dv_pairwise_add_costs(dv_pairwise *m)
     for (uint32_t t = 0; t < p->tensor_count; t++) {
         if (p->producer[t] == DV_NONE)
             add_moves_of_input(m, t);
-        else
+        else if (m->form == DV_FORM_PAIRWISE)
             add_moves_of_tensor(m, t);
+        else
+            dv_product_add_moves(m, t);
     }
     for (dv_device_id d = 0; d < p->device_count; d++)
         if (p->session_us[d] > 0.0)
@@ -221,10 +260,17 @@ static void add_budget(dv_pairwise *m, const double *table, double limit, dv_dev
 
 static void add_segment_limit(dv_pairwise *m)
 {
-    dv_linear_row(&m->linear, -INFINITY, (double)m->problem->max_segments - 1.0);
-    for (uint32_t k = 1; k < m->problem->unit_count; k++)
+    const dv_problem *p = m->problem;
+    dv_linear_row(&m->linear, -INFINITY, (double)p->max_segments - 1.0);
+    for (uint32_t k = 1; k < p->unit_count; k++) {
         if (m->follow_pair[k] != UINT32_MAX)
-            visit_switches(m, &m->pair[m->follow_pair[k]], add_to_row);
+            dv_pairwise_add_entering(m, &m->pair[m->follow_pair[k]], DV_NONE, 1.0);
+        for (dv_device_id d = 0; d < p->device_count; d++) {
+            uint32_t column = m->entering[(size_t)k * p->device_count + d];
+            if (column != UINT32_MAX)
+                dv_linear_entry(&m->linear, column, 1.0);
+        }
+    }
 }
 
 /* Unit u and the next unit of its group are on the same device. */
@@ -261,8 +307,10 @@ void dv_pairwise_add_limits(dv_pairwise *m)
         add_budget(m, p->energy_uj, p->energy_budget_uj, DV_NONE);
     if (dv_limit_loss_binds(p))
         add_budget(m, p->loss, p->loss_budget, DV_NONE);
-    if (dv_limit_segments_binds(p))
+    if (dv_limit_segments_binds(p) && m->order)
         add_segment_limit(m);
+    else if (dv_limit_segments_binds(p))
+        dv_potentials_add_segment_limit(m);
     for (dv_unit_id u = 0; p->group && u < p->unit_count; u++)
         if (p->group[u] != DV_NONE)
             add_group_link(m, u);

@@ -38,7 +38,7 @@ static dv_status write_inputs(const dv_cli *cli, const dv_session *session)
     const char *lp = dv_cli_value(cli, DV_OPTION_WRITE_LP);
     const char *problem = dv_cli_value(cli, DV_OPTION_WRITE_PROBLEM);
     if (lp)
-        DV_TRY(dv_write_ilp(session->problem, lp));
+        DV_TRY(dv_write_ilp(session->problem, DV_FORM_PAIRWISE, false, lp));
     if (problem)
         DV_TRY(write_problem(problem, session->problem));
     return DV_OK;

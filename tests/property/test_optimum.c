@@ -151,6 +151,13 @@ static void ilp_from_any_first_vertex_finds_the_same(void)
     check_small("ilp:start=advanced", 60000, 500, true);
 }
 
+static void the_weaker_formulations_find_the_same(void)
+{
+    check_small("ilp:formulation=naive", 70000, 400, true);
+    check_small("ilp:formulation=aggregated,reduce=off", 71000, 400, true);
+    check_small("ilp:formulation=transport", 72000, 400, true);
+}
+
 static void frontier_finds_what_exhaustive_search_finds(void)
 {
     check_small("frontier", 1, 6000, true);
@@ -302,6 +309,7 @@ DV_SUITE(property_optimum, DV_TEST(three_ways_to_cost_a_plan_agree),
          DV_TEST(ilp_finds_what_exhaustive_search_finds),
          DV_TEST(ilp_without_reductions_finds_the_same),
          DV_TEST(ilp_from_any_first_vertex_finds_the_same),
+         DV_TEST(the_weaker_formulations_find_the_same),
          DV_TEST(frontier_finds_what_exhaustive_search_finds),
          DV_TEST(frontier_with_too_few_states_is_honest),
          DV_TEST(frontier_and_ilp_agree_on_larger_problems), DV_TEST(no_baseline_beats_the_optimum),

@@ -56,7 +56,7 @@ static void both_formats_hold_the_whole_problem(void)
         double expected = plan ? plan->cost.total_us : INFINITY;
         for (int lp = 0; lp < 2; lp++) {
             path_of(lp ? "model.lp" : "model.mps", path);
-            CU_ASSERT_EQUAL_FATAL(dv_write_ilp(problem, path), DV_OK);
+            CU_ASSERT_EQUAL_FATAL(dv_write_ilp(problem, DV_FORM_PAIRWISE, false, path), DV_OK);
             double found = optimum_of_file(path, lp);
             bool same = found == expected || fabs(found - expected) <= 1e-6 * expected;
             CU_ASSERT_TRUE(same);
@@ -74,7 +74,7 @@ static void names_in_comments_cannot_end_their_line(void)
     char path[256], line[256];
     dv_problem *problem = problem_of("cpu", "a 1\n");
     ((const char **)problem->unit_name)[0] = "evil\nSubject To\n x >= 3";
-    CU_ASSERT_EQUAL_FATAL(dv_write_ilp(problem, path_of("evil.lp", path)), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_write_ilp(problem, DV_FORM_PAIRWISE, false, path_of("evil.lp", path)), DV_OK);
     FILE *file = fopen(path, "r");
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     int sections = 0;
@@ -89,7 +89,7 @@ static void names_in_comments_cannot_end_their_line(void)
 static void another_extension_is_refused(void)
 {
     dv_problem *problem = problem_of("cpu", "a 1\n");
-    CU_ASSERT_EQUAL(dv_write_ilp(problem, "model.txt"), DV_BAD_PARAMETER);
+    CU_ASSERT_EQUAL(dv_write_ilp(problem, DV_FORM_PAIRWISE, false, "model.txt"), DV_BAD_PARAMETER);
     CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "model.txt"));
     dv_problem_destroy(problem);
 }
@@ -98,7 +98,7 @@ static void a_folder_that_is_not_there_leaves_nothing_behind(void)
 {
     char path[256];
     dv_problem *problem = problem_of("cpu", "a 1\n");
-    CU_ASSERT_EQUAL(dv_write_ilp(problem, path_of("missing/model.lp", path)), DV_IO);
+    CU_ASSERT_EQUAL(dv_write_ilp(problem, DV_FORM_PAIRWISE, false, path_of("missing/model.lp", path)), DV_IO);
     CU_ASSERT_NOT_EQUAL(access(path, F_OK), 0);
     dv_problem_destroy(problem);
 }
