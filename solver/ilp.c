@@ -16,10 +16,11 @@
 #include "solver/labels.h"
 #include "solver/limited.h"
 #include "solver/pairwise.h"
+#include "solver/path_ilp.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
 
-enum { REDUCE, START, FORMULATION };
+enum { REDUCE, START, FORMULATION, ORDER };
 
 static const dv_param params[] = {
     [REDUCE] = {.name = "reduce",
@@ -39,6 +40,12 @@ static const dv_param params[] = {
                                 "relaxation to the strongest",
                      .preset = "pairwise",
                      .choices = "naive|aggregated|transport|pairwise"},
+    [ORDER] = {.name = "order",
+               .type = DV_PARAM_CHOICE,
+               .summary = "place the units in the given order, or in any: a bound for every order "
+                          "(transport and pairwise only)",
+               .preset = "given",
+               .choices = "given|free"},
     {0},
 };
 
@@ -244,9 +251,49 @@ static dv_status first_plan(search *s)
                : DV_OK;
 }
 
+/* Placement and order together. */
+static dv_status solve_free(const dv_problem *problem, const dv_solve_options *options,
+                            const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
+{
+    dv_path_settings settings = {.form = (dv_form)values[FORMULATION].number,
+                                 .reduce = values[REDUCE].number > 0.0,
+                                 .branch = true,
+                                 .tolerance = options->tolerance,
+                                 .deadline_s = dv_clock_s() + options->deadline_s,
+                                 .progress = options->progress};
+    dv_ideal_settings ideals = {.state_limit = 20000, .whole = true, .work_limit = 20000000, .memory_limit=1000000000, .deadline_s = settings.deadline_s};
+    if (getenv("IDEALS"))
+        settings.ideals = &ideals;
+    if (getenv("NOBRANCH"))
+        settings.branch = false;
+    if (settings.form < DV_FORM_TRANSPORT)
+        return dv_fail(DV_BAD_PARAMETER, "strategy ilp: order=free has no formulation %s; take "
+                                         "transport or pairwise",
+                       values[FORMULATION].text);
+    dv_plan *trial = NULL;
+    dv_path_result result;
+    DV_TRY(dv_plan_create(problem, &trial));
+    dv_status status = dv_incumbent_find(problem, options, plan, outcome);
+    if (status == DV_OK)
+        status = dv_path_improve(problem, &settings, trial, plan, outcome, &result);
+    dv_plan_destroy(trial);
+    DV_TRY(status);
+    plan->bound_us = result.bound_us;
+    snprintf(plan->proved_by, sizeof plan->proved_by, "%s", result.method);
+    snprintf(plan->proof_scope, sizeof plan->proof_scope, "any order");
+    if (result.infeasible)
+        *outcome = DV_OUTCOME_INFEASIBLE;
+    else if (*outcome == DV_OUTCOME_FEASIBLE &&
+             plan->cost.total_us - plan->bound_us <= options->tolerance * plan->cost.total_us)
+        *outcome = DV_OUTCOME_OPTIMAL;
+    return DV_OK;
+}
+
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
+    if (values[ORDER].number > 0.0)
+        return solve_free(problem, options, values, plan, outcome);
     search s = {.problem = problem,
                 .options = options,
                 .deadline_s = dv_clock_s() + options->deadline_s,

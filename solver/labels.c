@@ -40,7 +40,7 @@ void dv_labels_free(dv_labels *labels)
     *labels = (dv_labels){0};
 }
 
-static void drop(dv_labels *labels, dv_unit_id u, dv_target_id a)
+void dv_labels_drop(dv_labels *labels, dv_unit_id u, dv_target_id a)
 {
     labels->allowed[(size_t)u * labels->target_count + a] = false;
     labels->count[u]--;
@@ -69,7 +69,7 @@ void dv_labels_cut(const dv_problem *problem, double incumbent_us, dv_labels *la
         for (dv_target_id a = 0; a < problem->target_count; a++)
             if (dv_label(labels, u, a) && labels->count[u] > 1 &&
                 others_us + dv_problem_time_us(problem, u, a) > ceiling_us)
-                drop(labels, u, a);
+                dv_labels_drop(labels, u, a);
     }
 }
 
@@ -230,7 +230,7 @@ static bool look_at(const dv_problem *problem, const dv_unit_id *order, uint32_t
         for (dv_target_id e = 0; e < problem->target_count && dv_label(labels, u, d); e++) {
             swap s = {problem, labels, u, d, e};
             if (e != d && dv_label(labels, u, e) && worst_change_us(&s, order, place) <= 0.0) {
-                drop(labels, u, d);
+                dv_labels_drop(labels, u, d);
                 labels->swap[labels->swap_count++] = (dv_label_swap){u, d, e};
                 any = true;
             }

@@ -28,6 +28,9 @@ static inline bool dv_label(const dv_labels *labels, dv_unit_id u, dv_target_id 
     return labels->allowed[(size_t)u * labels->target_count + a];
 }
 
+/* Rules out one label. */
+void dv_labels_drop(dv_labels *labels, dv_unit_id u, dv_target_id a);
+
 /* Rules out every label that alone makes a plan cost more than incumbent_us, with all other units
    at their least time. Valid with every limit. O(units * targets). */
 void dv_labels_cut(const dv_problem *problem, double incumbent_us, dv_labels *labels);
