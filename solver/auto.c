@@ -4,7 +4,8 @@
    program. Then the order: a better one for the placement, the best placement for that
    order, and so on until nothing improves. A lower bound for every order (dispatch counted along
    one path only) tells whether the order could matter at all; where it leaves a gap, dynamic
-   programming over ideals closes it within a budget of states. What is claimed is what was proven:
+   programming over ideals closes it within a budget of states, or the integer program without an
+   order. What is claimed is what was proven:
 
      optimal, any order     cost and the bound for every order meet
      optimal, given order   the problem's order was kept, and is proven
@@ -23,6 +24,7 @@
 #include "solver/limited.h"
 #include "solver/order.h"
 #include "solver/overlap.h"
+#include "solver/path_stage.h"
 #include "solver/strategy.h"
 #include "solver/throughput.h"
 
@@ -300,6 +302,13 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
         DV_TRY(bound_any_order(s)); /* another placement has another dearest path */
     if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
         DV_TRY(search_ideals(s));
+    if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s)) {
+        const char *by = s->any_by;
+        DV_TRY(dv_path_stage(s->problem, s->settings.deadline_s, s->options->tolerance,
+                             s->options->progress, s->trial, s->plan, &s->any_bound_us, &by));
+        if (by != s->any_by)
+            snprintf(s->any_by, sizeof s->any_by, "%s", by);
+    }
     claim(s, outcome);
     return DV_OK;
 }

@@ -9,6 +9,7 @@
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
 #include "solver/incumbent.h"
+#include "solver/path_stage.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
 #include "solver/throughput.h"
@@ -131,11 +132,16 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
         *outcome = found                  ? DV_OUTCOME_FEASIBLE
                    : bound_us == INFINITY ? DV_OUTCOME_INFEASIBLE
                                           : DV_OUTCOME_NONE;
+    const char *method = "ideal: dynamic programming";
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE && dv_clock_s() < deadline_s &&
+        plan->cost.total_us - bound_us > options->tolerance * plan->cost.total_us)
+        status = dv_path_stage(problem, deadline_s, options->tolerance, options->progress, trial,
+                               plan, &bound_us, &method);
     dv_plan_destroy(trial);
     if (status != DV_OK || *outcome != DV_OUTCOME_FEASIBLE)
         return status;
     plan->bound_us = bound_us;
-    snprintf(plan->proved_by, sizeof plan->proved_by, "ideal: dynamic programming");
+    snprintf(plan->proved_by, sizeof plan->proved_by, "%s", method);
     snprintf(plan->proof_scope, sizeof plan->proof_scope, "any order");
     dv_progress_bound(options->progress, bound_us);
     if (plan->cost.total_us - bound_us <= options->tolerance * plan->cost.total_us)

@@ -257,15 +257,9 @@ static dv_status solve_free(const dv_problem *problem, const dv_solve_options *o
 {
     dv_path_settings settings = {.form = (dv_form)values[FORMULATION].number,
                                  .reduce = values[REDUCE].number > 0.0,
-                                 .branch = true,
                                  .tolerance = options->tolerance,
                                  .deadline_s = dv_clock_s() + options->deadline_s,
                                  .progress = options->progress};
-    dv_ideal_settings ideals = {.state_limit = 20000, .whole = true, .work_limit = 20000000, .memory_limit=1000000000, .deadline_s = settings.deadline_s};
-    if (getenv("IDEALS"))
-        settings.ideals = &ideals;
-    if (getenv("NOBRANCH"))
-        settings.branch = false;
     if (settings.form < DV_FORM_TRANSPORT)
         return dv_fail(DV_BAD_PARAMETER, "strategy ilp: order=free has no formulation %s; take "
                                          "transport or pairwise",

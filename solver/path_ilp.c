@@ -1,4 +1,4 @@
-/* path_ilp.c - relaxation, prices, a plan from it, then a proof; see path_ilp.h. */
+/* path_ilp.c - relaxation, prices, a plan from it, then branch and bound; see path_ilp.h. */
 #include "solver/path_ilp.h"
 
 #include <math.h>
@@ -8,11 +8,15 @@
 #include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
+#include "solver/ideal.h"
 #include "solver/ilp_glpk.h"
 #include "solver/order.h"
 #include "solver/place.h"
 
 enum { POLISH_STATES = 400, POLISH_ROUNDS = 4 };
+
+/* Of the search for the best order of one placement. */
+enum { ORDER_STATES = 2000, ORDER_WORK = 500000, ORDER_MEMORY = 100000000 };
 
 typedef struct search {
     const dv_problem *problem;
@@ -24,7 +28,7 @@ typedef struct search {
     dv_pairwise model;
     dv_glpk *glpk;
     dv_glpk_control control;
-    double *x, *y, *start, *reduced;
+    double *x, *y, *start, *reduced; /* reduced: a column's price */
     bool *basic_column, *basic_row;
     bool polishes; /* can the dynamic program hold the problem? */
 } search;
@@ -58,30 +62,53 @@ static bool proven(const search *s)
     return cost - s->result->bound_us <= s->settings->tolerance * cost;
 }
 
-/* The placement in trial->target, in its best known order, then improved in turns. */
+/* Puts the placement in trial->target in an order of little dispatch, if it may be used at all. */
+static dv_status put_in_order(search *s)
+{
+    double dispatch_us;
+    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us));
+    if (dv_place_keep_better(s->problem, s->settings->progress, s->trial, s->plan, s->outcome) ||
+        !s->polishes || !isfinite(s->trial->cost.total_us))
+        return DV_OK;
+    /* One label a unit: the search over ideals is then one over orders alone. */
+    dv_labels only;
+    DV_TRY(dv_labels_create(s->problem, &only));
+    for (dv_unit_id u = 0; u < s->problem->unit_count; u++)
+        for (dv_target_id a = 0; a < s->problem->target_count; a++)
+            if (a != s->trial->target[u] && dv_label(&only, u, a))
+                dv_labels_drop(&only, u, a);
+    dv_ideal_settings settings = {.state_limit = ORDER_STATES,
+                                  .work_limit = ORDER_WORK,
+                                  .memory_limit = ORDER_MEMORY,
+                                  .deadline_s = s->settings->deadline_s,
+                                  .upper_us = s->trial->cost.total_us * (1.0 + 1e-9)};
+    dv_ideal_result result = {0};
+    dv_status status = dv_ideal_run(s->problem, &only, &settings, s->other->target,
+                                    s->other->order, &result);
+    dv_labels_free(&only);
+    if (status == DV_OK && result.found) {
+        dv_outcome outcome = DV_OUTCOME_FEASIBLE;
+        dv_place_keep_better(s->problem, NULL, s->other, s->trial, &outcome);
+    }
+    return status;
+}
+
+/* Keeps the placement in trial->target if it is better in its best order, or after improving the
+   placement for that order, and so on. */
 static dv_status offer(search *s)
 {
-    double dispatch_us, bound_us;
-    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us));
-    dv_place_keep_better(s->problem, s->settings->progress, s->trial, s->plan, s->outcome);
-    if (!s->polishes || !dv_evaluate(s->problem, s->trial))
-        return DV_OK;
-    dv_plan_copy(s->other, s->trial);
-    dv_frontier_settings settings = {.state_limit = POLISH_STATES,
-                                     .deadline_s = s->settings->deadline_s,
-                                     .progress = s->settings->progress};
-    for (int round = 0; round < POLISH_ROUNDS && !out_of_time(s); round++) {
-        double before_us = s->other->cost.total_us;
-        DV_TRY(dv_frontier_improve(s->problem, &settings, s->trial, s->other, &bound_us));
-        dv_plan_copy(s->trial, s->other);
-        DV_TRY(dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us));
-        dv_outcome outcome = DV_OUTCOME_FEASIBLE;
-        dv_place_keep_better(s->problem, NULL, s->trial, s->other, &outcome);
-        if (s->other->cost.total_us >= before_us * (1.0 - 1e-12))
+    DV_TRY(put_in_order(s));
+    double best_us = INFINITY, bound_us;
+    for (int round = 0; round < POLISH_ROUNDS && isfinite(s->trial->cost.total_us); round++) {
+        dv_place_keep_better(s->problem, s->settings->progress, s->trial, s->plan, s->outcome);
+        if (!s->polishes || out_of_time(s) || s->trial->cost.total_us >= best_us * (1.0 - 1e-12))
             break;
+        best_us = s->trial->cost.total_us;
+        dv_frontier_settings settings = {.state_limit = POLISH_STATES,
+                                         .deadline_s = s->settings->deadline_s};
+        DV_TRY(dv_frontier_improve(s->problem, &settings, s->other, s->trial, &bound_us));
+        DV_TRY(put_in_order(s));
     }
-    dv_plan_copy(s->trial, s->other);
-    dv_place_keep_better(s->problem, s->settings->progress, s->trial, s->plan, s->outcome);
     return DV_OK;
 }
 
@@ -185,14 +212,28 @@ static dv_status price(search *s)
     return DV_OK;
 }
 
+/* Rounds x to a placement and offers it. */
+static dv_status offer_rounded(search *s)
+{
+    bool integral;
+    dv_pairwise_round(&s->model, s->x, s->trial->target, &integral);
+    return offer(s);
+}
+
 static dv_status relax(search *s, dv_glpk_outcome *outcome)
 {
-    DV_TRY(dv_glpk_relax(s->glpk, &s->control, NULL, NULL, s->x, s->y, outcome));
-    if (*outcome == DV_GLPK_OPTIMAL) {
-        bool integral;
-        dv_pairwise_round(&s->model, s->x, s->trial->target, &integral);
-        DV_TRY(offer(s));
+    bool *columns = NULL, *rows = NULL;
+    /* The pairwise program is solved fastest from the known plan's vertex, the other one by the dual
+       simplex method. */
+    s->control.dual = !s->control.start || s->settings->form != DV_FORM_PAIRWISE;
+    if (!s->control.dual) {
+        dv_pairwise_basis(&s->model, s->plan->target, s->start, s->basic_column, s->basic_row);
+        columns = s->basic_column;
+        rows = s->basic_row;
     }
+    DV_TRY(dv_glpk_relax(s->glpk, &s->control, columns, rows, s->x, s->y, outcome));
+    if (*outcome == DV_GLPK_OPTIMAL)
+        DV_TRY(offer_rounded(s));
     if (*outcome == DV_GLPK_OPTIMAL || *outcome == DV_GLPK_LIMIT)
         DV_TRY(price(s));
     return DV_OK;
@@ -200,37 +241,17 @@ static dv_status relax(search *s, dv_glpk_outcome *outcome)
 
 static dv_status branch(search *s, dv_glpk_outcome *outcome)
 {
-    bool found = false, integral;
+    bool found = false;
     double bound_us = -INFINITY;
     DV_TRY(dv_glpk_branch(s->glpk, &s->control, s->x, &found, &bound_us, outcome));
-    if (found) {
-        dv_pairwise_round(&s->model, s->x, s->trial->target, &integral);
-        DV_TRY(offer(s));
-    }
+    if (found)
+        DV_TRY(offer_rounded(s));
     if (*outcome == DV_GLPK_OPTIMAL || (*outcome == DV_GLPK_LIMIT && bound_us > -1e300))
         prove(s, bound_us, "ilp: branch and bound, any order");
     return DV_OK;
 }
 
-/* The search over ideals on what labels are left. */
-static dv_status search_ideals(search *s)
-{
-    dv_ideal_settings settings = *s->settings->ideals;
-    dv_ideal_result result = {0};
-    settings.upper_us = s->plan->cost.total_us * (1.0 + 1e-9);
-    DV_TRY(dv_ideal_run(s->problem, &s->labels, &settings, s->trial->target, s->trial->order,
-                        &result));
-    dv_progress_log(s->settings->progress,
-                    "ilp: %zu states (%zu at most in a level) in %zu ideals, work %zu%s",
-                    result.states, result.most, result.ideals, result.made,
-                    result.exact ? "" : ", cut short");
-    if (result.found)
-        dv_place_keep_better(s->problem, s->settings->progress, s->trial, s->plan, s->outcome);
-    prove(s, result.bound_us, "ideal: dynamic programming, labels priced");
-    return DV_OK;
-}
-
-static dv_status run(search *s)
+static dv_status reduce(search *s)
 {
     DV_TRY(dv_labels_create(s->problem, &s->labels));
     prove(s, dv_labels_floor_us(s->problem, &s->labels), "ilp: least times");
@@ -240,44 +261,51 @@ static dv_status run(search *s)
         dv_labels_dominate(s->problem, NULL, &s->labels);
     }
     s->result->labels = s->result->labels_left = count_labels(s);
-    if (proven(s) || out_of_time(s))
-        return DV_OK;
-    double t0 = dv_clock_s();
-    dv_progress_step(s->settings->progress, "ilp: relaxation", -1.0);
-    dv_glpk_outcome outcome;
+    return DV_OK;
+}
+
+static dv_status relax_first(search *s, dv_glpk_outcome *outcome)
+{
+    dv_progress_step(s->settings->progress, "ilp: relaxation, any order", -1.0);
     DV_TRY(build(s));
     s->result->columns = s->model.linear.column_count;
     s->result->rows = s->model.linear.row_count;
-    DV_TRY(relax(s, &outcome));
-    s->result->relaxation_us = s->result->bound_us;
+    DV_TRY(relax(s, outcome));
     s->result->labels_left = count_labels(s);
     dv_progress_log(s->settings->progress,
-                    "ilp: any order: %u columns, %u rows, bound %.9g, plan %.9g, %zu of %zu labels left, %.3f s",
+                    "ilp: any order: %u columns, %u rows, bound %.9g us, plan %.9g us; %zu of %zu "
+                    "labels left",
                     s->result->columns, s->result->rows, s->result->bound_us,
-                    s->plan->cost.total_us, s->result->labels_left, s->result->labels, dv_clock_s()-t0);
-    t0 = dv_clock_s();
-    if (have_plan(s) && !proven(s) && !out_of_time(s) && s->settings->ideals)
-        DV_TRY(search_ideals(s));
-    dv_progress_log(s->settings->progress, "ideals %.3f s", dv_clock_s()-t0);
-    t0 = dv_clock_s();
-    if (outcome == DV_GLPK_OPTIMAL && !proven(s) && !out_of_time(s) && s->settings->branch) {
-        dv_progress_step(s->settings->progress, "ilp: branch and bound", -1.0);
-        if (s->result->labels_left < s->result->labels) {
-            DV_TRY(build(s));
-            DV_TRY(relax(s, &outcome));
-    dv_progress_log(s->settings->progress,
-                    "ilp: again: %u columns, %u rows, bound %.9g, plan %.9g, %zu labels left, %.3f s",
-                    s->model.linear.column_count, s->model.linear.row_count, s->result->bound_us,
-                    s->plan->cost.total_us, count_labels(s), dv_clock_s()-t0);
-        }
-        if (outcome == DV_GLPK_OPTIMAL && !proven(s) && !out_of_time(s))
-            DV_TRY(branch(s, &outcome));
-    dv_progress_log(s->settings->progress,
-                    "ilp: branch: bound %.9g, plan %.9g, %.3f s",
-                    s->result->bound_us, s->plan->cost.total_us, dv_clock_s()-t0);
+                    s->plan->cost.total_us, s->result->labels_left, s->result->labels);
+    return DV_OK;
+}
+
+/* Branch and bound; where prices ruled out labels, of the smaller program. */
+static dv_status close_gap(search *s, dv_glpk_outcome *outcome)
+{
+    dv_progress_step(s->settings->progress, "ilp: branch and bound, any order", -1.0);
+    if (s->result->labels_left < s->result->labels) {
+        DV_TRY(build(s));
+        DV_TRY(relax(s, outcome));
     }
-    if (outcome == DV_GLPK_INFEASIBLE && !have_plan(s))
-        s->result->infeasible = true;
+    if (*outcome == DV_GLPK_OPTIMAL && !proven(s) && !out_of_time(s))
+        DV_TRY(branch(s, outcome));
+    return DV_OK;
+}
+
+static dv_status run(search *s)
+{
+    dv_glpk_outcome outcome;
+    DV_TRY(reduce(s));
+    if (proven(s) || out_of_time(s))
+        return DV_OK;
+    DV_TRY(relax_first(s, &outcome));
+    if (outcome == DV_GLPK_OPTIMAL && !proven(s) && !out_of_time(s))
+        DV_TRY(close_gap(s, &outcome));
+    /* A plan in hand refutes GLPK; without one, its word stands. */
+    s->result->infeasible = outcome == DV_GLPK_INFEASIBLE && !have_plan(s);
+    if (outcome == DV_GLPK_FAILED)
+        dv_progress_log(s->settings->progress, "ilp: GLPK met numerical trouble; the bound is weak");
     return DV_OK;
 }
 
@@ -300,4 +328,27 @@ dv_status dv_path_improve(const dv_problem *problem, const dv_path_settings *set
     dv_labels_free(&s.labels);
     dv_plan_destroy(s.other);
     return status;
+}
+
+static size_t count_targets(const dv_problem *problem, dv_unit_id u)
+{
+    size_t count = 0;
+    for (dv_target_id a = 0; a < problem->target_count; a++)
+        count += dv_problem_allows(problem, u, a);
+    return count;
+}
+
+size_t dv_path_columns(const dv_problem *problem, dv_form form)
+{
+    size_t columns = 0, targets, others;
+    for (dv_unit_id u = 0; u < problem->unit_count; u++) {
+        targets = count_targets(problem, u);
+        columns += targets + problem->device_count;
+        for (uint32_t i = problem->next_start[u]; i < problem->next_start[u + 1]; i++) {
+            others = count_targets(problem, problem->next[i]);
+            columns += form == DV_FORM_PAIRWISE ? targets * others
+                                                : targets * (others - 1) / 2 + problem->device_count;
+        }
+    }
+    return columns;
 }

@@ -3,14 +3,13 @@
    Its relaxation (potentials.c) is a lower bound for every order, certified from the duals. The
    duals also price every label: one that would lift the bound above the known plan's cost is in no
    better plan, and goes. The placement that the relaxation suggests gets its best order, the order
-   its best placement, and so on. What is then left of the gap, branch and bound closes, or the
-   search over ideals, which few labels make small. */
+   its best placement, and so on. What is left of the gap, branch and bound on the labels left
+   closes, but for segments that no path of the graph shows. */
 #ifndef DV_SOLVER_PATH_ILP_H
 #define DV_SOLVER_PATH_ILP_H
 
 #include "core/plan.h"
 #include "core/progress.h"
-#include "solver/ideal.h"
 #include "solver/pairwise.h"
 
 typedef struct dv_path_settings {
@@ -18,10 +17,8 @@ typedef struct dv_path_settings {
     bool reduce;  /* rule out labels that cannot pay before anything is built */
     /* Simplex iterations of a relaxation, and nodes of branch and bound; 0: no limit. */
     uint32_t iteration_limit, node_limit;
-    bool branch;                     /* branch and bound at all? */
-    const dv_ideal_settings *ideals; /* search over ideals on the labels left; NULL: none */
-    double tolerance;                /* relative gap that counts as none */
-    double deadline_s;               /* on dv_clock_s */
+    double tolerance;  /* relative gap that counts as none */
+    double deadline_s; /* on dv_clock_s */
     const dv_progress *progress;
 } dv_path_settings;
 
@@ -39,5 +36,8 @@ typedef struct dv_path_result {
 DV_MUST_USE dv_status dv_path_improve(const dv_problem *problem, const dv_path_settings *settings,
                                       dv_plan *trial, dv_plan *plan, dv_outcome *outcome,
                                       dv_path_result *result);
+
+/* About how many columns the program has, before anything is reduced. O(units + edges). */
+size_t dv_path_columns(const dv_problem *problem, dv_form form);
 
 #endif
