@@ -261,8 +261,9 @@ static dv_status solve_free(const dv_problem *problem, const dv_solve_options *o
                                  .deadline_s = dv_clock_s() + options->deadline_s,
                                  .progress = options->progress};
     if (settings.form < DV_FORM_TRANSPORT)
-        return dv_fail(DV_BAD_PARAMETER, "strategy ilp: order=free has no formulation %s; take "
-                                         "transport or pairwise",
+        return dv_fail(DV_BAD_PARAMETER,
+                       "strategy ilp: order=free has no formulation %s; take "
+                       "transport or pairwise",
                        values[FORMULATION].text);
     dv_plan *trial = NULL;
     dv_path_result result;

@@ -212,10 +212,10 @@ static void relax(void *context)
     int code = glp_simplex(problem, &settings);
     int found = glp_get_status(problem);
     job->outcome = code == GLP_ETMLIM || code == GLP_EITLIM ? DV_GLPK_LIMIT
-                   : code != 0           ? DV_GLPK_FAILED
-                   : found == GLP_OPT    ? DV_GLPK_OPTIMAL
-                   : found == GLP_NOFEAS ? DV_GLPK_INFEASIBLE
-                                         : DV_GLPK_FAILED;
+                   : code != 0                              ? DV_GLPK_FAILED
+                   : found == GLP_OPT                       ? DV_GLPK_OPTIMAL
+                   : found == GLP_NOFEAS                    ? DV_GLPK_INFEASIBLE
+                                                            : DV_GLPK_FAILED;
     for (uint32_t j = 0; j < job->glpk->linear->column_count; j++)
         job->x[j] = glp_get_col_prim(problem, (int)j + 1);
     for (uint32_t r = 0; r < job->glpk->linear->row_count; r++)

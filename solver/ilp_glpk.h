@@ -23,7 +23,7 @@ typedef struct dv_glpk_control {
     double tolerance;    /* relative gap that ends branch and bound */
     double scale;        /* costs are multiplied by it for GLPK alone; positive */
     const double *start; /* an integral point to prune with, or NULL; column_count entries */
-    bool dual; /* relax by the dual simplex method */
+    bool dual;           /* relax by the dual simplex method */
     /* Simplex iterations of the relaxation, and nodes of branch and bound; 0: no limit. */
     uint32_t iteration_limit, node_limit;
 } dv_glpk_control;

@@ -4,8 +4,9 @@
    column stands for: x_UNIT_TARGET, m_PAIR_I_J (joint choice), w_TENSOR_FROM_TO (a copy for several
    consumers), y_TENSOR_TO (an input's copy), z_DEVICE (the device is used), s_PLACE_DEVICE (it is
    entered at that place of the order), and without an order s_EDGE_DEVICE, n_DEVICE (segments),
-   p_UNIT_DEVICE (segments up to the unit), f_DEVICE and g_DEVICE (first and last). Comments at the top say
-   which unit, target and tensor a number is. Nothing is reduced: the file is the whole problem. */
+   p_UNIT_DEVICE (segments up to the unit), f_DEVICE and g_DEVICE (first and last). Comments at the
+   top say which unit, target and tensor a number is. Nothing is reduced: the file is the whole
+   problem. */
 #include "solver/model_file.h"
 
 #include <math.h>
@@ -69,8 +70,9 @@ static void comment(dv_text *out, char mark, const char *what, uint32_t number, 
 static void write_comments(const dv_pairwise *m, char mark, dv_text *out)
 {
     const dv_problem *p = m->problem;
-    comment(out, mark, m->order ? "placement with the order given, latency in us; units"
-                               : "placement in any order, a bound of latency in us; units",
+    comment(out, mark,
+            m->order ? "placement with the order given, latency in us; units"
+                     : "placement in any order, a bound of latency in us; units",
             p->unit_count, p->name);
     for (dv_target_id a = 0; a < p->target_count; a++)
         comment(out, mark, "target", a, p->target_name[a]);
@@ -235,6 +237,9 @@ dv_status dv_write_ilp(const dv_problem *problem, dv_form form, bool free_order,
     bool lp = ends_with(path, ".lp");
     if (!lp && !ends_with(path, ".mps"))
         return dv_fail(DV_BAD_PARAMETER, "%s: name it .lp or .mps", path);
+    if (free_order && form < DV_FORM_TRANSPORT)
+        return dv_fail(DV_BAD_PARAMETER,
+                       "%s: without an order the formulations are transport and pairwise", path);
     dv_plan *plan = NULL; /* for the given order */
     dv_labels labels = {0};
     dv_pairwise model = {0};

@@ -176,8 +176,7 @@ static void add_follow(dv_pairwise *m)
     for (uint32_t k = 1; k < m->problem->unit_count; k++) {
         dv_unit_id u = m->order[k - 1], v = m->order[k];
         if (m->form != DV_FORM_PAIRWISE) {
-            dv_product_add_entering(m, u, v, k,
-                                    m->entering + (size_t)k * m->problem->device_count);
+            dv_product_add_entering(m, u, v, k, m->entering + (size_t)k * m->problem->device_count);
             continue;
         }
         uint32_t edge = dv_pairwise_edge(m, u, v);

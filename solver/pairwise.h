@@ -26,10 +26,10 @@ typedef struct dv_pair {
 } dv_pair;
 
 typedef enum dv_form { /* in the order of strength */
-    DV_FORM_NAIVE,
-    DV_FORM_AGGREGATED,
-    DV_FORM_TRANSPORT,
-    DV_FORM_PAIRWISE,
+                       DV_FORM_NAIVE,
+                       DV_FORM_AGGREGATED,
+                       DV_FORM_TRANSPORT,
+                       DV_FORM_PAIRWISE,
 } dv_form;
 
 typedef struct dv_pairwise {
@@ -49,7 +49,7 @@ typedef struct dv_pairwise {
     /* Column of s, or UINT32_MAX: [place * devices + device], the device entered there; without an
        order [entry of problem->next * devices + device], along that edge. */
     uint32_t *entering;
-    uint32_t *copy; /* target_count entries to work in */
+    uint32_t *copy;                   /* target_count entries to work in */
     struct dv_potentials *potentials; /* NULL with an order */
 } dv_pairwise;
 

@@ -83,8 +83,8 @@ static dv_status put_in_order(search *s)
                                   .deadline_s = s->settings->deadline_s,
                                   .upper_us = s->trial->cost.total_us * (1.0 + 1e-9)};
     dv_ideal_result result = {0};
-    dv_status status = dv_ideal_run(s->problem, &only, &settings, s->other->target,
-                                    s->other->order, &result);
+    dv_status status =
+        dv_ideal_run(s->problem, &only, &settings, s->other->target, s->other->order, &result);
     dv_labels_free(&only);
     if (status == DV_OK && result.found) {
         dv_outcome outcome = DV_OUTCOME_FEASIBLE;
@@ -223,8 +223,8 @@ static dv_status offer_rounded(search *s)
 static dv_status relax(search *s, dv_glpk_outcome *outcome)
 {
     bool *columns = NULL, *rows = NULL;
-    /* The pairwise program is solved fastest from the known plan's vertex, the other one by the dual
-       simplex method. */
+    /* The pairwise program is solved fastest from the known plan's vertex, the other one by the
+       dual simplex method. */
     s->control.dual = !s->control.start || s->settings->form != DV_FORM_PAIRWISE;
     if (!s->control.dual) {
         dv_pairwise_basis(&s->model, s->plan->target, s->start, s->basic_column, s->basic_row);
@@ -305,7 +305,8 @@ static dv_status run(search *s)
     /* A plan in hand refutes GLPK; without one, its word stands. */
     s->result->infeasible = outcome == DV_GLPK_INFEASIBLE && !have_plan(s);
     if (outcome == DV_GLPK_FAILED)
-        dv_progress_log(s->settings->progress, "ilp: GLPK met numerical trouble; the bound is weak");
+        dv_progress_log(s->settings->progress,
+                        "ilp: GLPK met numerical trouble; the bound is weak");
     return DV_OK;
 }
 
@@ -346,8 +347,9 @@ size_t dv_path_columns(const dv_problem *problem, dv_form form)
         columns += targets + problem->device_count;
         for (uint32_t i = problem->next_start[u]; i < problem->next_start[u + 1]; i++) {
             others = count_targets(problem, problem->next[i]);
-            columns += form == DV_FORM_PAIRWISE ? targets * others
-                                                : targets * (others - 1) / 2 + problem->device_count;
+            columns += form == DV_FORM_PAIRWISE
+                           ? targets * others
+                           : targets * (others - 1) / 2 + problem->device_count;
         }
     }
     return columns;

@@ -23,13 +23,13 @@
 #include "solver/pairwise_terms.h"
 
 struct dv_potentials {
-    bool *counts;     /* per entry of problem->next: no longer path joins its ends */
-    uint32_t *into;   /* per unit: how many such edges come in; likewise those that go out */
+    bool *counts;   /* per entry of problem->next: no longer path joins its ends */
+    uint32_t *into; /* per unit: how many such edges come in; likewise those that go out */
     uint32_t *out_of;
-    uint32_t *passed; /* [unit * devices + device]: column of P, or UINT32_MAX */
+    uint32_t *passed;               /* [unit * devices + device]: column of P, or UINT32_MAX */
     uint32_t *count, *first, *last; /* per device: columns of N, F, G, or UINT32_MAX */
     uint32_t source_count, sink_count;
-    double *most; /* [unit * devices + device]: no path to the unit enters the device more often */
+    double *most;  /* [unit * devices + device]: no path to the unit enters the device more often */
     double *value; /* per unit, to work in */
 };
 
@@ -116,8 +116,8 @@ dv_status dv_potentials_create(dv_pairwise *m)
     p->last = unset(devices);
     p->most = calloc(units * devices + 1, sizeof *p->most);
     p->value = calloc(units, sizeof *p->value);
-    bool ok = p->value && p->counts && p->into && p->out_of && p->passed && p->count && p->first && p->last &&
-              p->most && find_edges(problem, p);
+    bool ok = p->value && p->counts && p->into && p->out_of && p->passed && p->count && p->first &&
+              p->last && p->most && find_edges(problem, p);
     if (!ok)
         return dv_fail(DV_NO_MEMORY, "ilp: out of memory");
     for (dv_unit_id u = 0; u < problem->unit_count; u++) {
@@ -218,14 +218,13 @@ static void add_unit(dv_pairwise *m, dv_unit_id v, dv_device_id d)
     for (uint32_t k = m->problem->previous_start[v]; producer_from(m, v, &k, &edge); k++) {
         dv_unit_id u = m->problem->previous[k];
         bool enters = may_be_on && dv_pairwise_may_be_off(m, u, d);
-        p->most[at] = fmax(p->most[at],
-                           p->most[(size_t)u * m->problem->device_count + d] + (enters ? 1 : 0));
+        p->most[at] =
+            fmax(p->most[at], p->most[(size_t)u * m->problem->device_count + d] + (enters ? 1 : 0));
     }
     if (!has_column(p, v))
         return;
     uint32_t column = dv_linear_column(
-        &m->linear,
-        (dv_column){.kind = DV_COLUMN_PASSED, .a = v, .b = d, .upper = p->most[at]});
+        &m->linear, (dv_column){.kind = DV_COLUMN_PASSED, .a = v, .b = d, .upper = p->most[at]});
     p->passed[at] = column;
     if (p->into[v] == 0) {
         dv_pairwise_add_cover(m, column, p->first[d]);
@@ -249,8 +248,8 @@ static void add_choice(dv_pairwise *m, dv_column_kind kind, const uint32_t *degr
         bool may = false;
         for (dv_unit_id u = 0; u < problem->unit_count && !may; u++)
             may = degree[u] == 0 && dv_pairwise_may_be_on(m, u, d);
-        columns[d] = dv_linear_column(
-            &m->linear, (dv_column){.kind = kind, .a = d, .upper = may ? 1.0 : 0.0});
+        columns[d] = dv_linear_column(&m->linear,
+                                      (dv_column){.kind = kind, .a = d, .upper = may ? 1.0 : 0.0});
     }
     dv_linear_row(&m->linear, 1.0, 1.0);
     for (dv_device_id d = 0; d < problem->device_count; d++)

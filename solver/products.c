@@ -13,12 +13,10 @@ static void add_copies(dv_pairwise *m, uint32_t t, dv_target_id b, uint32_t *col
         double move_us = dv_problem_move_us(p, t, a, b);
         if (!dv_label(m->labels, u, a) || move_us == 0.0)
             continue;
-        columns[a] = dv_linear_column(&m->linear, (dv_column){.kind = DV_COLUMN_COPY,
-                                                              .a = t,
-                                                              .b = a,
-                                                              .c = b,
-                                                              .cost = move_us,
-                                                              .upper = 1.0});
+        columns[a] = dv_linear_column(
+            &m->linear,
+            (dv_column){
+                .kind = DV_COLUMN_COPY, .a = t, .b = a, .c = b, .cost = move_us, .upper = 1.0});
         if (m->form != DV_FORM_TRANSPORT)
             continue;
         dv_linear_row(&m->linear, 0.0, INFINITY);
@@ -103,12 +101,12 @@ void dv_product_add_entering(dv_pairwise *m, dv_unit_id u, dv_unit_id v, uint32_
         if (!dv_pairwise_device_counts(p, d) || !dv_pairwise_may_be_on(m, v, d) ||
             !dv_pairwise_may_be_off(m, u, d))
             continue;
-        columns[d] = dv_linear_column(&m->linear,
-                                      (dv_column){.kind = DV_COLUMN_ENTER,
-                                                  .a = at,
-                                                  .b = d,
-                                                  .cost = m->order ? p->dispatch_us[d] : 0.0,
-                                                  .upper = 1.0});
+        columns[d] =
+            dv_linear_column(&m->linear, (dv_column){.kind = DV_COLUMN_ENTER,
+                                                     .a = at,
+                                                     .b = d,
+                                                     .cost = m->order ? p->dispatch_us[d] : 0.0,
+                                                     .upper = 1.0});
         dv_linear_row(&m->linear, 0.0, INFINITY);
         dv_linear_entry(&m->linear, columns[d], 1.0);
         dv_pairwise_add_on(m, v, d, -1.0);

@@ -224,6 +224,30 @@ static dv_status read_spec(char *spec, const dv_strategy **strategy,
     return read_values(*strategy, rest ? rest : none, values);
 }
 
+static dv_status copy_spec(const char *spec, char text[SPEC_MAX])
+{
+    if (strlen(spec) >= SPEC_MAX)
+        return dv_fail(DV_BAD_PARAMETER, "strategy: more than %d characters", SPEC_MAX - 1);
+    strcpy(text, spec);
+    return DV_OK;
+}
+
+dv_status dv_strategy_number(const char *spec, const char *key, double *number)
+{
+    char text[SPEC_MAX];
+    const dv_strategy *strategy = NULL;
+    dv_param_value values[PARAM_MAX] = {{0}};
+    DV_TRY(copy_spec(spec, text));
+    DV_TRY(read_spec(text, &strategy, values));
+    size_t i = 0;
+    while (i < param_count(strategy) && strcmp(strategy->params[i].name, key) != 0)
+        i++;
+    if (i == param_count(strategy))
+        return unknown_key(strategy, key);
+    *number = values[i].number;
+    return DV_OK;
+}
+
 /* Evaluates and certifies what the strategy left in plan. */
 static dv_status accept(const dv_problem *problem, const dv_strategy *strategy,
                         dv_objective objective, dv_plan *plan)
@@ -288,11 +312,9 @@ dv_status dv_solve(const dv_problem *problem, const char *spec, const dv_solve_o
         settings.tolerance = 1e-9;
 
     char text[SPEC_MAX];
-    if (strlen(spec) >= sizeof text)
-        return dv_fail(DV_BAD_PARAMETER, "strategy: more than %d characters", SPEC_MAX - 1);
-    strcpy(text, spec);
     const dv_strategy *strategy = NULL;
     dv_param_value values[PARAM_MAX] = {{0}};
+    DV_TRY(copy_spec(spec, text));
     DV_TRY(read_spec(text, &strategy, values));
     if (!(strategy->objectives & (unsigned)settings.objective))
         return dv_fail(DV_BAD_PARAMETER, "strategy %s does not serve the objective %s",

@@ -76,6 +76,10 @@ bool dv_strategy_needs_nothing(const dv_strategy *strategy);
 /* The value of param's preset. Fails only on a preset that is out of its own range. */
 DV_MUST_USE dv_status dv_param_preset(const dv_param *param, dv_param_value *value);
 
+/* What "name[:key=value,...]" says of parameter key, or its preset: its number (of a choice the
+   index). DV_BAD_PARAMETER as dv_solve, or if the strategy has no such parameter. */
+DV_MUST_USE dv_status dv_strategy_number(const char *spec, const char *key, double *number);
+
 /* Parses "name[:key=value,...]", solves, evaluates, certifies, and fills plan's strategy, outcome,
    bound and solve_ms. A plan that fails its certificate is DV_INTERNAL and never returned.
    DV_BAD_PARAMETER for an unknown strategy (nearest name), key or value, or an objective that the

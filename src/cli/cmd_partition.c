@@ -1,4 +1,5 @@
 /* cmd_partition.c - the best split of one model over one platform. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -32,13 +33,44 @@ static dv_status write_plan(const char *path, const dv_session *session)
     return status;
 }
 
+/* The strategy asked for, with the formulation if that was. spec: to write it in. */
+static dv_status strategy_of(const dv_cli *cli, char *spec, size_t size, const char **strategy)
+{
+    const char *given = dv_cli_value(cli, DV_OPTION_STRATEGY);
+    const char *form = dv_cli_value(cli, DV_OPTION_FORMULATION);
+    *strategy = dv_session_strategy(cli);
+    if (!form)
+        return DV_OK;
+    if (!given)
+        given = "ilp";
+    bool bare = strcmp(given, "ilp") == 0;
+    if (!bare && strncmp(given, "ilp:", 4) != 0)
+        return dv_fail(DV_BAD_PARAMETER, "--formulation: it is of strategy ilp, not of %s", given);
+    snprintf(spec, size, "%s%cformulation=%s", given, bare ? ':' : ',', form);
+    *strategy = spec;
+    return DV_OK;
+}
+
+static dv_status write_program(const dv_problem *problem, const char *strategy, const char *path)
+{
+    double form = DV_FORM_PAIRWISE, free_order = 0.0;
+    if (strcmp(strategy, "ilp") == 0 || strncmp(strategy, "ilp:", 4) == 0) {
+        DV_TRY(dv_strategy_number(strategy, "formulation", &form));
+        DV_TRY(dv_strategy_number(strategy, "order", &free_order));
+    }
+    return dv_write_ilp(problem, (dv_form)form, free_order > 0.0, path);
+}
+
 /* The problem as files, for other programs; written before the search, which may take long. */
-static dv_status write_inputs(const dv_cli *cli, const dv_session *session)
+static dv_status write_inputs(const dv_cli *cli, const char *strategy, const dv_session *session)
 {
     const char *lp = dv_cli_value(cli, DV_OPTION_WRITE_LP);
+    const char *mps = dv_cli_value(cli, DV_OPTION_WRITE_MPS);
     const char *problem = dv_cli_value(cli, DV_OPTION_WRITE_PROBLEM);
     if (lp)
-        DV_TRY(dv_write_ilp(session->problem, DV_FORM_PAIRWISE, false, lp));
+        DV_TRY(write_program(session->problem, strategy, lp));
+    if (mps)
+        DV_TRY(write_program(session->problem, strategy, mps));
     if (problem)
         DV_TRY(write_problem(problem, session->problem));
     return DV_OK;
@@ -126,13 +158,15 @@ static dv_status print(dv_cli *cli, dv_session *session, const char *strategy,
 
 static dv_status partition(dv_cli *cli, dv_session *session)
 {
+    char spec[256];
+    const char *strategy;
+    DV_TRY(strategy_of(cli, spec, sizeof spec, &strategy));
     DV_TRY(dv_front_check_files(cli));
     DV_TRY(dv_session_load(cli, cli->arguments[0], false, session));
     DV_TRY(dv_session_pose(cli, dv_session_platform(cli), session));
-    DV_TRY(write_inputs(cli, session));
+    DV_TRY(write_inputs(cli, strategy, session));
     dv_solve_options options;
     DV_TRY(dv_session_solve_options(cli, &options));
-    const char *strategy = dv_session_strategy(cli);
     DV_TRY(dv_session_solve(cli, strategy, session));
     DV_TRY(print(cli, session, strategy, &options));
     if (!session->plan)
