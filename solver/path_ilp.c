@@ -258,7 +258,8 @@ static dv_status reduce(search *s)
     if (s->settings->reduce) {
         if (have_plan(s))
             dv_labels_cut(s->problem, s->plan->cost.total_us, &s->labels);
-        dv_labels_dominate(s->problem, NULL, &s->labels);
+        dv_labels_dominate(s->problem, NULL, s->settings->progress, s->settings->deadline_s,
+                           &s->labels);
     }
     s->result->labels = s->result->labels_left = count_labels(s);
     return DV_OK;
