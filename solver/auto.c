@@ -49,6 +49,9 @@ enum { LIMITED_STATES = 1000, LIMITED_ROUND_STATES = 20, ILP_LABELS = 1200 };
 /* Of the search over ideals: seconds at most, and the same result on every machine. */
 enum { IDEAL_STATES = 5000, IDEAL_WORK = 2000000, IDEAL_MEMORY = 400000000, IDEALS = 300000 };
 
+/* Of the same search as the last resort, where no program is small enough: some ten seconds. */
+enum { LAST_UNITS = 3000, LAST_STATES = 30000, LAST_WORK = 10000000 };
+
 typedef struct search {
     const dv_problem *problem;
     const dv_solve_options *options;
@@ -153,11 +156,11 @@ static dv_status bound_any_order(search *s)
 }
 
 /* Placement and order together. */
-static dv_status search_ideals(search *s)
+static dv_status search_ideals(search *s, uint32_t states, size_t work)
 {
-    dv_ideal_settings settings = {.state_limit = IDEAL_STATES,
+    dv_ideal_settings settings = {.state_limit = states,
                                   .whole = true,
-                                  .work_limit = IDEAL_WORK,
+                                  .work_limit = work,
                                   .memory_limit = IDEAL_MEMORY,
                                   .deadline_s = s->settings.deadline_s,
                                   .progress = s->options->progress};
@@ -202,6 +205,24 @@ static bool order_is_open(const dv_problem *problem)
     return false;
 }
 
+/* The integer program without an order; where that is large, the whole search over ideals first. */
+static dv_status run_without_order(search *s, dv_outcome *outcome)
+{
+    const char *by = s->any_by;
+    if (!dv_path_stage_is_quick(s->problem) && s->problem->unit_count <= LAST_UNITS) {
+        DV_TRY(search_ideals(s, LAST_STATES, LAST_WORK));
+        if (isfinite(s->plan->cost.total_us))
+            *outcome = DV_OUTCOME_FEASIBLE;
+        if (meets(s, s->plan->cost.total_us, s->any_bound_us) || out_of_time(s))
+            return DV_OK;
+    }
+    DV_TRY(dv_path_stage(s->problem, s->options, s->settings.deadline_s, s->trial, s->plan, outcome,
+                         &s->any_bound_us, &by));
+    if (by != s->any_by)
+        snprintf(s->any_by, sizeof s->any_by, "%s", by);
+    return DV_OK;
+}
+
 /* The given order where limits bind: prices and states, then for problems of no great size the
    integer program. */
 static dv_status solve_given_limited(search *s, dv_outcome *outcome)
@@ -239,7 +260,8 @@ static dv_status solve_given_limited(search *s, dv_outcome *outcome)
     return DV_OK;
 }
 
-/* Other orders where limits bind: merged partitions, the closure order of the plan, ideals. */
+/* Other orders where limits bind: merged partitions, the closure order of the plan, ideals, the
+   integer program without an order. */
 static dv_status search_orders_limited(search *s, dv_outcome *outcome)
 {
     bool better = true;
@@ -250,10 +272,13 @@ static dv_status search_orders_limited(search *s, dv_outcome *outcome)
          round++)
         DV_TRY(alternate(s, &better));
     if (!meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
-        DV_TRY(search_ideals(s));
+        DV_TRY(search_ideals(s, IDEAL_STATES, IDEAL_WORK));
     *outcome = isfinite(s->plan->cost.total_us) ? DV_OUTCOME_FEASIBLE
                : s->any_bound_us == INFINITY    ? DV_OUTCOME_INFEASIBLE
                                                 : DV_OUTCOME_NONE;
+    if (*outcome != DV_OUTCOME_INFEASIBLE && !out_of_time(s) &&
+        !meets(s, s->plan->cost.total_us, s->any_bound_us))
+        DV_TRY(run_without_order(s, outcome));
     return DV_OK;
 }
 
@@ -301,14 +326,9 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
         s->plan->cost.total_us < s->given->cost.total_us && !out_of_time(s))
         DV_TRY(bound_any_order(s)); /* another placement has another dearest path */
     if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
-        DV_TRY(search_ideals(s));
-    if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s)) {
-        const char *by = s->any_by;
-        DV_TRY(dv_path_stage(s->problem, s->settings.deadline_s, s->options->tolerance,
-                             s->options->progress, s->trial, s->plan, &s->any_bound_us, &by));
-        if (by != s->any_by)
-            snprintf(s->any_by, sizeof s->any_by, "%s", by);
-    }
+        DV_TRY(search_ideals(s, IDEAL_STATES, IDEAL_WORK));
+    if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
+        DV_TRY(run_without_order(s, outcome));
     claim(s, outcome);
     return DV_OK;
 }

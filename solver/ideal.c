@@ -14,7 +14,7 @@
 #include "solver/strategy.h"
 #include "solver/throughput.h"
 
-enum { STATES, MEMORY, IDEALS };
+enum { STATES, MEMORY, IDEALS, PROGRAM };
 
 static const dv_param params[] = {
     [STATES] = {.name = "states",
@@ -35,6 +35,13 @@ static const dv_param params[] = {
                 .preset = "300000",
                 .low = 1,
                 .high = 100000000},
+    [PROGRAM] = {.name = "program",
+                 .type = DV_PARAM_CHOICE,
+                 .summary =
+                     "where the search does not finish, the integer program without an order "
+                     "takes part, or does not",
+                 .preset = "on",
+                 .choices = "off|on"},
     {0},
 };
 
@@ -133,10 +140,11 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                    : bound_us == INFINITY ? DV_OUTCOME_INFEASIBLE
                                           : DV_OUTCOME_NONE;
     const char *method = "ideal: dynamic programming";
-    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE && dv_clock_s() < deadline_s &&
+    if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE && values[PROGRAM].number > 0.0 &&
+        dv_clock_s() < deadline_s &&
         plan->cost.total_us - bound_us > options->tolerance * plan->cost.total_us)
-        status = dv_path_stage(problem, deadline_s, options->tolerance, options->progress, trial,
-                               plan, &bound_us, &method);
+        status =
+            dv_path_stage(problem, options, deadline_s, trial, plan, outcome, &bound_us, &method);
     dv_plan_destroy(trial);
     if (status != DV_OK || *outcome != DV_OUTCOME_FEASIBLE)
         return status;

@@ -19,29 +19,40 @@ static size_t column_limit(double left_s)
     return (size_t)fmin(limit, fmax(0.0, isfinite(left_s) ? left_s * columns_built_per_s : limit));
 }
 
-dv_status dv_path_stage(const dv_problem *problem, double deadline_s, double tolerance,
-                        const dv_progress *progress, dv_plan *trial, dv_plan *plan,
+bool dv_path_stage_is_quick(const dv_problem *problem)
+{
+    return dv_path_columns(problem, DV_FORM_PAIRWISE) <= COLUMNS;
+}
+
+dv_status dv_path_stage(const dv_problem *problem, const dv_solve_options *options,
+                        double deadline_s, dv_plan *trial, dv_plan *plan, dv_outcome *outcome,
                         double *bound_us, const char **method)
 {
-    bool limited = isfinite(deadline_s);
+    bool timed = isfinite(deadline_s);
     size_t most = column_limit(deadline_s - dv_clock_s());
     dv_path_settings settings = {.form = DV_FORM_PAIRWISE,
                                  .reduce = true,
-                                 .iteration_limit = limited ? 0 : ITERATIONS,
-                                 .node_limit = limited ? 0 : NODES,
-                                 .tolerance = tolerance,
+                                 .iteration_limit = timed ? 0 : ITERATIONS,
+                                 .node_limit = timed ? 0 : NODES,
+                                 .tolerance = options->tolerance,
                                  .deadline_s = deadline_s,
-                                 .progress = progress};
+                                 .progress = options->progress};
     if (dv_path_columns(problem, settings.form) > most)
         settings.form = DV_FORM_TRANSPORT;
     if (dv_path_columns(problem, settings.form) > most)
         return DV_OK;
-    dv_outcome outcome = DV_OUTCOME_FEASIBLE;
     dv_path_result result;
-    DV_TRY(dv_path_improve(problem, &settings, trial, plan, &outcome, &result));
+    dv_status status = dv_path_improve(problem, &settings, trial, plan, outcome, &result);
+    if (status == DV_INTERNAL) { /* what other methods found and proved still stands */
+        dv_progress_log(options->progress, "%s", dv_message());
+        return DV_OK;
+    }
+    DV_TRY(status);
     if (result.bound_us > *bound_us) {
         *bound_us = result.bound_us;
         *method = result.method;
     }
+    if (result.infeasible)
+        *outcome = DV_OUTCOME_INFEASIBLE;
     return DV_OK;
 }

@@ -87,7 +87,8 @@ static void with_too_few_states_the_bound_is_honest(void)
         double optimum = dv_any_order_optimum_us(problem);
         dv_plan *plan = NULL;
         dv_outcome outcome;
-        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ideal:states=1", NULL, &plan, &outcome), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(
+            dv_solve(problem, "ideal:states=1,program=off", NULL, &plan, &outcome), DV_OK);
         bool ok = plan == NULL
                       ? outcome == DV_OUTCOME_NONE ||
                             outcome == (isinf(optimum) ? DV_OUTCOME_INFEASIBLE : DV_OUTCOME_NONE)
@@ -147,7 +148,8 @@ static void what_ideal_proves_no_other_method_beats(void)
         dv_problem *problem = dv_random_problem(&spec);
         dv_plan *one = NULL, *two = NULL;
         dv_outcome first, second;
-        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ideal:states=2000", NULL, &one, &first), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(
+            dv_solve(problem, "ideal:states=2000,program=off", NULL, &one, &first), DV_OK);
         CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", NULL, &two, &second), DV_OK);
         bool ok = one && two && one->bound_us <= two->cost.total_us * (1 + 1e-9) &&
                   (strcmp(two->proof_scope, "any order") != 0 ||

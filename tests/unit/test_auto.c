@@ -89,6 +89,13 @@ static void infeasible_is_claimed_only_where_no_order_could_help(void)
     dv_plan_destroy(plan);
     dv_problem_destroy(problem);
 
+    snprintf(text, sizeof text, "segments 2\n%sc - 1 < a3\nd 1 - < b3\n", branches);
+    problem = problem_of("cpu npu", text); /* both branches change sides, in whatever order */
+    CU_ASSERT_EQUAL(dv_solve(problem, "auto", NULL, &plan, &outcome), DV_OK);
+    CU_ASSERT_EQUAL(outcome, DV_OUTCOME_INFEASIBLE);
+    CU_ASSERT_PTR_NULL(plan);
+    dv_problem_destroy(problem);
+
     problem = problem_of("cpu npu", "segments 2\na 1 -\nb - 1\nc 1 -\n"); /* one order alone */
     CU_ASSERT_EQUAL(dv_solve(problem, "auto", NULL, &plan, &outcome), DV_OK);
     CU_ASSERT_EQUAL(outcome, DV_OUTCOME_INFEASIBLE);
