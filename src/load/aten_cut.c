@@ -1,4 +1,6 @@
 /* aten_cut.c - ATen's joining and cutting: cat, stack, split, slice, flip, roll. */
+#include <string.h>
+
 #include "load/aten_build.h"
 
 static dv_status read_list(dv_aten_at *at, const dv_tensor_id **tensors, uint32_t *count)
@@ -19,6 +21,21 @@ dv_status dv_aten_read_cat(dv_aten_at *at)
     uint32_t count;
     DV_TRY(read_list(at, &tensors, &count));
     DV_TRY(dv_aten_axis(at, 1, tensors[0], &params.axis.axis));
+    return dv_aten_finish_all(at, DV_OP_CAT, &params, tensors, count);
+}
+
+/* hstack and vstack of tensors that have such a dim already. */
+dv_status dv_aten_read_join(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    const dv_tensor_id *tensors;
+    uint32_t count;
+    DV_TRY(read_list(at, &tensors, &count));
+    bool across = strstr(at->call->source_type, "hstack") != NULL;
+    uint8_t rank = dv_aten_rank_of(at, tensors[0]);
+    if (rank == DV_RANK_UNKNOWN || rank < (across ? 1 : 2))
+        return dv_aten_opaque(at, "its tensors have too few dimensions");
+    params.axis.axis = across && rank > 1;
     return dv_aten_finish_all(at, DV_OP_CAT, &params, tensors, count);
 }
 
@@ -99,6 +116,39 @@ dv_status dv_aten_read_split_with_sizes(dv_aten_at *at)
     DV_TRY(dv_aten_ints(at, 1, sizes, most ? most : 1, &count));
     DV_TRY(dv_aten_axis(at, 2, a, &axis));
     return finish_split(at, a, axis, sizes, (uint32_t)count);
+}
+
+/* So many parts, the first ones larger by one where the size does not divide; or cut before each of
+   a list of places. */
+dv_status dv_aten_read_tensor_split(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    int64_t axis, places[64], sizes[65], all;
+    size_t count = 0, parts;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_known_shape(at, a, &x));
+    if (at->reason)
+        return DV_OK;
+    DV_TRY(dv_aten_axis(at, 2, a, &axis));
+    all = axis < x.rank ? x.dim[axis] : 0;
+    DV_TRY(dv_aten_ints(at, 1, places, 64, &count));
+    if (at->args[1].type == DV_ATEN_INTS) {
+        parts = count + 1;
+        for (size_t i = 0; i <= count; i++) {
+            int64_t from = i == 0 ? 0 : places[i - 1], to = i == count ? all : places[i];
+            sizes[i] = to - from;
+            if (from < 0 || to > all || sizes[i] < 0)
+                return dv_aten_opaque(at, "places out of order, or counted from the end");
+        }
+    } else {
+        if (places[0] < 1 || places[0] > 64)
+            return dv_aten_opaque(at, "so many parts are not supported");
+        parts = (size_t)places[0];
+        for (size_t i = 0; i < parts; i++)
+            sizes[i] = all / places[0] + ((int64_t)i < all % places[0]);
+    }
+    return finish_split(at, a, axis, sizes, (uint32_t)parts);
 }
 
 dv_status dv_aten_read_unbind(dv_aten_at *at)
@@ -193,6 +243,19 @@ static dv_status roll_axis(dv_aten_at *at, int64_t axis, int64_t shift, int64_t 
     return dv_aten_emit(at, DV_OP_CAT, &join, parts[0], parts[1], a);
 }
 
+/* Without an axis the tensor is rolled as if it were flat. */
+static dv_status roll_flat(dv_aten_at *at, dv_tensor_id a, int64_t shift, const dv_shape *shape)
+{
+    dv_op_params flat = {.view = {.shape = {1, {-1}}}}, back = {.view = {.shape = *shape}};
+    size_t elements;
+    if (!dv_shape_elements(shape, &elements) || elements > INT32_MAX)
+        return dv_fail(DV_BAD_INPUT, "it rolls too many elements");
+    DV_TRY(dv_aten_emit(at, DV_OP_VIEW, &flat, a, DV_NONE, &a));
+    DV_TRY(roll_axis(at, 0, shift, (int64_t)elements, &a, false));
+    back.view.allow_zero = true;
+    return dv_aten_finish(at, DV_OP_VIEW, &back, a, DV_NONE, DV_NONE);
+}
+
 dv_status dv_aten_read_roll(dv_aten_at *at)
 {
     dv_tensor_id a;
@@ -203,10 +266,12 @@ dv_status dv_aten_read_roll(dv_aten_at *at)
     DV_TRY(dv_aten_ints(at, 1, shifts, DV_MAX_RANK, &count));
     DV_TRY(dv_aten_ints(at, 2, axes, DV_MAX_RANK, &axis_count));
     DV_TRY(dv_aten_known_shape(at, a, &x));
-    if (count == 0 || count != axis_count)
-        return dv_aten_opaque(at, "a roll over the flattened tensor is not supported");
     if (at->reason)
         return DV_OK;
+    if (count == 1 && axis_count == 0)
+        return roll_flat(at, a, shifts[0], &x);
+    if (count == 0 || count != axis_count)
+        return dv_fail(DV_BAD_INPUT, "it has %zu shifts for %zu axes", count, axis_count);
     for (size_t i = 0; i < count; i++) {
         int64_t axis = axes[i] < 0 ? axes[i] + x.rank : axes[i];
         if (axis < 0 || axis >= x.rank)

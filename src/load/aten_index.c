@@ -26,6 +26,14 @@ dv_status dv_aten_read_gather(dv_aten_at *at)
     return finish_indexed(at, DV_OP_GATHER, 1, 2);
 }
 
+/* gather with the dim last; without one, over the flattened tensor. */
+dv_status dv_aten_read_take_along(dv_aten_at *at)
+{
+    if (!dv_aten_given(at, 2))
+        return dv_aten_opaque(at, "without a dim it is not supported");
+    return finish_indexed(at, DV_OP_GATHER, 2, 1);
+}
+
 dv_status dv_aten_read_embedding(dv_aten_at *at)
 {
     dv_tensor_id weight, indices;
@@ -163,10 +171,36 @@ dv_status dv_aten_read_index(dv_aten_at *at)
 
 /* ---- writes ---- */
 
+/* scatter_reduce(..., reduce, include_self=True) */
+static dv_status read_mode(dv_aten_at *at, dv_scatter_mode *mode)
+{
+    static const struct {
+        const char *name;
+        dv_scatter_mode mode;
+    } modes[] = {{"sum", DV_SCATTER_ADD},
+                 {"prod", DV_SCATTER_MUL},
+                 {"amax", DV_SCATTER_MAX},
+                 {"amin", DV_SCATTER_MIN}};
+    const char *name = at->args[4].type == DV_ATEN_TEXT ? at->args[4].text : "";
+    bool self;
+    DV_TRY(dv_aten_flag(at, 5, &self));
+    for (size_t i = 0; self && name && i < sizeof modes / sizeof modes[0]; i++)
+        if (strcmp(modes[i].name, name) == 0) {
+            *mode = modes[i].mode;
+            return DV_OK;
+        }
+    return dv_aten_opaque(at, "a reduction '%.20s'%s is not supported", name ? name : "",
+                          self ? "" : " without the tensor itself");
+}
+
 dv_status dv_aten_read_scatter(dv_aten_at *at)
 {
     bool adds = strstr(at->call->source_type, "scatter_add") != NULL;
     dv_op_params params = {.scatter = {.mode = adds ? DV_SCATTER_ADD : DV_SCATTER_SET}};
+    if (strstr(at->call->source_type, "scatter_reduce"))
+        DV_TRY(read_mode(at, &params.scatter.mode));
+    if (at->reason)
+        return DV_OK;
     dv_tensor_id a, index, updates;
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_axis(at, 1, a, &params.scatter.axis));
@@ -219,6 +253,55 @@ static dv_status put_along(dv_aten_at *at, dv_tensor_id a, dv_tensor_id index, i
     return dv_aten_finish(at, DV_OP_SCATTER, &params, a, index, values);
 }
 
+/* index_add(self, dim, index, source, alpha=1), index_copy without the last, and index_fill whose
+   source is one number. */
+static dv_status put_rows(dv_aten_at *at, dv_scatter_mode mode)
+{
+    dv_tensor_id a, index, values;
+    int64_t axis;
+    double value = 1;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, 1, a, &axis));
+    DV_TRY(dv_aten_input(at, 2, &index));
+    if (at->args[3].type == DV_ATEN_TENSOR) {
+        DV_TRY(dv_aten_input(at, 3, &values));
+    } else {
+        DV_TRY(dv_aten_real(at, 3, &value));
+        DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, a), value, &values));
+    }
+    if (mode == DV_SCATTER_ADD) {
+        DV_TRY(dv_aten_real(at, 4, &value));
+        DV_TRY(dv_aten_times(at, value, &values));
+    }
+    return put_along(at, a, index, axis, values, mode);
+}
+
+dv_status dv_aten_read_index_add(dv_aten_at *at)
+{
+    return put_rows(at, DV_SCATTER_ADD);
+}
+
+dv_status dv_aten_read_index_copy(dv_aten_at *at)
+{
+    return put_rows(at, DV_SCATTER_SET);
+}
+
+/* x[mask] = number, the mask over the first dims of x: a choice. */
+static dv_status put_masked(dv_aten_at *at, dv_tensor_id a, dv_tensor_id mask, dv_tensor_id value)
+{
+    const dv_shape x = *dv_aten_shape_of(at, a), m = *dv_aten_shape_of(at, mask);
+    dv_op_params wide = {.view = {.shape = x, .allow_zero = true}};
+    size_t elements;
+    if (!dv_shape_known(&x) || !dv_shape_known(&m) || m.rank > x.rank ||
+        !dv_shape_elements(dv_aten_shape_of(at, value), &elements) || elements != 1)
+        return dv_aten_opaque(at, "a mask with more than one value is not supported");
+    for (uint8_t d = 0; d < x.rank; d++)
+        wide.view.shape.dim[d] = d < m.rank ? m.dim[d] : 1;
+    DV_TRY(dv_aten_cast(at, dv_aten_dtype_of(at, a), &value));
+    DV_TRY(dv_aten_emit(at, DV_OP_VIEW, &wide, mask, DV_NONE, &mask));
+    return dv_aten_finish(at, DV_OP_WHERE, NULL, mask, value, a);
+}
+
 dv_status dv_aten_read_index_put(dv_aten_at *at)
 {
     dv_tensor_id a, index, values;
@@ -226,9 +309,13 @@ dv_status dv_aten_read_index_put(dv_aten_at *at)
     bool adds;
     dv_shape shape;
     DV_TRY(dv_aten_input(at, 0, &a));
-    DV_TRY(read_indices(at, &list));
     DV_TRY(dv_aten_input(at, 2, &values));
     DV_TRY(dv_aten_flag(at, 3, &adds));
+    const dv_aten_value *given = &at->args[1];
+    if (!adds && given->type == DV_ATEN_TENSORS && given->count == 1 &&
+        given->tensors[0] != DV_NONE && dv_aten_dtype_of(at, given->tensors[0]) == DV_DTYPE_BOOL)
+        return put_masked(at, a, given->tensors[0], values);
+    DV_TRY(read_indices(at, &list));
     if (at->reason)
         return DV_OK;
     dv_scatter_mode mode = adds ? DV_SCATTER_ADD : DV_SCATTER_SET;
@@ -272,6 +359,26 @@ static int64_t within(int64_t bound, int64_t size)
     return bound < 0 ? 0 : bound > size ? size : bound;
 }
 
+/* Every step-th row from begin on is written by its number. */
+static dv_status put_steps(dv_aten_at *at, dv_tensor_id a, dv_tensor_id part, int64_t axis,
+                           int64_t begin, int64_t end, int64_t step)
+{
+    enum { MOST = 1 << 16 };
+    int64_t count = step > 0 && end > begin ? (end - begin - 1) / step + 1 : 0;
+    dv_tensor_id index;
+    if (step < 1 || count < 1 || count > MOST)
+        return dv_aten_opaque(at, "a step of %lld from %lld to %lld is not supported",
+                              (long long)step, (long long)begin, (long long)end);
+    int64_t *rows = dv_arena_array(dv_graph_arena(at->graph), (size_t)count, sizeof *rows);
+    if (!rows)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (int64_t i = 0; i < count; i++)
+        rows[i] = begin + i * step;
+    DV_TRY(dv_aten_list(at, rows, (size_t)count, &index));
+    dv_graph_tensor_mutable(at->graph, index)->shape = (dv_shape){1, {count}};
+    return put_along(at, a, index, axis, part, DV_SCATTER_SET);
+}
+
 dv_status dv_aten_read_slice_scatter(dv_aten_at *at)
 {
     dv_tensor_id a, part;
@@ -285,10 +392,12 @@ dv_status dv_aten_read_slice_scatter(dv_aten_at *at)
         DV_TRY(dv_aten_int(at, 4, &end));
     DV_TRY(dv_aten_int(at, 5, &step));
     const dv_shape x = *dv_aten_shape_of(at, a);
-    if (!dv_shape_known(&x) || x.rank == 0 || step != 1)
-        return dv_aten_opaque(at, "a step of %lld is not supported", (long long)step);
+    if (!dv_shape_known(&x) || x.rank == 0)
+        return dv_aten_opaque(at, "the shape of its input is not known");
     begin = within(begin, x.dim[axis]);
     end = within(end, x.dim[axis]);
+    if (step != 1)
+        return put_steps(at, a, part, axis, begin, end, step);
     if (begin == 0 && end == x.dim[axis])
         return dv_aten_finish(at, DV_OP_IDENTITY, NULL, part, DV_NONE, DV_NONE);
     return put_part(at, a, part, axis, begin, end < begin ? begin : end);

@@ -107,18 +107,6 @@ static dv_status with_scalars(dv_aten_at *at, double alpha, double beta)
     return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
 }
 
-dv_status dv_aten_read_elu(dv_aten_at *at)
-{
-    double alpha, scale, input_scale;
-    DV_TRY(dv_aten_real(at, 1, &alpha));
-    DV_TRY(dv_aten_real(at, 2, &scale));
-    DV_TRY(dv_aten_real(at, 3, &input_scale));
-    if (scale != 1 || input_scale != 1)
-        return dv_aten_opaque(at, "an elu with scale %g and input_scale %g is not supported", scale,
-                              input_scale);
-    return with_scalars(at, alpha, 0);
-}
-
 dv_status dv_aten_read_leaky_relu(dv_aten_at *at)
 {
     double slope;

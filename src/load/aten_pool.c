@@ -1,5 +1,4 @@
-/* aten_pool.c - ATen's pooling and resampling. */
-#include <math.h>
+/* aten_pool.c - ATen's pooling. */
 #include <string.h>
 
 #include "load/aten_build.h"
@@ -118,52 +117,4 @@ dv_status dv_aten_read_adaptive_pool(dv_aten_at *at)
         pool->dilation[d] = 1;
     }
     return dv_aten_finish(at, at->kind, &params, x, DV_NONE, DV_NONE);
-}
-
-/* ---- resampling ---- */
-
-/* Sizes at argument 1; factors at `factors` for the two forms: two numbers, or a list. */
-static dv_status resample(dv_aten_at *at, dv_resize_params resize, uint32_t factors)
-{
-    dv_op_params params = {.resize = resize};
-    dv_tensor_id inputs[4] = {DV_NONE, DV_NONE, DV_NONE, DV_NONE};
-    int64_t sizes[4];
-    size_t count;
-    DV_TRY(dv_aten_input(at, 0, &inputs[0]));
-    const dv_shape x = *dv_aten_shape_of(at, inputs[0]);
-    if (!dv_shape_known(&x) || x.rank != 4)
-        return dv_aten_opaque(at, "the shape of its input is not known");
-    DV_TRY(dv_aten_ints(at, 1, sizes + 2, 2, &count));
-    sizes[0] = x.dim[0];
-    sizes[1] = x.dim[1];
-    const dv_aten_value *list = &at->args[factors];
-    for (size_t d = 0; count == 0 && d < 2; d++) {
-        if (list->type != DV_ATEN_REALS || list->count != 2)
-            return dv_fail(DV_BAD_INPUT, "neither its size nor its factors are given");
-        sizes[2 + d] = (int64_t)floor((double)x.dim[2 + d] * list->reals[d]);
-    }
-    DV_TRY(dv_aten_list(at, sizes, 4, &inputs[3]));
-    if (resize.coordinate != DV_COORDINATE_ALIGN_CORNERS) {
-        params.resize.scale_h = (double)sizes[2] / (double)x.dim[2];
-        params.resize.scale_w = (double)sizes[3] / (double)x.dim[3];
-    }
-    return dv_aten_finish_all(at, at->kind, &params, inputs, 4);
-}
-
-dv_status dv_aten_read_upsample_nearest(dv_aten_at *at)
-{
-    return resample(
-        at, (dv_resize_params){.coordinate = DV_COORDINATE_ASYMMETRIC, .nearest = DV_NEAREST_FLOOR},
-        2);
-}
-
-dv_status dv_aten_read_upsample(dv_aten_at *at)
-{
-    bool corners;
-    DV_TRY(dv_aten_flag(at, 2, &corners));
-    return resample(at,
-                    (dv_resize_params){.coordinate = corners ? DV_COORDINATE_ALIGN_CORNERS
-                                                             : DV_COORDINATE_PYTORCH_HALF_PIXEL,
-                                       .cubic = -0.75},
-                    3);
 }

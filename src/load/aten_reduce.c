@@ -72,14 +72,63 @@ dv_status dv_aten_read_topk(dv_aten_at *at)
     return dv_aten_finish_all(at, DV_OP_TOPK, &params, &a, 1);
 }
 
-dv_status dv_aten_read_cumsum(dv_aten_at *at)
+/* All of an axis in order: the values, and where they were; argsort wants the latter alone. */
+static dv_status finish_sort(dv_aten_at *at, uint32_t axis_at, bool only_places)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a, both[2] = {DV_NONE, at->call->outputs[0]};
+    bool descending;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_axis(at, axis_at, a, &params.topk.axis));
+    DV_TRY(dv_aten_flag(at, axis_at + 1, &descending));
+    const dv_shape *shape = dv_aten_shape_of(at, a);
+    if (!dv_shape_known(shape) || shape->rank == 0)
+        return dv_aten_opaque(at, "the shape of its input is not known");
+    params.topk.k = shape->dim[params.topk.axis];
+    params.topk.smallest = !descending;
+    if (!only_places)
+        return dv_aten_finish_all(at, DV_OP_TOPK, &params, &a, 1);
+    dv_tensor values = {.name = "sorted",
+                        .dtype = dv_aten_dtype_of(at, a),
+                        .shape = *shape,
+                        .role = DV_ROLE_ACTIVATION};
+    DV_TRY(dv_graph_add_tensor(at->graph, &values, &both[0]));
+    dv_op op = {.kind = DV_OP_TOPK,
+                .name = at->call->name,
+                .source_type = at->call->source_type,
+                .debug_handle = at->call->debug_handle,
+                .params = params,
+                .input_count = 1,
+                .inputs = &a,
+                .output_count = 2,
+                .outputs = both};
+    dv_op_id id;
+    return dv_graph_add_op(at->graph, &op, &id);
+}
+
+dv_status dv_aten_read_sort(dv_aten_at *at)
+{
+    return finish_sort(at, 1, false);
+}
+
+dv_status dv_aten_read_sort_stable(dv_aten_at *at)
+{
+    return finish_sort(at, 2, false);
+}
+
+dv_status dv_aten_read_argsort(dv_aten_at *at)
+{
+    return finish_sort(at, 1, true);
+}
+
+dv_status dv_aten_read_cumulate(dv_aten_at *at)
 {
     dv_op_params params = {0};
     dv_tensor_id a;
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_axis(at, 1, a, &params.axis.axis));
     DV_TRY(widen(at, 2, &a));
-    return dv_aten_finish(at, DV_OP_CUMSUM, &params, a, DV_NONE, DV_NONE);
+    return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
 }
 
 /* The extremes along an axis, and where they are. */
@@ -136,13 +185,13 @@ static dv_status variance(dv_aten_at *at, double correction)
     DV_TRY(dv_aten_emit(at, DV_OP_SUB, NULL, a, mean, &a));
     DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, a, &a));
     if (correction == 0 && at->kind == DV_OP_MUL)
-        return dv_aten_finish(at, DV_OP_MEAN, &over, a, DV_NONE, DV_NONE);
+        return dv_aten_finish_one(at, 0, DV_OP_MEAN, &over, a, DV_NONE);
     DV_TRY(dv_aten_emit(at, DV_OP_MEAN, &over, a, DV_NONE, &a));
     DV_TRY(dv_aten_scalar(at, dtype, n / (n - correction), &factor));
     if (at->kind == DV_OP_MUL)
-        return dv_aten_finish(at, DV_OP_MUL, NULL, a, factor, DV_NONE);
+        return dv_aten_finish_one(at, 0, DV_OP_MUL, NULL, a, factor);
     DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, factor, &a));
-    return dv_aten_finish(at, DV_OP_SQRT, NULL, a, DV_NONE, DV_NONE);
+    return dv_aten_finish_one(at, 0, DV_OP_SQRT, NULL, a, DV_NONE);
 }
 
 dv_status dv_aten_read_var(dv_aten_at *at)
@@ -160,6 +209,44 @@ dv_status dv_aten_read_var_dim(dv_aten_at *at)
     DV_TRY(dv_aten_flag(at, 2, &unbiased));
     at->args[2] = at->args[3];
     return variance(at, unbiased ? 1 : 0);
+}
+
+/* The variance, or its root, and the mean. */
+dv_status dv_aten_read_var_mean(dv_aten_at *at)
+{
+    dv_op_params over = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    dv_aten_value dims = at->args[1], correction = at->args[2], keep = at->args[3];
+    at->args[2] = keep;
+    DV_TRY(read_axes(at, &over.reduce));
+    DV_TRY(dv_aten_finish_one(at, 1, DV_OP_MEAN, &over, a, DV_NONE));
+    at->args[1] = dims;
+    at->args[2] = correction;
+    at->args[3] = keep;
+    return dv_aten_read_var(at);
+}
+
+dv_status dv_aten_read_var_mean_dim(dv_aten_at *at)
+{
+    bool unbiased;
+    DV_TRY(dv_aten_flag(at, 2, &unbiased));
+    at->args[2] = (dv_aten_value){.type = DV_ATEN_INT, .integer = unbiased};
+    return dv_aten_read_var_mean(at);
+}
+
+/* How many elements are not 0. */
+dv_status dv_aten_read_count_nonzero(dv_aten_at *at)
+{
+    dv_op_params over = {0};
+    dv_tensor_id a, zero;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(read_axes(at, &over.reduce));
+    over.reduce.keep_dims = false;
+    DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, a), 0, &zero));
+    DV_TRY(dv_aten_emit(at, DV_OP_NE, NULL, a, zero, &a));
+    DV_TRY(dv_aten_cast(at, DV_DTYPE_I64, &a));
+    return dv_aten_finish(at, DV_OP_SUM, &over, a, DV_NONE, DV_NONE);
 }
 
 dv_status dv_aten_read_vector_norm(dv_aten_at *at)

@@ -194,3 +194,104 @@ dv_status dv_aten_read_rnn(dv_aten_at *at)
     }
     return DV_OK;
 }
+
+/* ---- cells: one step ---- */
+
+/* weight . x + bias */
+static dv_status project(dv_aten_at *at, dv_tensor_id x, uint32_t weight_at, uint32_t bias_at,
+                         dv_tensor_id *id)
+{
+    dv_op_params params = {.linear = {.alpha = 1, .beta = 1}};
+    dv_tensor_id inputs[3] = {x, DV_NONE, DV_NONE};
+    DV_TRY(dv_aten_input(at, weight_at, &inputs[1]));
+    DV_TRY(dv_aten_option(at, bias_at, &inputs[2]));
+    return dv_aten_emit_all(at, DV_OP_LINEAR, &params, inputs, inputs[2] == DV_NONE ? 2 : 3, id);
+}
+
+/* The i-th of the gates that lie side by side, each of so many columns. */
+static dv_status gate(dv_aten_at *at, dv_tensor_id all, int64_t size, int64_t i, dv_op_kind kind,
+                      dv_tensor_id *id)
+{
+    dv_op_params part = {
+        .slice = {
+            .count = 1, .axes = {1}, .begin = {i * size}, .end = {(i + 1) * size}, .step = {1}}};
+    DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &part, all, DV_NONE, id));
+    return kind == DV_OP_IDENTITY ? DV_OK : dv_aten_emit(at, kind, NULL, *id, DV_NONE, id);
+}
+
+/* The width of a state; opaque if the file does not tell it. */
+static dv_status width_of(dv_aten_at *at, dv_tensor_id state, int64_t *width)
+{
+    const dv_shape *shape = dv_aten_shape_of(at, state);
+    if (!dv_shape_known(shape) || shape->rank != 2)
+        return dv_aten_opaque(at, "the shape of its state is not known");
+    *width = shape->dim[1];
+    return *width > 0 && *width < INT32_MAX ? DV_OK
+                                            : dv_fail(DV_BAD_INPUT, "its state has no width");
+}
+
+/* (input, [h, c], w_ih, w_hh, b_ih, b_hh), gates in torch's order: input, forget, cell, output. */
+dv_status dv_aten_read_lstm_cell(dv_aten_at *at)
+{
+    static const dv_op_kind kinds[] = {DV_OP_SIGMOID, DV_OP_SIGMOID, DV_OP_TANH, DV_OP_SIGMOID};
+    dv_tensor_id x, gates, turned, g[4], made;
+    int64_t width = 0;
+    const dv_aten_value *states = &at->args[1];
+    DV_TRY(dv_aten_input(at, 0, &x));
+    if (states->type != DV_ATEN_TENSORS || states->count != 2 || states->tensors[0] == DV_NONE ||
+        states->tensors[1] == DV_NONE || at->call->output_count != 2)
+        return dv_fail(DV_BAD_INPUT, "its states are not two tensors");
+    DV_TRY(width_of(at, states->tensors[0], &width));
+    if (at->reason)
+        return DV_OK;
+    DV_TRY(project(at, x, 2, 4, &gates));
+    DV_TRY(project(at, states->tensors[0], 3, 5, &turned));
+    DV_TRY(dv_aten_emit(at, DV_OP_ADD, NULL, gates, turned, &gates));
+    for (int64_t i = 0; i < 4; i++)
+        DV_TRY(gate(at, gates, width, i, kinds[i], &g[i]));
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, g[1], states->tensors[1], &made));
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, g[0], g[2], &g[0]));
+    DV_TRY(dv_aten_finish_one(at, 1, DV_OP_ADD, NULL, made, g[0]));
+    DV_TRY(dv_aten_emit(at, DV_OP_ADD, NULL, made, g[0], &made));
+    DV_TRY(dv_aten_emit(at, DV_OP_TANH, NULL, made, DV_NONE, &made));
+    return dv_aten_finish_one(at, 0, DV_OP_MUL, NULL, g[3], made);
+}
+
+/* (input, h, w_ih, w_hh, b_ih, b_hh), gates: reset, update, new; h' = n + update * (h - n). */
+dv_status dv_aten_read_gru_cell(dv_aten_at *at)
+{
+    dv_tensor_id x, h, given, turned, part[3], back[3];
+    int64_t width = 0;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    DV_TRY(dv_aten_input(at, 1, &h));
+    DV_TRY(width_of(at, h, &width));
+    if (at->reason)
+        return DV_OK;
+    DV_TRY(project(at, x, 2, 4, &given));
+    DV_TRY(project(at, h, 3, 5, &turned));
+    for (int64_t i = 0; i < 3; i++) {
+        DV_TRY(gate(at, given, width, i, DV_OP_IDENTITY, &part[i]));
+        DV_TRY(gate(at, turned, width, i, DV_OP_IDENTITY, &back[i]));
+    }
+    for (int64_t i = 0; i < 2; i++) {
+        DV_TRY(dv_aten_emit(at, DV_OP_ADD, NULL, part[i], back[i], &part[i]));
+        DV_TRY(dv_aten_emit(at, DV_OP_SIGMOID, NULL, part[i], DV_NONE, &part[i]));
+    }
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, part[0], back[2], &back[2]));
+    DV_TRY(dv_aten_emit(at, DV_OP_ADD, NULL, part[2], back[2], &part[2]));
+    DV_TRY(dv_aten_emit(at, DV_OP_TANH, NULL, part[2], DV_NONE, &part[2]));
+    DV_TRY(dv_aten_emit(at, DV_OP_SUB, NULL, h, part[2], &h));
+    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, part[1], h, &h));
+    return dv_aten_finish(at, DV_OP_ADD, NULL, part[2], h, DV_NONE);
+}
+
+dv_status dv_aten_read_rnn_cell(dv_aten_at *at)
+{
+    dv_tensor_id x, h;
+    DV_TRY(dv_aten_input(at, 0, &x));
+    DV_TRY(dv_aten_input(at, 1, &h));
+    DV_TRY(project(at, x, 2, 4, &x));
+    DV_TRY(project(at, h, 3, 5, &h));
+    DV_TRY(dv_aten_emit(at, DV_OP_ADD, NULL, x, h, &x));
+    return dv_aten_finish(at, at->kind, NULL, x, DV_NONE, DV_NONE);
+}

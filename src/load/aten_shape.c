@@ -136,6 +136,32 @@ dv_status dv_aten_read_t(dv_aten_at *at)
     return rank == 2 ? swap(at, a, 0, 1) : dv_aten_opaque(at, "its input is no matrix");
 }
 
+/* numpy_T turns all dims around; mT and adjoint of real numbers swap the last two. */
+dv_status dv_aten_read_numpy_t(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    params.permute.rank = dv_aten_rank_of(at, a);
+    if (params.permute.rank == DV_RANK_UNKNOWN)
+        return dv_aten_opaque(at, "the rank of its input is not known");
+    if (params.permute.rank < 2)
+        return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+    for (uint8_t d = 0; d < params.permute.rank; d++)
+        params.permute.perm[d] = (uint8_t)(params.permute.rank - 1 - d);
+    return dv_aten_finish(at, DV_OP_PERMUTE, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_matrix_t(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    uint8_t rank = dv_aten_rank_of(at, a);
+    if (rank == DV_RANK_UNKNOWN || rank < 2)
+        return dv_aten_opaque(at, "its input is no matrix");
+    return swap(at, a, rank - 2, rank - 1);
+}
+
 /* Axes that are not 1 stay, as in ATen. */
 dv_status dv_aten_read_squeeze(dv_aten_at *at)
 {
@@ -194,6 +220,25 @@ dv_status dv_aten_read_expand_as(dv_aten_at *at)
 dv_status dv_aten_read_repeat(dv_aten_at *at)
 {
     return copied(at, DV_OP_REPEAT);
+}
+
+/* Fewer counts than dims: the first dims are taken once. */
+dv_status dv_aten_read_tile(dv_aten_at *at)
+{
+    dv_op_params params = {0};
+    dv_tensor_id a;
+    int64_t given[DV_MAX_RANK], counts[DV_MAX_RANK];
+    size_t count;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_ints(at, 1, given, DV_MAX_RANK, &count));
+    uint8_t rank = dv_aten_rank_of(at, a);
+    if (rank == DV_RANK_UNKNOWN)
+        return dv_aten_opaque(at, "the rank of its input is not known");
+    size_t once = rank > count ? rank - count : 0;
+    for (size_t d = 0; d < once + count; d++)
+        counts[d] = d < once ? 1 : given[d - once];
+    params.view.shape = dv_shape_make(counts, once + count);
+    return dv_aten_finish(at, DV_OP_REPEAT, &params, a, DV_NONE, DV_NONE);
 }
 
 /* ---- padding ---- */

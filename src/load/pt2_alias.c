@@ -11,11 +11,14 @@
 bool dv_pt2_is_view(const char *name)
 {
     static const char *const views[] = {
-        "alias",    "chunk",      "contiguous", "detach", "expand",           "expand_as",
-        "flatten",  "lift_fresh", "movedim",    "narrow", "numpy_T",          "permute",
-        "reshape",  "select",     "slice",      "split",  "split_with_sizes", "squeeze",
-        "swapaxes", "t",          "transpose",  "unbind", "unflatten",        "unsqueeze",
-        "view",     "view_as",
+        "adjoint",    "alias",    "broadcast_to", "chunk",     "contiguous",
+        "detach",     "diagonal", "expand",       "expand_as", "flatten",
+        "lift_fresh", "mH",       "mT",           "moveaxis",  "movedim",
+        "narrow",     "numpy_T",  "permute",      "ravel",     "reshape",
+        "reshape_as", "select",   "slice",        "split",     "split_with_sizes",
+        "squeeze",    "swapaxes", "swapdims",     "t",         "tensor_split",
+        "transpose",  "unbind",   "unflatten",    "unfold",    "unsqueeze",
+        "view",       "view_as",
     };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
         if (strcmp(views[i], name) == 0)
@@ -110,6 +113,42 @@ static dv_status scatter(dv_pt2 *b, const char *node, const dv_json_at *made, bo
     return dv_aten_add(b->graph, &call);
 }
 
+/* The permutation that undoes one that made a view: t, numpy_T, transpose, permute. */
+static dv_status turn_back(dv_pt2 *b, const dv_json_at *made, const char *target, uint8_t rank,
+                           dv_permute_params *out, bool *turned)
+{
+    dv_aten_value first, second;
+    bool all = strstr(target, ".numpy_T.") != NULL, t = strstr(target, ".aten.t.") != NULL;
+    *out = (dv_permute_params){.rank = rank};
+    for (uint8_t d = 0; d < rank && rank <= DV_MAX_RANK; d++)
+        out->perm[d] = all || t ? (uint8_t)(rank - 1 - d) : d;
+    *turned = rank >= 2 && rank <= DV_MAX_RANK && (all || t);
+    if (rank > DV_MAX_RANK || *turned)
+        return DV_OK;
+    if (strstr(target, ".aten.transpose.")) {
+        DV_TRY(argument(b, made, "dim0", &first));
+        DV_TRY(argument(b, made, "dim1", &second));
+        int64_t i = first.integer < 0 ? first.integer + rank : first.integer;
+        int64_t k = second.integer < 0 ? second.integer + rank : second.integer;
+        if (i < 0 || k < 0 || i >= rank || k >= rank)
+            return DV_OK;
+        out->perm[i] = (uint8_t)k;
+        out->perm[k] = (uint8_t)i;
+        *turned = true;
+    } else if (strstr(target, ".aten.permute.")) {
+        DV_TRY(argument(b, made, "dims", &first));
+        bool ok = first.type == DV_ATEN_INTS && first.count == rank;
+        for (uint8_t d = 0; ok && d < rank; d++) {
+            int64_t from = first.integers[d] < 0 ? first.integers[d] + rank : first.integers[d];
+            ok = from >= 0 && from < rank;
+            if (ok)
+                out->perm[from] = d;
+        }
+        *turned = ok;
+    }
+    return DV_OK;
+}
+
 /* What `whole` holds once its view `part` holds id. */
 static dv_status put_back(dv_pt2 *b, const char *node, uint32_t whole, uint32_t part,
                           dv_tensor_id id, dv_tensor_id *out)
@@ -126,6 +165,10 @@ static dv_status put_back(dv_pt2 *b, const char *node, uint32_t whole, uint32_t 
         return scatter(b, node, &made, true, whole, id, out);
     if (strstr(target, ".aten.select."))
         return scatter(b, node, &made, false, whole, id, out);
+    bool turned = false;
+    DV_TRY(turn_back(b, &made, target, b->values[whole].shape.rank, &params.permute, &turned));
+    if (turned)
+        return emit(b, node, DV_OP_PERMUTE, &params, id, whole, out);
     static const char *const same_order[] = {".view.",      ".reshape.",   ".flatten.", ".squeeze.",
                                              ".unsqueeze.", ".unflatten.", ".alias.",   ".detach."};
     for (size_t i = 0; i < sizeof same_order / sizeof same_order[0]; i++)

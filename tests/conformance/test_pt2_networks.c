@@ -86,6 +86,23 @@ static void archives_of_older_torch_compute_as_there(void)
     expect_close("torch28", 1e-5);
 }
 
+static void functions_of_several_steps_compute_as_in_torch(void)
+{
+    expect_close("special", 1e-5);
+    expect_close("windows", 1e-6);
+}
+
+/* torch resamples by the factors that it is given, not by the ratio of the sizes. */
+static void images_are_resized_by_their_factors(void)
+{
+    expect_close("resized", 1e-5);
+}
+
+static void cells_compute_as_in_torch(void)
+{
+    expect_close("cells", 1e-5);
+}
+
 static void branches_and_loops_compute_as_in_torch(void)
 {
     expect_close("regions", 1e-5);
@@ -130,6 +147,8 @@ DV_SUITE(pt2_networks, DV_TEST(a_convolutional_network_computes_as_in_torch),
          DV_TEST(writes_in_place_are_seen_through_every_view),
          DV_TEST(recurrent_layers_compute_as_in_torch), DV_TEST(graphs_inside_nodes_are_inlined),
          DV_TEST(archives_of_older_torch_compute_as_there),
+         DV_TEST(functions_of_several_steps_compute_as_in_torch),
+         DV_TEST(images_are_resized_by_their_factors), DV_TEST(cells_compute_as_in_torch),
          DV_TEST(branches_and_loops_compute_as_in_torch),
          DV_TEST(a_quantised_network_computes_as_in_torch),
          DV_TEST(networks_of_real_size_compute_as_in_torch));

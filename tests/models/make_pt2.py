@@ -314,6 +314,79 @@ class Rows(nn.Module):
         return rows, last, sums
 
 
+class Special(nn.Module):
+    """Elementwise functions of several steps, aliases, products of vectors, distances."""
+
+    def forward(self, x, y):
+        z = torch.tensor([[-1.0, 0.0, 1.0, 0.0], [0.0, 1.0, -2.0, 3.0], [0.5, -0.5, 2.0, -2.0]])
+        one = (torch.exp2(x) + torch.erfc(x) + torch.frac(x) + torch.rad2deg(x) + torch.deg2rad(x)
+               + torch.logaddexp(x, y) + torch.xlogy(x.clamp(min=0), y.abs() + 0.1) + torch.hypot(x, y))
+        two = (torch.atan2(z, x) + torch.atan2(x, z) + F.threshold(x, 0.2, -1.0) + F.hardshrink(x, 0.3)
+               + F.softshrink(x, 0.3) + F.celu(x, 0.7) + F.selu(x) + torch.nan_to_num(x / z, nan=2.0))
+        three = torch.subtract(x, y, alpha=2).negative().absolute() + torch.multiply(x, y).positive()
+        rows = torch.stack([torch.mv(x, x[0]), torch.addmv(x[:, 0], x, y[1], beta=0.5, alpha=2.0)])
+        near = torch.cat([torch.cdist(x, y), torch.inner(x, y), torch.outer(x[0], y[0])[:3, :3]], 1)
+        like = torch.stack([F.cosine_similarity(x, y), F.pairwise_distance(x, y)])
+        spread, middle = torch.std_mean(x, 1)
+        return (one, two, three, rows, near, like, spread, middle, torch.dot(x[0], y[0]),
+                torch.isfinite(x / z), torch.greater(x, y), torch.count_nonzero(z, 1))
+
+
+class Windows(nn.Module):
+    """Reads and writes at places that the call decides, and orders."""
+
+    def forward(self, x, image, ids):
+        order, places = torch.sort(x, dim=1, descending=True)
+        held = x.clone()
+        held[held > 0.5] = 0.5
+        held[::2, 1:4] = 7.0
+        turned = x.clone()
+        turned.t().mul_(2.0)
+        rows = torch.tensor([0, 2])
+        return (order, places, torch.argsort(x, 0), torch.diagonal(image, 1, 2, 3), x.unfold(1, 3, 2),
+                F.unfold(image, (3, 2), padding=1, stride=2), torch.take(x, ids), F.one_hot(ids, 6),
+                torch.take_along_dim(x, ids[:, :2], 1), torch.bucketize(x, torch.tensor([-1.0, 0.0, 1.0])),
+                torch.searchsorted(torch.tensor([-1.0, 0.0, 1.0]), x, right=True), held, turned,
+                x.index_add(0, rows, torch.ones(2, 5), alpha=2), x.index_fill(0, rows, 3.0),
+                x.index_copy(1, rows, torch.zeros(3, 2)), torch.roll(x, 4), torch.tile(x, (2,)),
+                x.scatter_reduce(1, ids, torch.ones(3, 4), "amax"), torch.cumprod(x, 1), x.mT, x.T,
+                *torch.tensor_split(x, 3, 1), torch.hstack([x, x]), torch.vstack([x, x]))
+
+
+class Resized(nn.Module):
+    """Images by factors that do not give whole sizes, in one to three dims, and by grids."""
+
+    def forward(self, line, image, block, grid):
+        return (F.interpolate(line, scale_factor=1.7), F.interpolate(line, size=15, mode="linear"),
+                F.interpolate(line, size=15, mode="linear", align_corners=True),
+                F.interpolate(image, scale_factor=1.7),
+                F.interpolate(image, scale_factor=1.7, mode="bilinear"),
+                F.interpolate(image, scale_factor=(1.3, 2.2), mode="bicubic"),
+                F.interpolate(block, scale_factor=1.5), F.interpolate(block, size=(6, 7, 8), mode="trilinear"),
+                F.grid_sample(image, grid, align_corners=False),
+                F.grid_sample(image, grid, mode="nearest", padding_mode="border", align_corners=True),
+                F.affine_grid(grid[:, :2, :3, 0].clone(), (1, 1, 4, 5), align_corners=False))
+
+
+class Cells(nn.Module):
+    """Recurrent cells, step by step, and weight norm as it was spelt before parametrizations."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.gru, self.rnn = nn.LSTMCell(4, 5), nn.GRUCell(5, 3), nn.RNNCell(3, 3, nonlinearity="relu")
+        with torch.no_grad():
+            self.last = nn.utils.weight_norm(nn.Linear(3, 2))
+            self.last.weight_g.mul_(1.5)
+
+    def forward(self, x):
+        h, c, g, r = (torch.zeros(2, n) for n in (5, 5, 3, 3))
+        for t in range(x.shape[0]):
+            h, c = self.lstm(x[t], (h, c))
+            g = self.gru(h, g)
+            r = self.rnn(g, r)
+        return h, c, g, self.last(r)
+
+
 class Branch(nn.Module):
     """A branch that depends on a free dimension."""
 
@@ -359,6 +432,11 @@ def small():
     yield "writes_core", Writes(), (torch.randn(4, 3),), {}, {}
     yield "recurrent", Recurrent(), (torch.randn(2, 3, 4),), {}, None
     yield "regions", Regions(), (torch.randn(3, 4),), {}, None
+    yield "special", Special(), (torch.randn(3, 4), torch.randn(3, 4)), {}, None
+    yield "windows", Windows(), (torch.randn(3, 5), torch.randn(1, 2, 6, 5), torch.randint(0, 5, (3, 4))), {}, None
+    yield "resized", Resized(), (torch.randn(1, 2, 10), torch.randn(1, 2, 6, 5), torch.randn(1, 2, 3, 4, 5),
+                                 torch.rand(1, 4, 5, 2) * 2 - 1), {}, None
+    yield "cells", Cells(), (torch.randn(3, 2, 4),), {}, None
     yield "rows", Rows(), (torch.randn(3, 8), torch.randn(4, 2)), {}, None
     yield "branch", Branch(), (torch.randn(3, 4),), {"dynamic_shapes": ({0: batch},)}, None
     yield "modes", Modes(), (torch.randn(3, 4),), {}, None
