@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Kinds that put each element somewhere and change none. */
 static bool only_moves(dv_op_kind kind)
@@ -66,6 +67,29 @@ bool dv_is_of_halves(const dv_graph *graph, const dv_op *op)
     return dtype == DV_DTYPE_F16 || dtype == DV_DTYPE_BF16;
 }
 
+/* Averages of no more integers than this are told apart from halves in spite of f32. */
+enum { MOST_AVERAGED = 1024 };
+
+dv_halves dv_halves_of(const dv_graph *graph, const dv_op *op)
+{
+    if (strcmp(graph->format, "tflite") != 0 || op->output_count != 1 ||
+        (op->kind != DV_OP_AVG_POOL && op->kind != DV_OP_MEAN))
+        return DV_HALVES_LOST;
+    const dv_tensor *x = &graph->tensors[op->inputs[0]], *y = &graph->tensors[op->outputs[0]];
+    size_t from, to, each = 1;
+    if (x->dtype != y->dtype || x->quant.count != 1 || !dv_quant_equal(&x->quant, &y->quant) ||
+        !dv_shape_elements(&x->shape, &from) || !dv_shape_elements(&y->shape, &to) || to == 0)
+        return DV_HALVES_LOST;
+    bool pools = op->source_type && strcmp(op->source_type, "AVERAGE_POOL_2D") == 0;
+    if (op->kind == DV_OP_MEAN && from / to > MOST_AVERAGED)
+        return DV_HALVES_LOST;
+    if (op->kind == DV_OP_MEAN) /* a pool of the whole image is one, too */
+        return pools ? DV_HALVES_AWAY : DV_HALVES_EVEN;
+    for (uint8_t d = 0; d < op->params.pool.spatial && each <= MOST_AVERAGED; d++)
+        each *= (size_t)op->params.pool.kernel[d];
+    return each <= MOST_AVERAGED ? DV_HALVES_AWAY : DV_HALVES_LOST;
+}
+
 void dv_quantised_begin(dv_quantised *q, dv_operand *operand, const dv_tensor *tensor)
 {
     *q = (dv_quantised){.seen = operand,
@@ -115,6 +139,16 @@ void dv_quantised_load(dv_quantised *q)
     q->ready = q->stays;
 }
 
+/* The integer for so many steps of the scale. */
+static double rounded(const dv_quantised *q, double steps, double zero)
+{
+    double integer = steps + zero, low = floor(integer);
+    if (q->halves == DV_HALVES_LOST || fabs(integer - low - 0.5) > 1e-4)
+        return nearbyint(steps) + zero;
+    bool up = q->halves == DV_HALVES_AWAY ? integer > 0 : fmod(low, 2) != 0;
+    return up ? low + 1 : low;
+}
+
 /* Storing holds to the type's range. */
 void dv_quantised_store(const dv_quantised *q)
 {
@@ -128,7 +162,7 @@ void dv_quantised_store(const dv_quantised *q)
         for (size_t i = 0; i < inner; i += DV_BLOCK) {
             size_t part = inner - i < DV_BLOCK ? inner - i : DV_BLOCK;
             for (size_t k = 0; k < part; k++)
-                block[k] = whole ? nearbyint((double)(in[at + i + k] / scale)) + zero
+                block[k] = whole ? rounded(q, (double)(in[at + i + k] / scale), zero)
                                  : (double)in[at + i + k];
             dv_store_f64(&q->integers, at + i, 1, part, block);
         }

@@ -73,6 +73,7 @@ static const char *describe_quantised(const dv_graph *graph, const dv_op *source
         dv_quantised_begin(q, is_output ? &op->call.outputs[k] : &op->call.inputs[k],
                            &graph->tensors[id]);
         q->is_output = is_output;
+        q->halves = is_output ? dv_halves_of(graph, source) : DV_HALVES_LOST;
     }
     return NULL;
 }

@@ -587,6 +587,19 @@ def integer_svdf():
 CASES["written_svdf_i8"] = integer_svdf
 
 
+def integer_average():
+    """One in 64 averages ends in a half."""
+    network = Written("AVERAGE_POOL_2D", [((1, 8, 8, 512), "int8")], [((1, 1, 1, 512), "int8")], "Pool2DOptions",
+                      padding=1, strideW=8, strideH=8, filterWidth=8, filterHeight=8)
+    for tensor in network.model.subgraphs[0].tensors:
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [0.127], [7]
+    return network
+
+
+CASES["written_average_i8"] = integer_average
+
+
 def draw(detail, seed):
     random, dtype, shape = np.random.RandomState(seed), detail["dtype"], detail["shape"]
     if np.issubdtype(dtype, np.floating):
