@@ -1,5 +1,6 @@
 /* aten_attention.c - ATen's scaled dot product of queries, keys and values. */
 #include <math.h>
+#include <string.h>
 
 #include "load/aten_build.h"
 
@@ -26,12 +27,27 @@ static dv_status mask_scores(dv_aten_at *at, dv_tensor_id mask, dv_tensor_id *sc
     return dv_aten_emit(at, DV_OP_ADD, NULL, *scores, raised[1], scores);
 }
 
+static const char causal[] = "attention:causal"; /* no node has such a name */
+
 /* A lower triangle of ones, as booleans: query i sees keys up to i. */
 static dv_status causal_mask(dv_aten_at *at, int64_t queries, int64_t keys, dv_tensor_id *mask)
 {
-    size_t bytes;
-    if (!dv_mul_size((size_t)queries, (size_t)keys, &bytes) || bytes > (size_t)1 << 31)
-        return dv_fail(DV_BAD_INPUT, "its mask would be too large");
+    enum { MOST = 1 << 26 }; /* of all masks of a graph together */
+    const dv_shape shape = {2, {queries, keys}};
+    size_t bytes, all = 0;
+    for (dv_tensor_id t = 0; t < at->graph->tensor_count; t++) {
+        const dv_tensor *tensor = &at->graph->tensors[t];
+        if (tensor->data.storage != DV_STORAGE_BUFFER || tensor->dtype != DV_DTYPE_BOOL ||
+            !tensor->name || strcmp(tensor->name, causal) != 0)
+            continue;
+        *mask = t;
+        if (dv_shape_equal(&tensor->shape, &shape))
+            return DV_OK; /* layers share it */
+        all += dv_buffer_size(tensor->data.buffer);
+    }
+    if (!dv_mul_size((size_t)queries, (size_t)keys, &bytes) || bytes > MOST || all > MOST - bytes)
+        return dv_aten_opaque(at, "its causal mask of %lld x %lld would be too large",
+                              (long long)queries, (long long)keys);
     dv_buffer *buffer = dv_buffer_create(bytes + 1);
     if (!buffer)
         return dv_fail(DV_NO_MEMORY, "out of memory");
@@ -39,9 +55,9 @@ static dv_status causal_mask(dv_aten_at *at, int64_t queries, int64_t keys, dv_t
     for (int64_t q = 0; q < queries; q++)
         for (int64_t k = 0; k < keys; k++)
             *cell++ = k <= q;
-    dv_tensor tensor = {.name = "causal",
+    dv_tensor tensor = {.name = causal,
                         .dtype = DV_DTYPE_BOOL,
-                        .shape = {2, {queries, keys}},
+                        .shape = shape,
                         .role = DV_ROLE_CONSTANT,
                         .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer}};
     dv_status status = dv_graph_add_tensor(at->graph, &tensor, mask);
@@ -77,16 +93,20 @@ dv_status dv_aten_read_attention(dv_aten_at *at)
 {
     dv_tensor_id q, k, v, mask, scores;
     dv_op_params swap = {0}, rows = {.axis = {.axis = -1}};
-    bool causal, shared;
+    bool is_causal, shared;
     DV_TRY(dv_aten_input(at, 0, &q));
     DV_TRY(dv_aten_input(at, 1, &k));
     DV_TRY(dv_aten_input(at, 2, &v));
     DV_TRY(dv_aten_option(at, 3, &mask));
-    DV_TRY(dv_aten_flag(at, 5, &causal));
+    DV_TRY(dv_aten_flag(at, 5, &is_causal));
     DV_TRY(dv_aten_flag(at, 7, &shared));
     const dv_shape query = *dv_aten_shape_of(at, q), key = *dv_aten_shape_of(at, k);
     if (!dv_shape_known(&query) || !dv_shape_known(&key) || query.rank < 2 || key.rank < 2)
         return dv_aten_opaque(at, "the shapes of its inputs are not known");
+    if (is_causal && mask == DV_NONE)
+        DV_TRY(causal_mask(at, query.dim[query.rank - 2], key.dim[key.rank - 2], &mask));
+    if (at->reason)
+        return DV_OK;
     if (shared && query.rank >= 3 && key.rank == query.rank) {
         DV_TRY(share_heads(at, &query, &k));
         DV_TRY(share_heads(at, &query, &v));
@@ -102,8 +122,6 @@ dv_status dv_aten_read_attention(dv_aten_at *at)
     DV_TRY(dv_aten_emit(at, DV_OP_PERMUTE, &swap, k, DV_NONE, &k));
     DV_TRY(dv_aten_emit(at, DV_OP_MATMUL, NULL, q, k, &scores));
     DV_TRY(dv_aten_times(at, scale, &scores));
-    if (causal && mask == DV_NONE)
-        DV_TRY(causal_mask(at, query.dim[query.rank - 2], key.dim[key.rank - 2], &mask));
     if (mask != DV_NONE)
         DV_TRY(mask_scores(at, mask, &scores));
     DV_TRY(dv_aten_emit(at, DV_OP_SOFTMAX, &rows, scores, DV_NONE, &scores));
