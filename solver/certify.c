@@ -261,6 +261,8 @@ static bool check_makespan(check *c)
     if (!dv_certify_makespan_us(c->problem, c->plan, &makespan))
         return REJECT(c, "out of memory");
     c->result.makespan_us = makespan;
+    if (!isfinite(makespan))
+        return REJECT(c, "a device holds more than %u subgraphs", c->problem->subgraphs_per_device);
     if (!(fabs(stated - makespan) <= TOLERANCE * fabs(makespan)))
         return REJECT(c, "states a makespan of %.9g us, but has %.9g us", stated, makespan);
     return true;

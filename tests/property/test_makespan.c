@@ -324,6 +324,47 @@ static void subgraphs_end_as_soon_as_by_enumeration(void)
     CU_ASSERT_TRUE(helped > 0); /* else a second subgraph was never tested */
 }
 
+/* Two subgraphs where one is allowed, and figures that are not the plan's. */
+static void false_plans_of_subgraphs_are_rejected(void)
+{
+    static const char TEXT[] =
+        "{\"maxFPGAs\": 1, \"maxCPUs\": 1, \"maxSizePerFPGA\": 9, \"nodes\": ["
+        "{\"id\": 0, \"cpuLatency\": 9, \"fpgaLatency\": 1, \"supportedOnFpga\": 1},"
+        "{\"id\": 1, \"cpuLatency\": 9, \"fpgaLatency\": 1, \"supportedOnFpga\": 1},"
+        "{\"id\": 2, \"cpuLatency\": 9, \"fpgaLatency\": 1, \"supportedOnFpga\": 1}],"
+        "\"edges\": [{\"sourceId\": 0, \"destId\": 1, \"cost\": 2},"
+        "{\"sourceId\": 1, \"destId\": 2, \"cost\": 3}]}";
+    dv_problem *problem = NULL;
+    CU_ASSERT_EQUAL_FATAL(dv_problem_parse("row", TEXT, sizeof TEXT - 1, &problem), DV_OK);
+    dv_plan *plan = plan_of(problem);
+    const dv_target_id split[] = {1, 0, 1}, joined[] = {0, 1, 1};
+    memcpy(plan->target, split, sizeof split);
+    CU_ASSERT_TRUE_FATAL(dv_evaluate(problem, plan));
+    CU_ASSERT_TRUE(isinf(dv_evaluate_makespan_us(problem, plan)));
+    const double claims[] = {20.0, INFINITY};
+    for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        plan->makespan_us = claims[i];
+        CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+    }
+    problem->subgraphs_per_device = 2; /* 1 + out 2, 9, in 3 + 1 */
+    plan->makespan_us = dv_evaluate_makespan_us(problem, plan);
+    CU_ASSERT_DOUBLE_EQUAL(plan->makespan_us, 16, 1e-9);
+    CU_ASSERT_TRUE(dv_certify(problem, plan).ok);
+    problem->subgraphs_per_device = 1;
+    memcpy(plan->target, joined, sizeof joined);
+    CU_ASSERT_TRUE_FATAL(dv_evaluate(problem, plan));
+    plan->makespan_us = dv_evaluate_makespan_us(problem, plan);
+    CU_ASSERT_DOUBLE_EQUAL(plan->makespan_us, 13, 1e-9); /* 9, in 2 + 1 + 1 */
+    CU_ASSERT_TRUE(dv_certify(problem, plan).ok);
+    plan->bound_us = 13.5;
+    CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+    plan->bound_us = 13;
+    plan->makespan_us = 12.5;
+    CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+}
+
 static void latency_instances_are_solved_as_well_as_known(void)
 {
     static const struct {
@@ -361,4 +402,5 @@ DV_SUITE(property_makespan, DV_TEST(two_branches_run_side_by_side),
          DV_TEST(a_link_carries_one_tensor_at_a_time), DV_TEST(evaluation_and_certificate_agree),
          DV_TEST(the_least_makespan_is_that_of_enumeration),
          DV_TEST(subgraphs_end_as_soon_as_by_enumeration),
+         DV_TEST(false_plans_of_subgraphs_are_rejected),
          DV_TEST(latency_instances_are_solved_as_well_as_known));
