@@ -301,3 +301,40 @@ dv_certificate dv_certify(const dv_problem *problem, const dv_plan *plan)
                       check_cost(&c);
     return c.result;
 }
+
+/* Is the plan with u on a allowed, and faster than its bound says any plan is? */
+static bool refutes(check *c, dv_plan *other, dv_unit_id u, dv_target_id a)
+{
+    dv_target_id own = other->target[u];
+    double bound_us = other->bound_us;
+    other->target[u] = a;
+    bool allowed = check_units(c) && check_groups(c) && check_limits(c);
+    double us = allowed ? (double)latency_us(c) : INFINITY;
+    other->target[u] = own;
+    return us < bound_us - TOLERANCE * fabs(bound_us);
+}
+
+dv_certificate dv_certify_bound(const dv_problem *problem, const dv_plan *plan)
+{
+    dv_certificate result = dv_certify(problem, plan);
+    bool latency = isnan(plan->load_us) && isnan(plan->makespan_us);
+    if (!result.ok || !latency || !isfinite(plan->bound_us))
+        return result;
+    dv_plan *other = NULL;
+    if (dv_plan_create(problem, &other) != DV_OK)
+        return result;
+    dv_plan_copy(other, plan);
+    check c = {.problem = problem, .plan = other};
+    for (dv_unit_id u = 0; result.ok && u < problem->unit_count; u++)
+        for (dv_target_id a = 0; result.ok && a < problem->target_count; a++)
+            if (a != plan->target[u] && dv_problem_allows(problem, u, a) &&
+                refutes(&c, other, u, a)) {
+                result.ok = false;
+                snprintf(result.reason, sizeof result.reason,
+                         "its lower bound %.9g us is false: with unit %s on %s a plan costs less",
+                         plan->bound_us, unit_name(&c, u),
+                         problem->target_name ? problem->target_name[a] : "?");
+            }
+    dv_plan_destroy(other);
+    return result;
+}

@@ -18,4 +18,9 @@ typedef struct dv_certificate {
    * targets). */
 dv_certificate dv_certify(const dv_problem *problem, const dv_plan *plan);
 
+/* The same, and a search for a plan that refutes the bound: of latency, every plan in that order
+   with one unit elsewhere. What it does not refute may still be false; no proof is redone. For
+   plans from elsewhere: O(units * targets) certificates. */
+dv_certificate dv_certify_bound(const dv_problem *problem, const dv_plan *plan);
+
 #endif

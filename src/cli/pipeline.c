@@ -250,7 +250,7 @@ static dv_status read_plan(const char *path, dv_session *session)
     dv_buffer_release(buffer);
     DV_TRY(status);
     bool legal = dv_evaluate(session->problem, session->plan);
-    dv_certificate certificate = dv_certify(session->problem, session->plan);
+    dv_certificate certificate = dv_certify_bound(session->problem, session->plan);
     if (!legal || !certificate.ok)
         return dv_fail(DV_BAD_INPUT, "%s: this plan does not fit the model and platform: %s", path,
                        *certificate.reason ? certificate.reason : "it breaks a limit");

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "solver/evaluate.h"
 #include "solver/labels.h"
 #include "solver/strategy.h"
@@ -35,17 +34,6 @@ static void report(uint64_t seed, const dv_plan *plan, double expected)
             plan ? plan->cost.total_us : NAN, plan ? plan->bound_us : NAN, expected);
 }
 
-/* Gives some units a group, where they have a target in common. */
-static void add_groups(dv_problem *problem, uint64_t seed)
-{
-    dv_rng rng = dv_rng_seeded(seed);
-    uint32_t *group = dv_arena_array(problem->arena, problem->unit_count, sizeof *group);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(group);
-    for (dv_unit_id u = 0; u < problem->unit_count; u++)
-        group[u] = dv_rng_below(&rng, 2) ? (uint32_t)dv_rng_below(&rng, 2) : DV_NONE;
-    problem->group = group;
-}
-
 static void placement_and_order_are_those_of_exhaustive_search(void)
 {
     uint64_t better = 0, infeasible = 0, limited = 0;
@@ -53,7 +41,7 @@ static void placement_and_order_are_those_of_exhaustive_search(void)
         dv_random_spec spec = small_spec(seed);
         dv_problem *problem = dv_random_problem(&spec);
         if (seed % 5 == 0)
-            add_groups(problem, seed);
+            dv_random_groups(problem, seed);
         double optimum = dv_any_order_optimum_us(problem);
         dv_plan *plan = NULL, *given = NULL;
         dv_outcome outcome, other;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "solver/evaluate.h"
 #include "solver/strategy.h"
 #include "tests/problem_text.h"
@@ -46,16 +45,6 @@ static void forbid_a_target(dv_problem *problem, dv_target_id target)
     }
 }
 
-static void add_groups(dv_problem *problem, uint64_t seed)
-{
-    dv_rng rng = dv_rng_seeded(seed);
-    uint32_t *group = dv_arena_array(problem->arena, problem->unit_count, sizeof *group);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(group);
-    for (dv_unit_id u = 0; u < problem->unit_count; u++)
-        group[u] = dv_rng_below(&rng, 2) ? (uint32_t)dv_rng_below(&rng, 2) : DV_NONE;
-    problem->group = group;
-}
-
 static dv_problem *problem_with(uint64_t seed, uint32_t targets)
 {
     dv_random_spec spec = {.seed = seed,
@@ -67,7 +56,7 @@ static dv_problem *problem_with(uint64_t seed, uint32_t targets)
                            .ties = seed % 7 < 3};
     dv_problem *problem = dv_random_problem(&spec);
     if (seed % 4 == 0)
-        add_groups(problem, seed);
+        dv_random_groups(problem, seed);
     return problem;
 }
 

@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "solver/certify.h"
 #include "solver/evaluate.h"
+#include "solver/labels.h"
 #include "solver/strategy.h"
 #include "tests/random_problem.h"
 #include "tests/suite.h"
@@ -216,6 +217,80 @@ static void frontier_and_ilp_agree_on_larger_problems(void)
     }
 }
 
+/* The same within limits: prices and states against branch and bound. */
+static void frontier_and_ilp_agree_on_larger_limited_problems(void)
+{
+    uint64_t limited = 0, infeasible = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        dv_random_spec spec = {.seed = seed,
+                               .shape = (dv_random_shape)(1 + seed % 4),
+                               .units = 12 + (uint32_t)(seed % 14),
+                               .targets = 2 + (uint32_t)(seed % 3),
+                               .devices_shared = seed % 2 == 0,
+                               .limits = true,
+                               .sessions = seed % 3 == 0,
+                               .ties = seed % 5 == 1};
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_plan *one = NULL, *two = NULL;
+        dv_outcome first, second;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ilp", NULL, &one, &first), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "frontier", NULL, &two, &second), DV_OK);
+        bool ok = first == second &&
+                  (first == DV_OUTCOME_INFEASIBLE ||
+                   (first == DV_OUTCOME_OPTIMAL && same(one->cost.total_us, two->cost.total_us)));
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            report("frontier, ilp", &spec, two ? two->cost.total_us : NAN,
+                   one ? one->cost.total_us : NAN);
+        limited += first == DV_OUTCOME_OPTIMAL && dv_limits_bind(problem);
+        infeasible += first == DV_OUTCOME_INFEASIBLE;
+        dv_plan_destroy(one);
+        dv_plan_destroy(two);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(limited > 20 && infeasible > 3);
+}
+
+/* Whatever is changed in a proven plan, its certificate notices: the placement, what it states to
+   cost, its bound, a limit that it uses up. */
+static void tampered_plans_are_refused(void)
+{
+    uint64_t moved = 0, shrunk = 0;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        dv_random_spec spec = small_spec(seed);
+        dv_problem *problem = dv_random_problem(&spec);
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "frontier", NULL, &plan, &outcome), DV_OK);
+        dv_rng rng = dv_rng_seeded(seed);
+        if (plan && plan->cost.total_us > 0.0) {
+            CU_ASSERT_TRUE(dv_certify_bound(problem, plan).ok);
+            double cost_us = plan->cost.total_us;
+            dv_unit_id u = (dv_unit_id)dv_rng_below(&rng, problem->unit_count);
+            dv_target_id own = plan->target[u];
+            plan->target[u] = (dv_target_id)dv_rng_below(&rng, problem->target_count);
+            if (!same(latency_of(problem, plan->target), cost_us)) {
+                CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+                moved++;
+            }
+            plan->target[u] = own;
+            plan->bound_us *= 1.0 + 1e-6;
+            CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+            plan->bound_us = plan->cost.total_us = cost_us * (1.0 - 1e-6);
+            CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+            plan->bound_us = plan->cost.total_us = cost_us;
+            if (plan->cost.segments > 1) {
+                problem->max_segments = plan->cost.segments - 1;
+                CU_ASSERT_FALSE(dv_certify(problem, plan).ok);
+                shrunk++;
+            }
+        }
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(moved > 200 && shrunk > 100);
+}
+
 /* The optimum is never above a baseline, and its bound holds for all of them. */
 static void no_baseline_beats_the_optimum(void)
 {
@@ -312,5 +387,7 @@ DV_SUITE(property_optimum, DV_TEST(three_ways_to_cost_a_plan_agree),
          DV_TEST(the_weaker_formulations_find_the_same),
          DV_TEST(frontier_finds_what_exhaustive_search_finds),
          DV_TEST(frontier_with_too_few_states_is_honest),
-         DV_TEST(frontier_and_ilp_agree_on_larger_problems), DV_TEST(no_baseline_beats_the_optimum),
+         DV_TEST(frontier_and_ilp_agree_on_larger_problems),
+         DV_TEST(frontier_and_ilp_agree_on_larger_limited_problems),
+         DV_TEST(tampered_plans_are_refused), DV_TEST(no_baseline_beats_the_optimum),
          DV_TEST(no_baseline_beats_a_bound_for_every_order));

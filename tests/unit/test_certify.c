@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "solver/evaluate.h"
 #include "tests/problem_text.h"
 #include "tests/suite.h"
 
@@ -145,6 +146,24 @@ static void a_tampered_bound_is_refused(void)
     expect(lose_bound, "without a bound");
 }
 
+/* A worse plan that calls itself optimal: one unit elsewhere refutes it. */
+static void a_bound_that_a_neighbour_beats_is_refused(void)
+{
+    dv_problem *problem = problem_of("cpu npu", "dispatch 1 4\na 10 1\nb 10 1\nc 10 1\n");
+    dv_plan *plan = solve_with("ilp", problem);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CU_ASSERT_TRUE(dv_certify_bound(problem, plan).ok);
+    plan->target[2] = CPU;
+    CU_ASSERT_TRUE(dv_evaluate(problem, plan));
+    CU_ASSERT_TRUE(dv_certify_bound(problem, plan).ok); /* dearer, its bound is still true */
+    plan->bound_us = plan->cost.total_us;
+    dv_certificate certificate = dv_certify_bound(problem, plan);
+    CU_ASSERT_FALSE(certificate.ok);
+    CU_ASSERT_PTR_NOT_NULL(strstr(certificate.reason, "unit c on npu"));
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+}
+
 static void a_tampered_order_is_refused(void)
 {
     expect(swap_order, "before");
@@ -170,5 +189,5 @@ static void a_broken_limit_is_refused(void)
 }
 
 DV_SUITE(solver_certify, DV_TEST(a_tampered_cost_is_refused), DV_TEST(a_tampered_bound_is_refused),
-         DV_TEST(a_tampered_order_is_refused), DV_TEST(a_tampered_placement_is_refused),
-         DV_TEST(a_broken_limit_is_refused));
+         DV_TEST(a_bound_that_a_neighbour_beats_is_refused), DV_TEST(a_tampered_order_is_refused),
+         DV_TEST(a_tampered_placement_is_refused), DV_TEST(a_broken_limit_is_refused));
