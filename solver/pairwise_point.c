@@ -89,13 +89,14 @@ static double activity(const dv_pairwise *m, const double *x, uint32_t row)
 static void mark_choices(const dv_pairwise *m, const double *x, bool *basic_column, bool *basic_row)
 {
     for (uint32_t r = m->problem->unit_count; r < m->linear.row_count; r++) {
-        const dv_column *c = &m->linear.column[m->linear.entry[m->linear.row[r].first].column];
-        if (m->linear.row[r].first == dv_linear_row_end(&m->linear, r) ||
-            m->linear.row[r].lower != 1.0 ||
-            (c->kind != DV_COLUMN_FIRST && c->kind != DV_COLUMN_LAST))
+        size_t first = m->linear.row[r].first, end = dv_linear_row_end(&m->linear, r);
+        if (first == end || m->linear.row[r].lower != 1.0)
+            continue;
+        dv_column_kind kind = m->linear.column[m->linear.entry[first].column].kind;
+        if (kind != DV_COLUMN_FIRST && kind != DV_COLUMN_LAST)
             continue;
         basic_row[r] = false;
-        for (size_t i = m->linear.row[r].first; i < dv_linear_row_end(&m->linear, r); i++)
+        for (size_t i = first; i < end; i++)
             basic_column[m->linear.entry[i].column] = x[m->linear.entry[i].column] == 1.0;
     }
 }
