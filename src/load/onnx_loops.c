@@ -88,6 +88,9 @@ static dv_status read_each(dv_onnx_at *at, const char *name, uint32_t count, int
     if (given != 0 && given != count)
         return dv_fail(DV_BAD_INPUT, "attribute '%s' has %zu numbers for %u tensors", name, given,
                        count);
+    for (size_t i = 0; i < given; i++)
+        if (values[i] < -DV_MAX_RANK || values[i] > DV_MAX_RANK)
+            return dv_fail(DV_BAD_INPUT, "attribute '%s' is out of range", name);
     return DV_OK;
 }
 

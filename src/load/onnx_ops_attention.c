@@ -172,7 +172,7 @@ dv_status dv_onnx_op_rotary_embedding(dv_onnx_at *at)
     DV_TRY(dv_onnx_int(at, "num_heads", 0, &heads));
     if (rank_of(at, 0) == DV_RANK_UNKNOWN)
         return dv_onnx_opaque(at, "the rank of its input does not follow from the model");
-    if (r.turned < 0 || (flat && heads < 1))
+    if (r.turned < 0 || r.turned > INT32_MAX || (flat && heads < 1))
         return dv_fail(DV_BAD_INPUT, "attributes 'num_heads' and 'rotary_embedding_dim' do not fit "
                                      "its input");
     dv_tensor_id x = at->inputs[0];

@@ -37,9 +37,10 @@ static dv_status read_attributes(dv_onnx_at *at, deformed *d)
     for (int i = 0; i < 4; i++)
         if (d->pad[i] < 0 || d->pad[i] > MOST_SIZE)
             return dv_fail(DV_BAD_INPUT, "attribute 'pads' is out of range");
-    return d->groups >= 1 && d->offset_groups >= 1
-               ? DV_OK
-               : dv_fail(DV_BAD_INPUT, "attributes 'group' and 'offset_group' must be 1 or more");
+    bool fit = d->groups >= 1 && d->offset_groups >= 1 && d->groups <= MOST_CHANNELS &&
+               d->offset_groups <= MOST_CHANNELS;
+    return fit ? DV_OK
+               : dv_fail(DV_BAD_INPUT, "attributes 'group' and 'offset_group' are out of range");
 }
 
 static dv_status read_shapes(dv_onnx_at *at, deformed *d)
@@ -67,7 +68,7 @@ static dv_status read_shapes(dv_onnx_at *at, deformed *d)
             return dv_fail(DV_BAD_INPUT, "its kernel is larger than its image");
     }
     if (d->kernel[0] * d->kernel[1] > MOST_PLACES || d->channels > MOST_CHANNELS ||
-        d->batch > MOST_CHANNELS)
+        d->batch > MOST_CHANNELS || d->made > MOST_CHANNELS || w->dim[1] > MOST_CHANNELS)
         return dv_onnx_opaque(at, "a kernel of more than %d places is not supported", MOST_PLACES);
     return d->channels % d->offset_groups == 0 && d->channels == w->dim[1] * d->groups
                ? DV_OK

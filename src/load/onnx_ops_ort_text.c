@@ -105,6 +105,9 @@ static dv_status split_three(dv_onnx_at *at, dv_tensor_id joined, int64_t axis,
     int64_t sizes[3];
     size_t count;
     DV_TRY(dv_onnx_ints(at, "qkv_hidden_sizes", 3, sizes, &count));
+    for (size_t i = 0; i < count; i++)
+        if (count != 3 || sizes[i] < 0 || sizes[i] > INT32_MAX)
+            return dv_fail(DV_BAD_INPUT, "attribute 'qkv_hidden_sizes' is not three sizes");
     for (int i = 0; i < 3; i++)
         DV_TRY(dv_onnx_part(at, &parts[i]));
     split.kind = DV_OP_SPLIT;
@@ -200,7 +203,7 @@ dv_status dv_onnx_op_ort_rotary(dv_onnx_at *at)
                                   "shape does not follow from the model, is not supported");
     if (heads == 0 && cosine->dim[1] > 0)
         heads = x->dim[2] / (2 * cosine->dim[1]);
-    if (heads < 1 || heads > DV_ONNX_MOST_HEADS || r.turned < 0)
+    if (heads < 1 || heads > DV_ONNX_MOST_HEADS || r.turned < 0 || r.turned > INT32_MAX)
         return dv_fail(DV_BAD_INPUT, "attribute 'num_heads' does not fit its input");
     if (places->rank == 1) /* of the first */
         DV_TRY(emit_positions_from(at, at->inputs[1], &positions));

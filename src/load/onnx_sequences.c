@@ -254,6 +254,8 @@ static dv_status join(dv_onnx_builder *b, dv_onnx_at *at)
     bool stacks;
     DV_TRY(dv_onnx_int(at, "axis", 0, &axis));
     DV_TRY(dv_onnx_flag(at, "new_axis", false, &stacks));
+    if (axis < -DV_MAX_RANK || axis > DV_MAX_RANK)
+        return dv_fail(DV_BAD_INPUT, "attribute 'axis' is out of range");
     if (from.count == 0)
         return dv_fail(DV_BAD_INPUT, "an empty sequence cannot be joined");
     dv_tensor_id *parts = dv_arena_array(at->arena, from.count, sizeof *parts);
