@@ -12,6 +12,11 @@ dv_status dv_aten_read_plain(dv_aten_at *at)
     DV_TRY(dv_aten_input(at, 0, &a));
     if (dv_op_info_of(at->kind)->least_inputs > 1)
         DV_TRY(dv_aten_input(at, 1, &b));
+    dv_dtype made = dv_aten_made_dtype(at, DV_DTYPE_NONE);
+    dv_dtype given = dv_aten_dtype_of(at, a);
+    if (b == DV_NONE && dv_dtype_is_float(made) && given != DV_DTYPE_NONE &&
+        !dv_dtype_is_float(given))
+        DV_TRY(dv_aten_cast(at, made, &a)); /* the root of a whole number is none */
     return dv_aten_finish(at, at->kind, NULL, a, b, DV_NONE);
 }
 

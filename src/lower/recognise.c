@@ -318,7 +318,26 @@ static dv_status recognise_sum(dv_rewrite *rewrite, const dv_op *op, bool *done)
     return into_layer_norm(rewrite, op, 2, done);
 }
 
+/* A clamp of a clamp (or of a relu), as decompositions leave them, is one. */
+static dv_status recognise_clamp(dv_rewrite *rewrite, const dv_op *op, bool *done)
+{
+    const dv_graph *graph = rewrite->from;
+    const dv_clamp_params *outer = &op->params.clamp;
+    const dv_op *before = inner(graph, op->inputs[0], DV_OP_CLAMP);
+    dv_clamp_params first = {0, INFINITY};
+    if (op->input_count != 1)
+        return DV_OK;
+    if (before && before->input_count == 1)
+        first = before->params.clamp;
+    else if (!(before = inner(graph, op->inputs[0], DV_OP_RELU)))
+        return DV_OK;
+    dv_op_params params = {.clamp = {fmin(fmax(first.min, outer->min), outer->max),
+                                     fmin(fmax(first.max, outer->min), outer->max)}};
+    return become_of(rewrite, op, DV_OP_CLAMP, &params, before->inputs[0], done);
+}
+
 static const dv_canon_rule rules[DV_OP_COUNT] = {
+    [DV_OP_CLAMP] = recognise_clamp,
     [DV_OP_MUL] = recognise_product,
     [DV_OP_DIV] = recognise_product,
     [DV_OP_ADD] = recognise_sum,

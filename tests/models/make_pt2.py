@@ -328,6 +328,8 @@ class Special(nn.Module):
         near = torch.cat([torch.cdist(x, y), torch.inner(x, y), torch.outer(x[0], y[0])[:3, :3]], 1)
         like = torch.stack([F.cosine_similarity(x, y), F.pairwise_distance(x, y)])
         spread, middle = torch.std_mean(x, 1)
+        grid = torch.meshgrid(x[0], y[:, 0], indexing="xy")
+        three = three * torch.linspace(0.1, 1, 4) / torch.sqrt(torch.tensor(16)) + grid[1]
         return (one, two, three, rows, near, like, spread, middle, torch.dot(x[0], y[0]),
                 torch.isfinite(x / z), torch.greater(x, y), torch.count_nonzero(z, 1))
 

@@ -61,6 +61,35 @@ static void test_gelu_as_torch_exports_it(void)
     dv_graph_destroy(becomes(graph, y, DV_OP_GELU));
 }
 
+static dv_tensor_id clamped(dv_graph *graph, dv_tensor_id x, double min, double max)
+{
+    dv_op_params params = {.clamp = {min, max}};
+    return BUILD_OP(graph, DV_OP_CLAMP, params, "t", x);
+}
+
+/* Core ATen clamps to each side by itself: both are one, and hardswish is found behind them. */
+static void test_a_clamp_of_a_clamp_is_one(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id y = clamped(graph, clamped(graph, x, -1, INFINITY), -INFINITY, 0.5);
+    graph = becomes(graph, y, DV_OP_CLAMP);
+    CU_ASSERT_EQUAL(graph->ops[0].params.clamp.min, -1);
+    CU_ASSERT_EQUAL(graph->ops[0].params.clamp.max, 0.5);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* bounds that do not overlap: the outer ones hold */
+    x = build_input(graph, "x", "f32 4x16");
+    dv_graph_destroy(becomes(graph, clamped(graph, clamped(graph, x, 2, 3), -1, 1), DV_OP_CLAMP));
+
+    graph = build_graph();
+    x = build_input(graph, "x", "f32 4x16");
+    y = two(graph, DV_OP_ADD, x, scalar(graph, 3));
+    y = clamped(graph, clamped(graph, y, 0, INFINITY), -INFINITY, 6);
+    y = two(graph, DV_OP_DIV, two(graph, DV_OP_MUL, x, y), scalar(graph, 6));
+    dv_graph_destroy(becomes(graph, y, DV_OP_HARDSWISH));
+}
+
 static void test_gelu_in_its_tanh_forms(void)
 {
     for (int form = 0; form < 3; form++) {
@@ -190,8 +219,8 @@ static void test_what_only_looks_alike_is_left(void)
     dv_graph_destroy(graph);
 }
 
-DV_SUITE(lower_recognise, DV_TEST(test_gelu_as_torch_exports_it),
-         DV_TEST(test_gelu_in_its_tanh_forms), DV_TEST(test_gates_of_their_own_input),
-         DV_TEST(test_layer_norm_with_weight_and_bias),
+DV_SUITE(lower_recognise, DV_TEST(test_a_clamp_of_a_clamp_is_one),
+         DV_TEST(test_gelu_as_torch_exports_it), DV_TEST(test_gelu_in_its_tanh_forms),
+         DV_TEST(test_gates_of_their_own_input), DV_TEST(test_layer_norm_with_weight_and_bias),
          DV_TEST(test_layer_norm_over_two_dims_without_parameters),
          DV_TEST(test_what_only_looks_alike_is_left));
