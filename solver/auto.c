@@ -28,7 +28,7 @@
 #include "solver/strategy.h"
 #include "solver/throughput.h"
 
-enum { ORDER };
+enum { ORDER, SPLIT };
 
 static const dv_param params[] = {
     [ORDER] = {.name = "order",
@@ -36,6 +36,11 @@ static const dv_param params[] = {
                .summary = "look for a better order of the units too, or keep the given one",
                .preset = "free",
                .choices = "free|given"},
+    [SPLIT] = {.name = "split",
+               .type = DV_PARAM_CHOICE,
+               .summary = "for throughput: only splits whose devices stand in a row, or any",
+               .preset = "any",
+               .choices = "contiguous|any"},
     {0},
 };
 
@@ -336,8 +341,12 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
-    if (options->objective == DV_OBJECTIVE_THROUGHPUT)
-        return dv_throughput_solve(problem, options, IDEALS, plan, outcome);
+    if (options->objective == DV_OBJECTIVE_THROUGHPUT) {
+        dv_throughput_settings settings = {
+            .splits = values[SPLIT].number > 0.0 ? DV_SPLITS_ANY : DV_SPLITS_CONTIGUOUS,
+            .ideal_limit = IDEALS};
+        return dv_throughput_solve(problem, options, &settings, plan, outcome);
+    }
     if (options->objective == DV_OBJECTIVE_MAKESPAN)
         return dv_overlap_solve(problem, options, plan, outcome);
     search s = {.problem = problem,

@@ -111,9 +111,11 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
     *outcome = DV_OUTCOME_NONE;
-    if (options->objective == DV_OBJECTIVE_THROUGHPUT)
-        return dv_throughput_solve(problem, options, (uint32_t)values[IDEALS].number, plan,
-                                   outcome);
+    if (options->objective == DV_OBJECTIVE_THROUGHPUT) {
+        dv_throughput_settings settings = {.splits = DV_SPLITS_CONTIGUOUS,
+                                           .ideal_limit = (uint32_t)values[IDEALS].number};
+        return dv_throughput_solve(problem, options, &settings, plan, outcome);
+    }
     DV_TRY(dv_frontier_check(problem, "ideal"));
     double deadline_s = dv_clock_s() + options->deadline_s;
     dv_frontier_settings frontier = {

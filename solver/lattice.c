@@ -22,6 +22,7 @@ void dv_lattice_free(dv_lattice *lattice)
     free(lattice->child);
     free(lattice->by);
     free(lattice->set);
+    free(lattice->place);
     *lattice = (dv_lattice){0};
 }
 
@@ -141,7 +142,8 @@ dv_status dv_lattice_chain(const dv_problem *problem, const dv_unit_id *order, d
     out->start = calloc((size_t)units + 2, sizeof *out->start);
     out->child = calloc((size_t)units + 1, sizeof *out->child);
     out->by = calloc((size_t)units + 1, sizeof *out->by);
-    if (!out->start || !out->child || !out->by) {
+    out->place = calloc((size_t)units + 1, sizeof *out->place);
+    if (!out->start || !out->child || !out->by || !out->place) {
         dv_lattice_free(out);
         return dv_fail(DV_NO_MEMORY, "ideals: out of memory");
     }
@@ -149,6 +151,7 @@ dv_status dv_lattice_chain(const dv_problem *problem, const dv_unit_id *order, d
         out->start[i + 1] = i + 1;
         out->child[i] = i + 1;
         out->by[i] = order[i];
+        out->place[order[i]] = i;
     }
     out->start[units + 1] = units;
     return DV_OK;

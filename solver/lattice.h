@@ -12,6 +12,7 @@ typedef struct dv_lattice {
     dv_unit_id *by;      /* that unit */
     uint32_t word_count; /* of one set */
     uint64_t *set;       /* [ideal * word_count + unit / 64]; NULL for a chain */
+    uint32_t *place;     /* of a chain, per unit: its place in the order; else NULL */
 } dv_lattice;
 
 /* All ideals, unless there are more than limit: then *complete is false and out is empty. */

@@ -19,7 +19,10 @@ typedef struct kind { /* of devices: alike in every figure */
 } kind;
 
 typedef struct walk_sums { /* of the units between two ideals, on one kind */
-    double compute_us, in_us, out_us, bytes;
+    double compute_us;
+    double lasting_us; /* ways to and from what can never join them: the host, the lower ideal */
+    double open_us;    /* ways to and from units that still may */
+    double bytes;
     uint32_t unsupported;
 } walk_sums;
 
@@ -41,9 +44,13 @@ typedef struct run {
     uint32_t walk;     /* number of the present one */
     dv_unit_id *units; /* to work in */
     bool *inside;      /* per unit: between the two ideals */
+    uint32_t from;     /* the lower ideal */
+    uint16_t *fits;    /* per ideal met in this walk: kinds on which the difference is below best */
+    bool two_way;      /* may a reader be below its producer (in a training step)? */
+    bool *spares;      /* per unit: see "decide" in split.h */
     uint32_t *reads;   /* per tensor: its readers inside */
     walk_sums sum[KINDS_MAX];
-    uint32_t steps;
+    size_t steps;
     bool ended;
 } run;
 
@@ -110,7 +117,7 @@ bool dv_split_serves(const dv_problem *problem)
     uint32_t count, combinations;
     if (problem->unit_count > UNITS_MAX || problem->target_count != problem->device_count ||
         problem->group || problem->pin || dv_limit_energy_binds(problem) ||
-        dv_limit_loss_binds(problem) || dv_limit_segments_binds(problem))
+        dv_limit_loss_binds(problem))
         return false;
     return find_kinds(problem, kinds, &count, &combinations);
 }
@@ -160,6 +167,8 @@ static void release(run *r)
     free(r->units);
     free(r->reads);
     free(r->rest_us);
+    free(r->fits);
+    free(r->spares);
 }
 
 static bool allocate(run *r)
@@ -176,8 +185,10 @@ static bool allocate(run *r)
     r->units = calloc((size_t)r->problem->unit_count + 1, sizeof *r->units);
     r->reads = calloc((size_t)r->problem->tensor_count + 1, sizeof *r->reads);
     r->rest_us = calloc(r->kind_count, sizeof *r->rest_us);
-    if (!r->value || !r->previous || !r->kind_used || !r->alive || !r->seen || !r->inside ||
-        !r->units || !r->reads || !r->rest_us)
+    r->fits = calloc(ideals, sizeof *r->fits);
+    r->spares = calloc((size_t)r->problem->unit_count + 1, sizeof *r->spares);
+    if (!r->fits || !r->spares || !r->value || !r->previous || !r->kind_used || !r->alive ||
+        !r->seen || !r->inside || !r->units || !r->reads || !r->rest_us)
         return false;
     for (size_t i = 0; i < cells; i++)
         r->value[i] = INFINITY;
@@ -191,38 +202,83 @@ static uint32_t reader_count(const dv_problem *p, uint32_t t)
     return p->consumer_start[t + 1] - p->consumer_start[t] + p->host_needs[t];
 }
 
-/* Adds unit u (sign 1) or takes it out again (-1), last in, first out. */
-static void change(run *r, dv_unit_id u, int sign)
+/* Is unit u in the ideal that the walk began at? */
+static bool is_below(const run *r, dv_unit_id u)
+{
+    const dv_lattice *l = r->lattice;
+    if (l->set)
+        return l->set[(size_t)r->from * l->word_count + u / 64] >> u % 64 & 1u;
+    return l->place[u] < r->from;
+}
+
+/* The way of tensor t to or from the units inside, opened or closed on every kind. */
+static void add_way(run *r, uint32_t t, bool out, bool lasts, double sign)
+{
+    for (uint32_t k = 0; k < r->kind_count; k++) {
+        dv_target_id a = r->kind[k].first;
+        double us = out ? dv_load_out_us(r->problem, t, a) : dv_load_in_us(r->problem, t, a);
+        *(lasts ? &r->sum[k].lasting_us : &r->sum[k].open_us) += sign * us;
+    }
+}
+
+/* Unit u joins as a reader of tensor t. */
+static void add_reader(run *r, uint32_t t)
+{
+    const dv_problem *p = r->problem;
+    dv_unit_id maker = p->producer[t];
+    bool host = maker == DV_NONE;
+    if (!host && r->inside[maker]) {
+        if (r->reads[t] + 1 == reader_count(p, t))
+            add_way(r, t, true, false, -1.0);
+    } else if (r->reads[t] == 0) {
+        add_way(r, t, false, host || is_below(r, maker), 1.0);
+    }
+    r->reads[t]++;
+}
+
+/* Unit u joins as the producer of tensor t. Only in a training step can readers be there already,
+   or below. */
+static void add_producer(run *r, uint32_t t)
+{
+    const dv_problem *p = r->problem;
+    if (r->reads[t] > 0)
+        add_way(r, t, false, false, -1.0);
+    if (r->reads[t] == reader_count(p, t))
+        return;
+    bool lasts = p->host_needs[t];
+    for (uint32_t i = p->consumer_start[t]; r->two_way && !lasts && i < p->consumer_start[t + 1];
+         i++)
+        lasts = is_below(r, p->consumers[i]);
+    add_way(r, t, true, lasts, 1.0);
+}
+
+static void join(run *r, dv_unit_id u)
 {
     const dv_problem *p = r->problem;
     for (uint32_t k = 0; k < r->kind_count; k++) {
         dv_target_id a = r->kind[k].first;
         double us = dv_problem_time_us(p, u, a);
         if (isinf(us))
-            r->sum[k].unsupported += (uint32_t)sign;
+            r->sum[k].unsupported++;
         else
-            r->sum[k].compute_us += sign * us;
+            r->sum[k].compute_us += us;
         if (p->memory_bytes)
-            r->sum[k].bytes += sign * p->memory_bytes[(size_t)u * p->target_count + a];
+            r->sum[k].bytes += p->memory_bytes[(size_t)u * p->target_count + a];
     }
-    for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++) {
-        uint32_t t = p->unit_tensors[i];
-        if (sign < 0)
-            r->reads[t]--;
-        bool within = p->producer[t] != DV_NONE && r->inside[p->producer[t]];
-        bool turns = within ? r->reads[t] + 1 == reader_count(p, t) : r->reads[t] == 0;
-        for (uint32_t k = 0; turns && k < r->kind_count; k++)
-            if (within)
-                r->sum[k].out_us -= sign * dv_load_out_us(p, t, r->kind[k].first);
-            else
-                r->sum[k].in_us += sign * dv_load_in_us(p, t, r->kind[k].first);
-        if (sign > 0)
-            r->reads[t]++;
-    }
+    for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++)
+        add_reader(r, p->unit_tensors[i]);
     for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++)
-        for (uint32_t k = 0; reader_count(p, p->unit_outputs[i]) > 0 && k < r->kind_count; k++)
-            r->sum[k].out_us += sign * dv_load_out_us(p, p->unit_outputs[i], r->kind[k].first);
-    r->inside[u] = sign > 0;
+        add_producer(r, p->unit_outputs[i]);
+    r->inside[u] = true;
+}
+
+/* The reverse; the caller restores the sums. */
+static void leave(run *r, dv_unit_id u)
+{
+    const dv_problem *p = r->problem;
+    for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++)
+        r->reads[p->unit_tensors[i]]--;
+    r->inside[u] = false;
 }
 
 /* The load of the walk's units on kind k; *lost: no more units can make it less than the best. */
@@ -231,13 +287,13 @@ static double load_us(const run *r, uint32_t k, bool *lost)
     const dv_problem *p = r->problem;
     const walk_sums *s = &r->sum[k];
     dv_device_id d = p->device[r->kind[k].first];
-    double rising = s->compute_us + s->in_us + p->dispatch_us[d] + p->session_us[d];
+    double rising = s->compute_us + s->lasting_us + p->dispatch_us[d] + p->session_us[d];
     *lost = s->unsupported > 0 || rising >= r->best_us ||
             s->bytes > p->capacity_bytes[d] * (1.0 + 1e-9);
-    return *lost ? INFINITY : rising + fmax(0.0, s->out_us);
+    return *lost ? INFINITY : rising + fmax(0.0, s->open_us);
 }
 
-static void arrive(run *r, uint32_t from, uint32_t to, uint32_t k, double load)
+static void arrive(run *r, uint32_t to, uint32_t k, double load)
 {
     bool end = to == r->lattice->count - 1;
     for (uint32_t i = 0; i < r->alive_count; i++) {
@@ -245,44 +301,65 @@ static void arrive(run *r, uint32_t from, uint32_t to, uint32_t k, double load)
         const kind *kd = &r->kind[k];
         if (c / kd->stride % (kd->count + 1) == kd->count)
             continue;
-        size_t old = (size_t)from * r->combination_count + c;
+        size_t old = (size_t)r->from * r->combination_count + c;
         size_t cell = (size_t)to * r->combination_count + c + kd->stride;
         double value = fmax(r->value[old], load);
         if (value >= r->value[cell] || value >= r->best_us)
             continue;
         r->value[cell] = value;
-        r->previous[cell] = from;
+        r->previous[cell] = r->from;
         r->kind_used[cell] = (uint8_t)k;
-        if (end)
+        if (end && r->settings->decide)
+            r->ended = true;
+        else if (end)
             r->best_us = value;
     }
 }
 
-static void walk(run *r, uint32_t from, uint32_t at)
+/* Kinds on which a unit more than ideal at fits as well, and spares whoever had it more than it
+   costs them: who wants any split below the best need not stop at that ideal. */
+static uint32_t kinds_to_go_on(const run *r, uint32_t at)
+{
+    const dv_lattice *l = r->lattice;
+    uint32_t kinds = 0;
+    for (uint32_t i = l->start[at]; r->settings->decide && i < l->start[at + 1]; i++)
+        if (r->spares[l->by[i]] && r->seen[l->child[i]] == r->walk)
+            kinds |= r->fits[l->child[i]];
+    return kinds;
+}
+
+static void walk(run *r, uint32_t at)
 {
     const dv_lattice *l = r->lattice;
     if (++r->steps % 4096 == 0)
         r->ended = r->ended || dv_progress_stopped(r->settings->progress) ||
-                   dv_clock_s() >= r->settings->deadline_s;
+                   dv_clock_s() >= r->settings->deadline_s ||
+                   (r->settings->step_limit > 0 && r->steps > r->settings->step_limit);
     for (uint32_t i = l->start[at]; i < l->start[at + 1] && !r->ended; i++) {
         uint32_t to = l->child[i];
         if (r->seen[to] == r->walk)
             continue;
         r->seen[to] = r->walk;
+        r->fits[to] = 0;
         walk_sums before[KINDS_MAX];
+        double load[KINDS_MAX];
         memcpy(before, r->sum, r->kind_count * sizeof *before);
-        change(r, l->by[i], 1);
+        join(r, l->by[i]);
         bool go_on = false;
         for (uint32_t k = 0; k < r->kind_count; k++) {
             bool lost;
-            double load = load_us(r, k, &lost);
-            if (load < r->best_us)
-                arrive(r, from, to, k, load);
+            load[k] = load_us(r, k, &lost);
+            if (load[k] < r->best_us)
+                r->fits[to] |= (uint16_t)(1u << k);
             go_on = go_on || !lost;
         }
         if (go_on)
-            walk(r, from, to);
-        change(r, l->by[i], -1);
+            walk(r, to);
+        uint32_t kinds = go_on ? r->fits[to] & ~kinds_to_go_on(r, to) : 0;
+        for (uint32_t k = 0; k < r->kind_count; k++)
+            if (kinds >> k & 1u)
+                arrive(r, to, k, load[k]);
+        leave(r, l->by[i]);
         memcpy(r->sum, before, r->kind_count * sizeof *before); /* no rounding adds up */
     }
 }
@@ -316,6 +393,27 @@ static bool can_finish(const run *r, uint32_t combination, const double *rate)
     return true;
 }
 
+static uint32_t devices_used(const run *r, uint32_t combination)
+{
+    uint32_t used = 0;
+    for (uint32_t k = 0; k < r->kind_count; k++)
+        used += combination / r->kind[k].stride % (r->kind[k].count + 1);
+    return used;
+}
+
+/* Who wants any split below the best needs no more devices than do. */
+static bool fewer_do(const run *r, uint32_t ideal, uint32_t combination)
+{
+    const double *value = r->value + (size_t)ideal * r->combination_count;
+    for (uint32_t k = 0; r->settings->decide && k < r->kind_count; k++) {
+        uint32_t used = combination / r->kind[k].stride % (r->kind[k].count + 1);
+        for (uint32_t less = 1; less <= used; less++)
+            if (value[combination - less * r->kind[k].stride] < r->best_us)
+                return true;
+    }
+    return false;
+}
+
 static void search(run *r, const double *all_us, const double *rate)
 {
     for (uint32_t ideal = 0; ideal + 1 < r->lattice->count && !r->ended; ideal++) {
@@ -329,11 +427,13 @@ static void search(run *r, const double *all_us, const double *rate)
         r->alive_count = 0;
         for (uint32_t c = 0; c < r->combination_count; c++)
             if (r->value[(size_t)ideal * r->combination_count + c] < r->best_us &&
+                devices_used(r, c) < r->problem->max_segments && !fewer_do(r, ideal, c) &&
                 (!r->lattice->set || can_finish(r, c, rate)))
                 r->alive[r->alive_count++] = c;
         r->walk++;
+        r->from = ideal;
         if (r->alive_count > 0)
-            walk(r, ideal, ideal);
+            walk(r, ideal);
         if (ideal % 64 == 63)
             dv_progress_step(r->settings->progress, "ideals",
                              (ideal + 1.0) / (double)r->lattice->count);
@@ -399,6 +499,41 @@ static void prepare_rates(const run *r, double *all_us, double *rate)
     }
 }
 
+/* Is there a tensor that need not run forward? */
+static bool runs_two_ways(const dv_problem *p)
+{
+    for (uint32_t t = 0; t < p->tensor_count; t++) {
+        dv_unit_id u = p->producer[t];
+        for (uint32_t i = p->consumer_start[t]; u != DV_NONE && i < p->consumer_start[t + 1]; i++) {
+            uint32_t k = p->next_start[u];
+            while (k < p->next_start[u + 1] && p->next[k] != p->consumers[i])
+                k++;
+            if (k == p->next_start[u + 1])
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Does a set of units that loses unit u, its lowest, save at least what it then pays for more ways,
+   on any kind of device? */
+static bool spares(const dv_problem *p, const run *r, dv_unit_id u)
+{
+    for (uint32_t k = 0; k < r->kind_count; k++) {
+        dv_target_id a = r->kind[k].first;
+        double ways_us = 0.0;
+        for (uint32_t i = p->unit_output_start[u]; i < p->unit_output_start[u + 1]; i++)
+            ways_us += dv_load_in_us(p, p->unit_outputs[i], a);
+        for (uint32_t i = p->unit_tensor_start[u]; r->two_way && i < p->unit_tensor_start[u + 1];
+             i++)
+            if (p->producer[p->unit_tensors[i]] != DV_NONE)
+                ways_us += dv_load_out_us(p, p->unit_tensors[i], a);
+        if (dv_problem_time_us(p, u, a) < ways_us * (1.0 + 1e-9))
+            return false;
+    }
+    return true;
+}
+
 dv_status dv_split_run(const dv_problem *problem, const dv_lattice *lattice,
                        const dv_split_settings *settings, dv_target_id *target, dv_unit_id *order,
                        dv_split_result *result)
@@ -406,12 +541,15 @@ dv_status dv_split_run(const dv_problem *problem, const dv_lattice *lattice,
     run r = {.problem = problem,
              .lattice = lattice,
              .settings = settings,
+             .two_way = runs_two_ways(problem),
              .best_us = settings->upper_us};
     double all_us[KINDS_MAX], rate[KINDS_MAX * KINDS_MAX];
     *result = (dv_split_result){.load_us = INFINITY};
     bool ok = find_kinds(problem, r.kind, &r.kind_count, &r.combination_count) && allocate(&r);
     if (ok) {
         prepare_rates(&r, all_us, rate);
+        for (dv_unit_id u = 0; u < problem->unit_count; u++)
+            r.spares[u] = spares(problem, &r, u);
         search(&r, all_us, rate);
         trace(&r, target, order, result);
         result->exact = !r.ended;

@@ -17,11 +17,16 @@ typedef struct dv_split_settings {
     double deadline_s; /* on dv_clock_s */
     const dv_progress *progress;
     double upper_us; /* only splits with less load are looked for; INFINITY: any */
+    bool decide;     /* is there one at all? Any will do, not the best: then a device need not stop
+                        at an ideal if one unit more fits, and that unit spares all others more time
+                        than its tensors cost them; and devices are used as few as do */
+    size_t step_limit; /* of the walks, all together; 0: none */
 } dv_split_settings;
 
 typedef struct dv_split_result {
     bool found;
-    bool exact;     /* the search came to its end: nothing below load_us, or upper_us */
+    bool exact;     /* the search came to its end: nothing below load_us, or upper_us if none was
+                       found; to decide, a split found is the end too, and says nothing of others */
     double load_us; /* of the split that was found */
 } dv_split_result;
 

@@ -369,6 +369,25 @@ static dv_status check_order(const dv_problem *p)
     return DV_OK;
 }
 
+/* A training step runs its forward pass first. */
+static dv_status check_passes(const dv_problem *p)
+{
+    for (dv_unit_id u = 0; p->backward && u < p->unit_count; u++)
+        for (uint32_t i = p->next_start[u]; i < p->next_start[u + 1]; i++)
+            if (p->backward[u] && !p->backward[p->next[i]])
+                return dv_fail(DV_BAD_INPUT,
+                               "unit '%s' of the forward pass reads what '%s' of the backward pass "
+                               "makes; mark both as backward, or neither",
+                               p->unit_name[p->next[i]], p->unit_name[u]);
+    return DV_OK;
+}
+
+dv_status dv_problem_link(dv_problem *problem)
+{
+    DV_TRY(build_tensor_lists(problem));
+    return build_neighbours(problem);
+}
+
 dv_status dv_problem_finish(dv_problem *problem)
 {
     DV_TRY(check_targets(problem));
@@ -381,8 +400,8 @@ dv_status dv_problem_finish(dv_problem *problem)
     DV_TRY(check_sum(problem, problem->energy_uj, "energy"));
     DV_TRY(check_sum(problem, problem->loss, "loss"));
     DV_TRY(check_tensors(problem));
-    DV_TRY(build_tensor_lists(problem));
-    DV_TRY(build_neighbours(problem));
+    DV_TRY(dv_problem_link(problem));
     DV_TRY(check_order(problem));
+    DV_TRY(check_passes(problem));
     return check_support(problem);
 }

@@ -50,6 +50,8 @@ typedef struct dv_problem {
     const uint32_t *group;   /* per unit: units of one group share a device; DV_NONE; or NULL */
     uint32_t subgraphs_per_device; /* 0: makespans by the rules of solver/makespan.h; else those of
                                       solver/subgraphs.h, with so many a device at most */
+    const bool *backward; /* per unit: of the backward pass of a training step; or NULL. Splits
+                             are called contiguous by their forward units alone */
 
     /* by dv_problem_finish: */
     const uint32_t *unit_tensor_start; /* unit_count + 1: tensors that a unit reads */
@@ -73,6 +75,10 @@ void dv_problem_destroy(dv_problem *problem);
    that each unit has a supported target allowed by its pin (else the units are named,
    DV_BAD_INPUT), and builds adjacency. O(size). */
 DV_MUST_USE dv_status dv_problem_finish(dv_problem *problem);
+
+/* Only the adjacency, of numbers that are known to be fine; readers may stand before producers. For
+   problems that a solver derives from a finished one. O(size). */
+DV_MUST_USE dv_status dv_problem_link(dv_problem *problem);
 
 /* problem/1 JSON, or an instance of the device-placement paper (doc/formats.md). */
 DV_MUST_USE dv_status dv_problem_parse(const char *file, const char *text, size_t size,

@@ -21,6 +21,7 @@ typedef struct node {
     const char *name;
     double cpu_us, accelerator_us, bytes;
     uint32_t group;
+    bool backward;
 } node;
 
 typedef struct edge {
@@ -70,16 +71,11 @@ static dv_status read_node(reader *r, const dv_json_at *at, node *out)
 {
     dv_json_at id = dv_json_member(at, "id"), name = dv_json_member(at, "name");
     dv_json_at colour = dv_json_member(at, "colorClass");
-    bool supported, backward;
+    bool supported;
     int64_t group = DV_NONE;
     DV_TRY(dv_json_integer(&id, INT32_MIN, INT32_MAX, &out->id));
     DV_TRY(read_flag(at, "supportedOnFpga", &supported));
-    DV_TRY(read_flag(at, "isBackwardNode", &backward));
-    if (backward)
-        return dv_json_fail(at,
-                            "node %lld is of a backward pass; only inference graphs can be "
-                            "placed",
-                            (long long)out->id);
+    DV_TRY(read_flag(at, "isBackwardNode", &out->backward));
     DV_TRY(read_cost(at, "cpuLatency", true, &out->cpu_us));
     DV_TRY(read_cost(at, "fpgaLatency", supported, &out->accelerator_us));
     if (!supported)
@@ -176,28 +172,40 @@ static dv_status read_edges(reader *r, const dv_json_at *root)
     return DV_OK;
 }
 
-/* Numbers the nodes so that producers come first; edges then speak of units. start: per place, its
-   first edge; queue: unit_count entries. */
+/* Numbers what is ready, and what becomes ready by that; backward nodes only if asked to. */
+static void number_ready(reader *r, const size_t *start, bool backward, uint32_t *queue,
+                         uint32_t *numbered)
+{
+    uint32_t head = *numbered, tail = head;
+    for (uint32_t n = 0; n < r->p->unit_count; n++)
+        if (r->node[n].missing == 0 && r->node[n].backward == backward)
+            queue[tail++] = n;
+    for (; head < tail; head++) {
+        uint32_t n = queue[head];
+        r->node[n].unit = head;
+        for (size_t i = start[n]; i < start[n + 1]; i++) {
+            node *to = &r->node[r->edge[i].to];
+            if (--to->missing == 0 && (backward || !to->backward))
+                queue[tail++] = r->edge[i].to;
+        }
+    }
+    *numbered = tail;
+}
+
+/* Numbers the nodes so that producers come first, and the backward pass last; edges then speak of
+   units. start: per place, its first edge; queue: unit_count entries. */
 static dv_status number_nodes(reader *r, const dv_json_at *root, size_t *start, uint32_t *queue)
 {
-    uint32_t head = 0, tail = 0, units = r->p->unit_count;
+    uint32_t numbered = 0, units = r->p->unit_count;
     for (size_t i = 0; i < r->edge_count; i++) {
         r->node[r->edge[i].to].missing++;
         start[r->edge[i].from + 1]++;
     }
-    for (uint32_t n = 0; n < units; n++) {
+    for (uint32_t n = 0; n < units; n++)
         start[n + 1] += start[n];
-        if (r->node[n].missing == 0)
-            queue[tail++] = n;
-    }
-    for (; head < tail; head++) {
-        uint32_t n = queue[head];
-        r->node[n].unit = head;
-        for (size_t i = start[n]; i < start[n + 1]; i++)
-            if (--r->node[r->edge[i].to].missing == 0)
-                queue[tail++] = r->edge[i].to;
-    }
-    for (uint32_t n = 0; tail < units && n < units; n++)
+    number_ready(r, start, false, queue, &numbered);
+    number_ready(r, start, true, queue, &numbered);
+    for (uint32_t n = 0; numbered < units && n < units; n++)
         if (r->node[n].missing > 0)
             return dv_fail(DV_BAD_INPUT, "%s: edges: node %lld is on a cycle, or behind one",
                            root->file, (long long)r->node[n].id);
@@ -271,12 +279,16 @@ static dv_status fill_units(reader *r, const dv_json_at *root)
     double *time = dv_arena_array(p->arena, cells, sizeof *time);
     double *memory = dv_arena_array(p->arena, cells, sizeof *memory);
     uint32_t *group = dv_arena_array(p->arena, p->unit_count, sizeof *group);
-    if (!name || !time || !memory || !group)
+    bool *backward = dv_arena_array(p->arena, p->unit_count, sizeof *backward);
+    bool training = false;
+    if (!name || !time || !memory || !group || !backward)
         return no_memory(root);
     for (uint32_t n = 0; n < p->unit_count; n++) {
         const node *from = &r->node[n];
         name[from->unit] = from->name;
         group[from->unit] = from->group;
+        backward[from->unit] = from->backward;
+        training = training || from->backward;
         for (dv_target_id a = 0; a < p->target_count; a++) {
             size_t cell = (size_t)from->unit * p->target_count + a;
             double cpu_us = r->cpus ? from->cpu_us : INFINITY;
@@ -288,6 +300,7 @@ static dv_status fill_units(reader *r, const dv_json_at *root)
     p->time_us = time;
     p->memory_bytes = memory;
     p->group = group;
+    p->backward = training ? backward : NULL;
     return DV_OK;
 }
 

@@ -17,6 +17,7 @@ typedef struct reader {
     double *time, *memory, *energy, *loss; /* [unit][target]; the last three NULL until given */
     dv_target_id *pin;
     uint32_t *group;
+    bool *backward;        /* NULL until a unit has the key */
     const char ***by_name; /* pointers into unit_name, sorted by name */
 } reader;
 
@@ -155,6 +156,14 @@ static dv_status read_constraints(reader *to, const dv_json_at *unit, uint32_t u
         DV_TRY(dv_json_integer(&group, 0, INT32_MAX, &number));
         to->group[u] = (uint32_t)number;
     }
+    dv_json_at backward = dv_json_member(unit, "backward");
+    if (!dv_json_present(&backward))
+        return DV_OK;
+    if (!to->backward)
+        to->backward = dv_arena_array(to->arena, to->p->unit_count, sizeof *to->backward);
+    if (!to->backward)
+        return no_memory(unit);
+    DV_TRY(dv_json_bool(&backward, &to->backward[u]));
     return DV_OK;
 }
 
@@ -182,8 +191,8 @@ static dv_status allocate_units(reader *to, const dv_json_at *list)
 
 static dv_status read_units(reader *to, const dv_json_at *root)
 {
-    static const char *const keys[] = {"name", "time_us", "memory_bytes", "energy_uj",
-                                       "loss", "pin",     "group",        NULL};
+    static const char *const keys[] = {"name", "time_us", "memory_bytes", "energy_uj", "loss",
+                                       "pin",  "group",   "backward",     NULL};
     dv_problem *p = to->p;
     dv_json_at list = dv_json_member(root, "units");
     DV_TRY(dv_json_array(&list));
@@ -210,6 +219,7 @@ static dv_status read_units(reader *to, const dv_json_at *root)
     p->loss = to->loss;
     p->pin = to->pin;
     p->group = to->group;
+    p->backward = to->backward;
     return DV_OK;
 }
 

@@ -34,6 +34,8 @@ static void put_units(const dv_problem *p, dv_json_writer *w)
             dv_json_put_string(w, "pin", p->target_name[p->pin[u]]);
         if (p->group && p->group[u] != DV_NONE)
             dv_json_put_integer(w, "group", p->group[u]);
+        if (p->backward && p->backward[u])
+            dv_json_put_bool(w, "backward", true);
         dv_json_end(w, '}');
     }
     dv_json_end(w, ']');

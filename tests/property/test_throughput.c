@@ -21,8 +21,28 @@ static bool same(double a, double b)
     return fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
 }
 
-/* Can the devices be put in a row so that every tensor runs forward? Takes away devices that
-   nobody left feeds; writes the order of the units. */
+/* Is there a forward unit in the group of u? */
+static bool has_forward(const dv_problem *p, dv_unit_id u)
+{
+    bool found = !p->backward[u];
+    for (dv_unit_id v = 0; v < p->unit_count; v++)
+        found = found || (p->group && p->group[u] != DV_NONE && p->group[v] == p->group[u] &&
+                          !p->backward[v]);
+    return found;
+}
+
+/* Must unit u, fed by v, stand behind v (1), before it (-1: in a training step, the mirror image of
+   a backward unit that has no forward unit to follow), or does it not matter (0)? */
+static int side(const dv_problem *p, dv_unit_id v, dv_unit_id u)
+{
+    if (!p->backward || !p->backward[u])
+        return 1;
+    return p->backward[v] && (!has_forward(p, u) || !has_forward(p, v)) ? -1 : 0;
+}
+
+/* Can the devices be put in a row so that every tensor (of the forward pass) runs forward? Takes
+   away devices that nobody left feeds; writes an order of the units, their own in a training step.
+ */
 static bool is_contiguous(const dv_problem *p, dv_plan *plan)
 {
     bool gone[16] = {false};
@@ -33,7 +53,10 @@ static bool is_contiguous(const dv_problem *p, dv_plan *plan)
             for (dv_unit_id u = 0; u < p->unit_count; u++)
                 for (uint32_t i = p->previous_start[u]; i < p->previous_start[u + 1]; i++) {
                     dv_device_id from = p->device[plan->target[p->previous[i]]];
-                    fed = fed || (p->device[plan->target[u]] == d && from != d && !gone[from]);
+                    dv_device_id to = p->device[plan->target[u]];
+                    int way = side(p, p->previous[i], u);
+                    fed = fed || (way > 0 && to == d && from != d && !gone[from]) ||
+                          (way < 0 && from == d && to != d && !gone[to]);
                 }
             if (fed)
                 continue;
@@ -42,6 +65,8 @@ static bool is_contiguous(const dv_problem *p, dv_plan *plan)
                 if (p->device[plan->target[u]] == d)
                     plan->order[placed++] = u;
         }
+    for (dv_unit_id u = 0; p->backward && u < p->unit_count; u++)
+        plan->order[u] = u;
     return placed == p->unit_count;
 }
 
@@ -140,6 +165,59 @@ static void the_best_contiguous_split_is_that_of_exhaustive_search(void)
     CU_ASSERT_TRUE(below > 10); /* else contiguity was never tested */
 }
 
+/* The later units become the backward pass; some follow a forward unit, some have none. Without
+   dispatch, which would depend on the order. */
+static void make_training(dv_problem *p, uint64_t seed)
+{
+    bool *backward = dv_arena_array(p->arena, p->unit_count, sizeof *backward);
+    uint32_t *group = dv_arena_array(p->arena, p->unit_count, sizeof *group);
+    CU_ASSERT_TRUE_FATAL(backward && group);
+    memset((double *)p->dispatch_us, 0, p->device_count * sizeof *p->dispatch_us);
+    uint32_t first = 1 + (uint32_t)(seed / 2 % (p->unit_count - 1));
+    for (dv_unit_id u = 0; u < p->unit_count; u++) {
+        backward[u] = u >= first;
+        group[u] = (seed >> u % 5) % 3 != 0 ? (u < first ? u : p->unit_count - 1 - u) : DV_NONE;
+    }
+    p->backward = backward;
+    p->group = group;
+}
+
+static void training_steps_are_split_as_exhaustive_search_does(void)
+{
+    uint32_t solved = 0, below = 0, orphans = 0;
+    dv_solve_options options = dv_solve_options_default();
+    options.objective = DV_OBJECTIVE_THROUGHPUT;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        dv_random_spec spec = {.seed = seed,
+                               .shape = seed % 5 < 3 ? DV_RANDOM_ANY : DV_RANDOM_DAG,
+                               .units = 3 + (uint32_t)(seed % (UNITS - 2)),
+                               .targets = 2 + (uint32_t)(seed % 2),
+                               .ties = seed % 7 < 3};
+        dv_problem *problem = dv_random_problem(&spec);
+        vary(problem, seed);
+        make_training(problem, seed);
+        for (dv_unit_id u = 0; u < problem->unit_count; u++)
+            orphans += problem->backward[u] && !has_forward(problem, u);
+        double any, best = exhaustive(problem, &any);
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ideal", &options, &plan, &outcome), DV_OK);
+        bool ok = plan ? same(plan->load_us, best) && outcome == DV_OUTCOME_OPTIMAL : isinf(best);
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            fprintf(stderr, "\n    seed %llu: %.17g (%s), expected %.17g, any %.17g",
+                    (unsigned long long)seed, plan ? plan->load_us : INFINITY,
+                    dv_outcome_name(outcome), best, any);
+        solved += plan != NULL;
+        below += any < best * (1 - 1e-9);
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(solved > 300);
+    CU_ASSERT_TRUE(below > 10);
+    CU_ASSERT_TRUE(orphans > 100);
+}
+
 static dv_problem *instance(const char *name)
 {
     char path[512];
@@ -165,6 +243,8 @@ static void published_contiguous_optima_are_reproduced(void)
         {"resnet50_inference.json", 33.7747},
         {"inceptionv3_inference.json", 51.5519},
         {"bert_l-3_operator_inference.json", 27.9186},
+        {"bert24_training.json", 41.7458},
+        {"bert_l-3_operator_training.json", 65.3031},
     };
     dv_solve_options options = dv_solve_options_default();
     options.objective = DV_OBJECTIVE_THROUGHPUT;
@@ -172,11 +252,11 @@ static void published_contiguous_optima_are_reproduced(void)
         dv_problem *problem = instance(published[i].name);
         dv_plan *plan = NULL;
         dv_outcome outcome;
-        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", &options, &plan, &outcome), DV_OK);
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ideal", &options, &plan, &outcome), DV_OK);
         CU_ASSERT_EQUAL(outcome, DV_OUTCOME_OPTIMAL);
         CU_ASSERT_STRING_EQUAL(plan->proof_scope, "contiguous splits");
         CU_ASSERT_DOUBLE_EQUAL(plan->load_us, published[i].load, 5.1e-5);
-        CU_ASSERT_TRUE(plan->cost.segments <= problem->device_count);
+        CU_ASSERT_TRUE(problem->backward || plan->cost.segments <= problem->device_count);
         dv_plan_destroy(plan);
         dv_problem_destroy(problem);
     }
@@ -226,5 +306,6 @@ static void loads_are_those_of_the_formula(void)
 
 DV_SUITE(property_throughput, DV_TEST(loads_are_those_of_the_formula),
          DV_TEST(the_best_contiguous_split_is_that_of_exhaustive_search),
+         DV_TEST(training_steps_are_split_as_exhaustive_search_does),
          DV_TEST(published_contiguous_optima_are_reproduced),
          DV_TEST(beyond_the_limit_the_bound_is_honest));
