@@ -130,7 +130,7 @@ bool dv_subgraphs_serve(const dv_problem *problem)
 {
     const dv_problem *p = problem;
     dv_target_id first = DV_NONE;
-    if (p->target_count != p->device_count || p->max_segments != UINT32_MAX ||
+    if (p->target_count != p->device_count || p->backward || p->max_segments != UINT32_MAX ||
         isfinite(p->energy_budget_uj) || isfinite(p->loss_budget))
         return false;
     for (dv_target_id a = 0; a < p->target_count; a++) {

@@ -293,7 +293,8 @@ static void walk(dp *d, uint32_t from, uint32_t at, uint32_t *chosen, uint32_t c
         if (d->seen[j] == from || d->failed)
             continue;
         d->seen[j] = from;
-        bool runs = isfinite(d->pieces->time_us[(size_t)q * d->p->target_count + d->accelerator]);
+        bool runs = isfinite(
+            d->pieces->time_us[(size_t)q * d->p->device_count + d->p->device[d->accelerator]]);
         double bytes = d->bytes, busy = d->busy_us;
         if (!runs)
             continue;
@@ -316,7 +317,7 @@ static void join_host(dp *d, uint32_t i, double *ends, double *temporary)
     const dv_problem *p = d->p;
     for (uint32_t c = d->lattice->start[i]; c < d->lattice->start[i + 1]; c++) {
         uint32_t j = d->lattice->child[c], q = d->lattice->by[c];
-        if (!isfinite(d->pieces->time_us[(size_t)q * p->target_count + p->host]))
+        if (!isfinite(d->pieces->time_us[(size_t)q * p->device_count + p->device[p->host]]))
             continue;
         d->taken[q] = true;
         d->failed = d->failed || !list_live(d, j);
@@ -661,7 +662,7 @@ dv_status dv_subgraphs_search(const dv_problem *problem, uint32_t ideal_limit, u
 {
     *result = (dv_subgraphs_result){INFINITY, -INFINITY};
     dv_contraction contraction;
-    dv_status status = dv_contract(problem, &contraction);
+    dv_status status = dv_contract(problem, true, &contraction);
     if (status == DV_OK) {
         dp d = {.p = problem,
                 .pieces = contraction.pieces,
