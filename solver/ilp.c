@@ -19,8 +19,12 @@
 #include "solver/path_ilp.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
+#include "solver/throughput.h"
 
 enum { REDUCE, START, FORMULATION, ORDER };
+
+/* Of the search for a contiguous split to begin with, for throughput. */
+enum { IDEALS = 300000 };
 
 static const dv_param params[] = {
     [REDUCE] = {.name = "reduce",
@@ -287,6 +291,10 @@ static dv_status solve_free(const dv_problem *problem, const dv_solve_options *o
 static dv_status solve(const dv_problem *problem, const dv_solve_options *options,
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
+    if (options->objective == DV_OBJECTIVE_THROUGHPUT) {
+        dv_throughput_settings settings = {.splits = DV_SPLITS_ANY_PROVEN, .ideal_limit = IDEALS};
+        return dv_throughput_solve(problem, options, &settings, plan, outcome);
+    }
     if (values[ORDER].number > 0.0)
         return solve_free(problem, options, values, plan, outcome);
     search s = {.problem = problem,
@@ -326,7 +334,7 @@ const dv_strategy dv_strategy_ilp = {
     .name = "ilp",
     .summary = "integer programming on GLPK: proven optimal for the given order, any limits",
     .citation = "pairwise-marginal formulation; GLPK, https://www.gnu.org/software/glpk/",
-    .objectives = DV_OBJECTIVE_LATENCY,
+    .objectives = DV_OBJECTIVE_LATENCY | DV_OBJECTIVE_THROUGHPUT,
     .params = params,
     .solve = solve,
 };

@@ -251,7 +251,7 @@ static void on_step(glp_tree *tree, void *info)
     int best = glp_ios_best_node(tree);
     if (best != 0) {
         double bound = glp_ios_node_bound(tree, best);
-        if (bound > job->bound) {
+        if (bound > job->bound && bound > -1e300) {
             job->bound = bound;
             dv_progress_bound(job->control->progress, bound / job->glpk->scale);
         }

@@ -19,6 +19,7 @@ typedef enum dv_column_kind {
     DV_COLUMN_PASSED,  /* segments on device b up to unit a */
     DV_COLUMN_FIRST,   /* the first segment is on device a */
     DV_COLUMN_LAST,    /* the last segment is on device a */
+    DV_COLUMN_LOAD,    /* the largest load of a device */
 } dv_column_kind;
 
 typedef struct dv_column {

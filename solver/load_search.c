@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/rng.h"
 #include "solver/evaluate.h"
+#include "solver/groups.h"
 #include "solver/order.h"
 #include "solver/place.h"
 
@@ -21,7 +22,6 @@ typedef struct search {
     uint32_t *block;         /* per unit: its group */
     uint32_t *start;         /* per block: its first member */
     dv_unit_id *member;
-    uint32_t block_count;
     double *load_us, *bytes;           /* per device */
     uint32_t *units;                   /* per device */
     double *kept_load_us, *kept_bytes; /* the same before a change */
@@ -190,7 +190,7 @@ static double energy(const search *s)
         x *= x;
         sum += x * x;
     }
-    return most * pow(sum, 1.0 / 16.0);
+    return most * sqrt(sqrt(sqrt(sqrt(sum))));
 }
 
 static uint32_t below(search *s, uint32_t n)
@@ -263,6 +263,7 @@ static void anneal(search *s, change *c, dv_target_id *to)
     sum_up(s);
     double now = energy(s), hot = 0.03 * now, cold = 1e-4 * now;
     uint32_t steps = s->settings->steps;
+    double heat = hot, cooling = pow(cold / hot, 1.0 / steps);
     for (uint32_t i = 0; i < steps; i++) {
         if (i % 4096 == 4095) {
             if (dv_progress_stopped(s->settings->progress) ||
@@ -271,12 +272,12 @@ static void anneal(search *s, change *c, dv_target_id *to)
             sum_up(s); /* what rounding has added up */
             now = energy(s);
         }
+        heat *= cooling;
         propose(s, c, to);
         if (c->count == 0)
             continue;
         apply(s, c, to);
         double then = energy(s), rise = then - now;
-        double heat = hot * pow(cold / hot, (double)i / steps);
         if (!isfinite(then) || (rise > 0.0 && dv_rng_uniform(&s->rng) >= exp(-rise / heat))) {
             undo(s, c);
             continue;
@@ -287,28 +288,26 @@ static void anneal(search *s, change *c, dv_target_id *to)
 }
 
 /* Groups become blocks; a unit without one is a block of its own. */
-static void list_blocks(search *s)
+static dv_status list_blocks(search *s)
 {
     const dv_problem *p = s->problem;
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        s->block[u] = DV_NONE;
-        for (dv_unit_id v = 0; p->group && p->group[u] != DV_NONE && v < u; v++)
-            if (p->group[v] == p->group[u]) {
-                s->block[u] = s->block[v];
-                break;
-            }
-        if (s->block[u] == DV_NONE)
-            s->block[u] = s->block_count++;
-    }
+    dv_unit_groups groups;
+    DV_TRY(dv_unit_groups_create(p, &groups));
+    uint32_t alone = groups.count, end = 0;
     for (dv_unit_id u = 0; u < p->unit_count; u++)
-        s->start[s->block[u] + 1]++;
-    for (uint32_t b = 0; b < s->block_count; b++)
-        s->start[b + 1] += s->start[b];
-    for (dv_unit_id u = p->unit_count; u-- > 0;)
-        s->member[--s->start[s->block[u] + 1]] = u;
-    /* Each start[b + 1] has moved down to its block's first member. */
-    memmove(s->start, s->start + 1, s->block_count * sizeof *s->start);
-    s->start[s->block_count] = p->unit_count;
+        s->block[u] = groups.index[u] != UINT32_MAX ? groups.index[u] : alone++;
+    for (uint32_t b = 0; b < groups.count; b++)
+        for (uint32_t i = groups.start[b]; i < groups.start[b + 1]; i++) {
+            s->member[end++] = groups.units[i];
+            s->start[b + 1] = end;
+        }
+    for (dv_unit_id u = 0; u < p->unit_count; u++)
+        if (groups.index[u] == UINT32_MAX) {
+            s->member[end++] = u;
+            s->start[s->block[u] + 1] = end;
+        }
+    dv_unit_groups_free(&groups);
+    return DV_OK;
 }
 
 /* Keeps what the round found, in the order at hand or in a better one. */
@@ -336,7 +335,7 @@ static dv_status run(search *s, change *c, dv_target_id *to, dv_plan *trial, dv_
                      double *load_us)
 {
     const dv_problem *p = s->problem;
-    list_blocks(s);
+    DV_TRY(list_blocks(s));
     for (uint32_t round = 0; round < s->settings->rounds; round++) {
         if (dv_progress_stopped(s->settings->progress) || dv_clock_s() >= s->settings->deadline_s)
             return DV_OK;

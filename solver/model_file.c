@@ -54,6 +54,9 @@ static const char *column_name(const dv_column *c, char name[NAME_MAX_LENGTH])
     case DV_COLUMN_LAST:
         snprintf(name, NAME_MAX_LENGTH, "g_%u", c->a);
         break;
+    case DV_COLUMN_LOAD:
+        snprintf(name, NAME_MAX_LENGTH, "load");
+        break;
     }
     return name;
 }

@@ -44,6 +44,7 @@ static bool column_is_one(const dv_pairwise *m, const dv_target_id *target, cons
     case DV_COLUMN_PASSED:
     case DV_COLUMN_FIRST:
     case DV_COLUMN_LAST:
+    case DV_COLUMN_LOAD:
         break;
     }
     return false;

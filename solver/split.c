@@ -54,8 +54,7 @@ typedef struct run {
     bool ended;
 } run;
 
-/* Does everything cost the same on the devices of targets a and b? */
-static bool are_alike(const dv_problem *p, dv_target_id a, dv_target_id b)
+bool dv_split_alike(const dv_problem *p, dv_target_id a, dv_target_id b)
 {
     dv_device_id d = p->device[a], e = p->device[b];
     bool host_a = d == p->device[p->host], host_b = e == p->device[p->host];
@@ -91,7 +90,7 @@ static bool find_kinds(const dv_problem *p, kind *kinds, uint32_t *count, uint32
     *count = 0;
     for (dv_target_id a = 0; a < p->target_count; a++) {
         uint32_t k = 0;
-        while (k < *count && !are_alike(p, kinds[k].first, a))
+        while (k < *count && !dv_split_alike(p, kinds[k].first, a))
             k++;
         if (k == KINDS_MAX)
             return false;
@@ -475,8 +474,8 @@ static void trace(run *r, dv_target_id *target, dv_unit_id *order, dv_split_resu
         /* The device of that kind with the number of those used before. */
         uint32_t skip = c / kd->stride % (kd->count + 1);
         dv_target_id a = kd->first;
-        for (; skip > 0 || !are_alike(r->problem, kd->first, a); a++)
-            skip -= are_alike(r->problem, kd->first, a);
+        for (; skip > 0 || !dv_split_alike(r->problem, kd->first, a); a++)
+            skip -= dv_split_alike(r->problem, kd->first, a);
         dv_unit_id *units = r->units;
         uint32_t count = list_difference(r, r->previous[cell], ideal, units);
         end -= count;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -10,8 +11,16 @@
 #include "solver/contract.h"
 #include "solver/evaluate.h"
 #include "solver/labels.h"
+#include "solver/load_bound.h"
+#include "solver/load_ilp.h"
 #include "solver/load_search.h"
+#include "solver/order.h"
+#include "solver/place.h"
 #include "solver/split.h"
+
+/* Each a second or so, and the same result on every machine. */
+enum { ANNEAL_ROUNDS = 4, ANNEAL_STEPS = 150000, BOUND_ROUNDS = 8, BOUND_WORK = 10000000 };
+enum { ILP_SIZE = 5000, ILP_NODES = 60 };
 
 typedef struct search {
     const dv_problem *problem;
@@ -22,6 +31,7 @@ typedef struct search {
     double load_us;       /* of plan; INFINITY: none yet */
     double contiguous_us; /* no contiguous split has less */
     double any_us;        /* no split has less */
+    bool infeasible;      /* proven */
     const char *any_by;   /* the method behind it */
 } search;
 
@@ -40,15 +50,18 @@ static void prove_any(search *s, double bound_us, const char *method)
     bound_us = fmin(bound_us, s->load_us);
     if (bound_us <= s->any_us)
         return;
+    if (bound_us > s->any_us * (1.0 + 1e-8)) /* else it is the former bound, but for rounding */
+        s->any_by = method;
     s->any_us = bound_us;
-    s->any_by = method;
     s->contiguous_us = fmax(s->contiguous_us, bound_us);
     dv_progress_bound(s->options->progress, bound_us);
 }
 
-static dv_status anneal(search *s, uint32_t rounds, uint32_t steps)
+static dv_status anneal(search *s)
 {
-    dv_load_search_settings settings = {.rounds = rounds,
+    uint32_t units = s->problem->unit_count;
+    uint32_t steps = units < ANNEAL_STEPS / 2000 ? 2000 * units : ANNEAL_STEPS;
+    dv_load_search_settings settings = {.rounds = ANNEAL_ROUNDS,
                                         .steps = steps,
                                         .seed = s->options->seed,
                                         .deadline_s = s->deadline_s,
@@ -56,13 +69,97 @@ static dv_status anneal(search *s, uint32_t rounds, uint32_t steps)
     return dv_load_search_run(s->problem, &settings, s->trial, s->plan, &s->load_us);
 }
 
-static dv_status search_any(search *s, const dv_problem *pieces)
+/* A split of the pieces becomes a plan, each unit on the fastest target, kept if it is better. */
+static dv_status take(search *s, const dv_contraction *contraction, const dv_target_id *device)
 {
-    prove_any(s, dv_split_floor_us(pieces), "work spread evenly");
-    if (s->settings->splits == DV_SPLITS_CONTIGUOUS || meets(s, s->any_us) || out_of_time(s) ||
-        !isfinite(s->load_us))
+    double dispatch_us;
+    for (dv_unit_id u = 0; u < s->problem->unit_count; u++)
+        s->trial->target[u] = dv_place_fastest(s->problem, u, device[contraction->piece[u]]);
+    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us));
+    if (!dv_evaluate(s->problem, s->trial))
         return DV_OK;
-    return anneal(s, 4, 200000);
+    double load_us = dv_evaluate_load_us(s->problem, s->trial);
+    if (load_us >= s->load_us)
+        return DV_OK;
+    s->load_us = load_us;
+    dv_plan_copy(s->plan, s->trial);
+    dv_progress_incumbent(s->options->progress, load_us);
+    return DV_OK;
+}
+
+/* Without a plan the program may look for any: no load is above all work on the slowest. */
+static double upper(const search *s, const dv_problem *pieces)
+{
+    if (isfinite(s->load_us))
+        return s->load_us;
+    double sum = 0.0;
+    for (dv_device_id d = 0; d < pieces->device_count; d++) {
+        sum += pieces->dispatch_us[d] + pieces->session_us[d];
+        for (dv_unit_id u = 0; u < pieces->unit_count; u++)
+            sum +=
+                isfinite(dv_problem_time_us(pieces, u, d)) ? dv_problem_time_us(pieces, u, d) : 0;
+        for (uint32_t t = 0; t < pieces->tensor_count; t++)
+            sum += dv_load_in_us(pieces, t, d) + dv_load_out_us(pieces, t, d);
+    }
+    return sum + 1.0;
+}
+
+static dv_status run_ilp(search *s, const dv_contraction *contraction)
+{
+    const dv_problem *pieces = contraction->pieces;
+    bool whole = s->settings->splits == DV_SPLITS_ANY_PROVEN, found, exact;
+    dv_load_ilp_settings settings = {.upper_us = upper(s, pieces),
+                                     .floor_us = fmax(0.0, s->any_us),
+                                     .size_limit = whole ? 0 : ILP_SIZE,
+                                     .node_limit = whole ? 0 : ILP_NODES,
+                                     .deadline_s = s->deadline_s,
+                                     .tolerance = s->options->tolerance,
+                                     .progress = s->options->progress};
+    double bound_us, before_us = s->load_us;
+    dv_target_id *device = calloc((size_t)pieces->unit_count + 1, sizeof *device);
+    if (!device)
+        return dv_fail(DV_NO_MEMORY, "throughput: out of memory");
+    dv_status status = dv_load_ilp_run(pieces, &settings, device, &found, &exact, &bound_us);
+    if (status == DV_OK && found)
+        status = take(s, contraction, device);
+    free(device);
+    DV_TRY(status);
+    s->infeasible = exact && !found && isinf(before_us);
+    /* What GLPK's tolerances leave between its value and that of the split is no gap. */
+    if (exact && isfinite(s->load_us) && s->load_us - bound_us <= 1e-7 * s->load_us)
+        bound_us = s->load_us;
+    if (!s->infeasible)
+        prove_any(s, bound_us, "ilp: branch and bound");
+    return DV_OK;
+}
+
+static dv_status bound(search *s, const dv_problem *pieces)
+{
+    dv_load_bound_settings settings = {.upper_us = s->load_us,
+                                       .rounds = BOUND_ROUNDS,
+                                       .work_limit = BOUND_WORK,
+                                       .deadline_s = s->deadline_s,
+                                       .progress = s->options->progress};
+    double bound_us;
+    DV_TRY(dv_load_bound_run(pieces, &settings, &bound_us));
+    prove_any(s, bound_us, "weights: dynamic programming");
+    return DV_OK;
+}
+
+static dv_status search_any(search *s, const dv_contraction *contraction)
+{
+    const dv_problem *pieces = contraction->pieces;
+    prove_any(s, dv_split_floor_us(pieces), "work spread evenly");
+    if (s->settings->splits == DV_SPLITS_CONTIGUOUS || meets(s, s->any_us) || out_of_time(s))
+        return DV_OK;
+    if (isfinite(s->load_us)) {
+        DV_TRY(anneal(s));
+        if (!meets(s, s->any_us) && !out_of_time(s))
+            DV_TRY(bound(s, pieces));
+    }
+    if (!meets(s, s->any_us) && !out_of_time(s))
+        DV_TRY(run_ilp(s, contraction));
+    return DV_OK;
 }
 
 /* What is said of the plan: that no split is better, or no contiguous one if that is proven and no
@@ -98,11 +195,13 @@ static dv_status run(search *s, dv_outcome *outcome)
     dv_contraction contraction;
     dv_status status = dv_contract(p, false, &contraction);
     if (status == DV_OK)
-        status = search_any(s, contraction.pieces);
+        status = search_any(s, &contraction);
     dv_contraction_free(&contraction);
     DV_TRY(status);
     if (isfinite(s->load_us))
         claim(s, outcome);
+    else if (s->infeasible)
+        *outcome = DV_OUTCOME_INFEASIBLE;
     return DV_OK;
 }
 

@@ -7,7 +7,10 @@
 
 #include "core/file.h"
 #include "solver/certify.h"
+#include "solver/contract.h"
 #include "solver/evaluate.h"
+#include "solver/load_bound.h"
+#include "solver/split.h"
 #include "solver/strategy.h"
 #include "tests/any_order.h"
 #include "tests/problem_text.h"
@@ -218,6 +221,113 @@ static void training_steps_are_split_as_exhaustive_search_does(void)
     CU_ASSERT_TRUE(orphans > 100);
 }
 
+/* A small problem of the seed: groups, capacities, alike devices, sometimes a training step. */
+static dv_problem *small_problem(uint64_t seed, bool training)
+{
+    dv_random_spec spec = {.seed = seed,
+                           .shape = seed % 5 < 3 ? DV_RANDOM_ANY : DV_RANDOM_DAG,
+                           .units = 3 + (uint32_t)(seed % (UNITS - 2)),
+                           .targets = 2 + (uint32_t)(seed % 2),
+                           .sessions = seed % 4 == 1,
+                           .ties = seed % 7 < 3};
+    dv_problem *problem = dv_random_problem(&spec);
+    vary(problem, seed);
+    if (training)
+        make_training(problem, seed);
+    return problem;
+}
+
+/* Dispatch apart, whose sum depends on the order, the integer program proves what enumeration
+   finds. */
+static void the_best_split_of_any_kind_is_that_of_exhaustive_search(void)
+{
+    uint32_t solved = 0, below = 0;
+    dv_solve_options options = dv_solve_options_default();
+    options.objective = DV_OBJECTIVE_THROUGHPUT;
+    for (uint64_t seed = 1; seed <= 120; seed++) {
+        dv_problem *problem = small_problem(seed, seed % 3 == 1);
+        memset((double *)problem->dispatch_us, 0,
+               problem->device_count * sizeof *problem->dispatch_us);
+        double any, best = exhaustive(problem, &any);
+        dv_plan *plan = NULL;
+        dv_outcome outcome;
+        CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ilp", &options, &plan, &outcome), DV_OK);
+        bool ok = plan ? same(plan->load_us, any) && outcome == DV_OUTCOME_OPTIMAL &&
+                             strcmp(plan->proof_scope, "any split") == 0
+                       : isinf(any) && outcome == DV_OUTCOME_INFEASIBLE;
+        CU_ASSERT_TRUE(ok);
+        if (!ok)
+            fprintf(stderr, "\n    seed %llu: %.17g (%s), expected %.17g", (unsigned long long)seed,
+                    plan ? plan->load_us : INFINITY, dv_outcome_name(outcome), any);
+        solved += plan != NULL;
+        below += plan && any < best * (1 - 1e-9);
+        dv_plan_destroy(plan);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(solved > 100);
+    CU_ASSERT_TRUE(below > 10);
+}
+
+/* With dispatch to pay, and with several targets a device, bounds hold, and plans are no better
+   than possible. */
+static void bounds_hold_where_the_methods_are_not_exact(void)
+{
+    uint32_t exact = 0, all = 0;
+    dv_solve_options options = dv_solve_options_default();
+    options.objective = DV_OBJECTIVE_THROUGHPUT;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        dv_problem *problem = small_problem(seed, seed % 4 == 2);
+        dv_device_id *device = (dv_device_id *)problem->device;
+        bool shared = seed % 2 == 1 && problem->target_count == 3;
+        if (shared) /* the last device becomes another target of the one before */
+            device[2] = device[1];
+        double any, best = exhaustive(problem, &any);
+        for (int s = 0; s < 2; s++) {
+            dv_plan *plan = NULL;
+            dv_outcome outcome;
+            CU_ASSERT_EQUAL_FATAL(
+                dv_solve(problem, s ? "auto" : "ideal", &options, &plan, &outcome), DV_OK);
+            bool narrow = plan && strcmp(plan->proof_scope, "contiguous splits") == 0;
+            double least = narrow ? best : any;
+            bool ok = !plan || (plan->bound_us <= least * (1 + 1e-9) &&
+                                (s || plan->load_us >= best * (1 - 1e-9)));
+            CU_ASSERT_TRUE(ok);
+            if (!ok)
+                fprintf(stderr, "\n    seed %llu: %.17g, bound %.17g, contiguous %.17g, any %.17g",
+                        (unsigned long long)seed, plan->load_us, plan->bound_us, best, any);
+            exact += shared && plan && outcome == DV_OUTCOME_OPTIMAL;
+            all += shared && plan;
+            dv_plan_destroy(plan);
+        }
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(2 * exact > all);
+}
+
+/* Knapsacks along the pieces: never above the best split, and above evenly spread work. */
+static void weights_bound_every_split(void)
+{
+    uint32_t better = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        dv_problem *problem = small_problem(seed, seed % 3 == 1);
+        memset((double *)problem->dispatch_us, 0,
+               problem->device_count * sizeof *problem->dispatch_us);
+        double any, bound = 0.0;
+        exhaustive(problem, &any);
+        dv_contraction contraction;
+        CU_ASSERT_EQUAL_FATAL(dv_contract(problem, false, &contraction), DV_OK);
+        dv_load_bound_settings settings = {
+            .upper_us = any * 1.5, .rounds = 10, .work_limit = 10000000, .deadline_s = INFINITY};
+        if (isfinite(any))
+            CU_ASSERT_EQUAL_FATAL(dv_load_bound_run(contraction.pieces, &settings, &bound), DV_OK);
+        CU_ASSERT_TRUE(bound <= any * (1 + 1e-9));
+        better += isfinite(any) && bound > dv_split_floor_us(contraction.pieces) * (1 + 1e-6);
+        dv_contraction_free(&contraction);
+        dv_problem_destroy(problem);
+    }
+    CU_ASSERT_TRUE(better > 25);
+}
+
 static dv_problem *instance(const char *name)
 {
     char path[512];
@@ -260,6 +370,27 @@ static void published_contiguous_optima_are_reproduced(void)
         dv_plan_destroy(plan);
         dv_problem_destroy(problem);
     }
+}
+
+/* A split of any kind is far better here; in bert24 a little. */
+static void published_instances_have_better_splits_of_any_kind(void)
+{
+    dv_solve_options options = dv_solve_options_default();
+    options.objective = DV_OBJECTIVE_THROUGHPUT;
+    dv_plan *plan = NULL;
+    dv_outcome outcome;
+    dv_problem *problem = instance("bert_l-3_operator_inference.json");
+    CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "ilp", &options, &plan, &outcome), DV_OK);
+    CU_ASSERT_EQUAL(outcome, DV_OUTCOME_OPTIMAL);
+    CU_ASSERT_STRING_EQUAL(plan->proof_scope, "any split");
+    CU_ASSERT_DOUBLE_EQUAL(plan->load_us, 21.9084, 5.1e-5);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
+    problem = instance("bert24_inference.json");
+    CU_ASSERT_EQUAL_FATAL(dv_solve(problem, "auto", &options, &plan, &outcome), DV_OK);
+    CU_ASSERT_TRUE(plan->load_us < 17.7148 && plan->bound_us > 16.28);
+    dv_plan_destroy(plan);
+    dv_problem_destroy(problem);
 }
 
 /* Few ideals allowed: one order is cut up, and the bound is of any split. */
@@ -307,5 +438,8 @@ static void loads_are_those_of_the_formula(void)
 DV_SUITE(property_throughput, DV_TEST(loads_are_those_of_the_formula),
          DV_TEST(the_best_contiguous_split_is_that_of_exhaustive_search),
          DV_TEST(training_steps_are_split_as_exhaustive_search_does),
+         DV_TEST(the_best_split_of_any_kind_is_that_of_exhaustive_search),
+         DV_TEST(bounds_hold_where_the_methods_are_not_exact), DV_TEST(weights_bound_every_split),
          DV_TEST(published_contiguous_optima_are_reproduced),
+         DV_TEST(published_instances_have_better_splits_of_any_kind),
          DV_TEST(beyond_the_limit_the_bound_is_honest));

@@ -61,7 +61,7 @@ static void an_objective_that_is_not_served_is_refused(void)
     options.objective = DV_OBJECTIVE_THROUGHPUT;
     dv_plan *plan = NULL;
     dv_outcome outcome;
-    CU_ASSERT_EQUAL(dv_solve(problem, "ilp", &options, &plan, &outcome), DV_BAD_PARAMETER);
+    CU_ASSERT_EQUAL(dv_solve(problem, "frontier", &options, &plan, &outcome), DV_BAD_PARAMETER);
     CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "throughput"));
     dv_problem_destroy(problem);
 }
