@@ -16,7 +16,7 @@ divvy partition front.json --max-segments 1 --robust 10% | sed -n '/^Each/,$p' |
 divvy breakpoints front.json --max-segments 2 --param dispatch:npu=1us..1ms
 divvy breakpoints front.json --max-segments 1 --pin conv1=npu:f16 --param dispatch:npu=1us..1ms
 divvy explain front.json --max-segments 1 --pin conv1=npu:f16
-divvy partition front.json --max-segments 2 --objective throughput
+divvy partition front.json --max-segments 2 --objective throughput --json | grep -E '"(objective|outcome|value|bound|proved_by)"'
 divvy partition front.json --strategy mincut --max-segments 2
 divvy partition "$golden/data/small.problem.json" --robust 10% | sed -n '/^Each/,$p'
 divvy partition "$golden/data/small.problem.json" --robust 10% --json | sed -n '/"robust"/,$p'
