@@ -9,7 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/rng.h"
 #include "solver/evaluate.h"
 #include "solver/groups.h"
@@ -85,9 +84,9 @@ static void propose(walk *w)
 static void anneal(walk *w, double steps, dv_plan *plan, dv_outcome *outcome)
 {
     double hot = plan->cost.total_us / 20.0, cold = plan->cost.total_us / 1e5;
-    double deadline_s = dv_clock_s() + w->options->deadline_s;
+    double deadline_s = dv_solve_deadline_s(w->options);
     for (double i = 0; i < steps; i++) {
-        if (dv_progress_stopped(w->options->progress) || dv_clock_s() >= deadline_s)
+        if (dv_progress_must_end(w->options->progress, deadline_s))
             return;
         double temperature = hot * pow(cold / hot, i / steps);
         propose(w);

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
 #include "solver/ideal.h"
@@ -45,14 +44,17 @@ static const dv_param params[] = {
 };
 
 /* In the rounds of better orders a few states do: nothing is claimed from them. */
-enum { STATE_LIMIT = 4000, ROUND_STATES = 400, ROUNDS = 6 };
+enum { STATE_LIMIT = 20000, ROUND_STATES = 400, ROUNDS = 6 };
+
+/* Of a problem with more units each step takes seconds, and only those that gain much are taken. */
+enum { LARGE = 20000, ROUNDS_OF_LARGE = 2 };
 
 /* Where limits bind states are many more; and with more labels (units * targets) than this the
    integer program takes minutes for what prices leave open. */
 enum { LIMITED_STATES = 1000, LIMITED_ROUND_STATES = 20, ILP_LABELS = 1200 };
 
 /* Of the search over ideals: seconds at most, and the same result on every machine. */
-enum { IDEAL_STATES = 5000, IDEAL_WORK = 2000000, IDEAL_MEMORY = 400000000, IDEALS = 300000 };
+enum { IDEAL_STATES = 10000, IDEAL_WORK = 4000000, IDEAL_WORK_A_UNIT = 500, IDEALS = 300000 };
 
 /* Of the same search as the last resort, where no program is small enough: some ten seconds. */
 enum { LAST_UNITS = 3000, LAST_STATES = 30000, LAST_WORK = 10000000 };
@@ -75,7 +77,7 @@ static bool meets(const search *s, double cost_us, double bound_us)
 
 static bool out_of_time(const search *s)
 {
-    return dv_progress_stopped(s->options->progress) || dv_clock_s() >= s->settings.deadline_s;
+    return dv_progress_must_end(s->options->progress, s->settings.deadline_s);
 }
 
 /* The integer program on the time that is left. */
@@ -83,7 +85,7 @@ static dv_status run_ilp(const search *s, dv_plan *plan, dv_outcome *outcome)
 {
     const dv_strategy *ilp = dv_strategy_find("ilp");
     dv_solve_options options = *s->options;
-    options.deadline_s = fmax(0.0, s->settings.deadline_s - dv_clock_s());
+    options.deadline_s = fmax(0.0, s->settings.deadline_s - dv_progress_now_s(options.progress));
     dv_param_value values[8] = {{0}};
     for (size_t i = 0; ilp->params[i].name && i < 8; i++)
         DV_TRY(dv_param_preset(&ilp->params[i], &values[i]));
@@ -117,7 +119,8 @@ static dv_status alternate(search *s, bool *better)
     double dispatch_us, bound_us;
     *better = false;
     dv_plan_copy(s->other, s->plan);
-    DV_TRY(dv_order_closure(s->problem, s->plan->target, s->other->order, &dispatch_us));
+    DV_TRY(dv_order_closure(s->problem, s->plan->target, s->options->progress,
+                            s->settings.deadline_s, s->other->order, &dispatch_us));
     if (!dv_evaluate(s->problem, s->other) ||
         s->other->cost.total_us >= s->plan->cost.total_us * (1.0 - 1e-12))
         return DV_OK;
@@ -138,14 +141,25 @@ static dv_status try_merged_chain(search *s)
 {
     dv_plan *merged = NULL;
     dv_outcome outcome;
-    dv_solve_options options = *s->options;
-    options.progress = NULL;
+    dv_progress silent;
+    dv_solve_options options = dv_solve_options_within(s->options, s->settings.deadline_s, &silent);
     DV_TRY(dv_solve(s->problem, "chain:partitions=merged", &options, &merged, &outcome));
     if (merged && merged->cost.total_us < s->plan->cost.total_us) {
         dv_plan_copy(s->plan, merged);
         dv_progress_incumbent(s->options->progress, s->plan->cost.total_us);
     }
     dv_plan_destroy(merged);
+    return DV_OK;
+}
+
+/* What no plan can save: says something even where there is no time for anything else. */
+static dv_status bound_by_least_times(search *s)
+{
+    dv_labels labels;
+    DV_TRY(dv_labels_create(s->problem, &labels));
+    s->any_bound_us = dv_labels_floor_us(s->problem, &labels);
+    dv_labels_free(&labels);
+    snprintf(s->any_by, sizeof s->any_by, "auto: least times");
     return DV_OK;
 }
 
@@ -160,13 +174,19 @@ static dv_status bound_any_order(search *s)
     return DV_OK;
 }
 
+static size_t ideal_work(const dv_problem *problem)
+{
+    size_t work = (size_t)problem->unit_count * IDEAL_WORK_A_UNIT;
+    return work > IDEAL_WORK ? work : IDEAL_WORK;
+}
+
 /* Placement and order together. */
 static dv_status search_ideals(search *s, uint32_t states, size_t work)
 {
     dv_ideal_settings settings = {.state_limit = states,
                                   .whole = true,
                                   .work_limit = work,
-                                  .memory_limit = IDEAL_MEMORY,
+                                  .memory_limit = s->options->memory_bytes,
                                   .deadline_s = s->settings.deadline_s,
                                   .progress = s->options->progress};
     double bound_us = s->any_bound_us;
@@ -185,7 +205,8 @@ static void claim(search *s, dv_outcome *outcome)
         memcmp(plan->order, s->given->order, s->problem->unit_count * sizeof *plan->order) == 0;
     const char *scope = "any order", *by = s->any_by;
     plan->bound_us = s->any_bound_us;
-    if (!meets(s, plan->cost.total_us, plan->bound_us) && same_order) {
+    if (!meets(s, plan->cost.total_us, plan->bound_us) && same_order &&
+        s->given_bound_us > plan->bound_us) {
         plan->bound_us = s->given_bound_us;
         scope = "given order";
         by = s->given_by;
@@ -277,7 +298,7 @@ static dv_status search_orders_limited(search *s, dv_outcome *outcome)
          round++)
         DV_TRY(alternate(s, &better));
     if (!meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
-        DV_TRY(search_ideals(s, IDEAL_STATES, IDEAL_WORK));
+        DV_TRY(search_ideals(s, IDEAL_STATES, ideal_work(s->problem)));
     *outcome = isfinite(s->plan->cost.total_us) ? DV_OUTCOME_FEASIBLE
                : s->any_bound_us == INFINITY    ? DV_OUTCOME_INFEASIBLE
                                                 : DV_OUTCOME_NONE;
@@ -312,26 +333,29 @@ static dv_status run(search *s, bool free_order, dv_outcome *outcome)
 {
     dv_solve_options quiet = *s->options;
     DV_TRY(dv_incumbent_baselines(s->problem, &quiet, s->trial, s->given, outcome));
+    DV_TRY(bound_by_least_times(s));
     if (!dv_frontier_holds(s->problem))
         return run_ilp(s, s->plan, outcome);
     if (*outcome == DV_OUTCOME_NONE || dv_limits_bind(s->problem))
         return run_limited(s, free_order, outcome);
-    DV_TRY(solve_given(s));
+    if (!out_of_time(s))
+        DV_TRY(solve_given(s));
     dv_plan_copy(s->plan, s->given);
     if (!out_of_time(s))
         DV_TRY(bound_any_order(s));
     bool better = free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us);
-    if (better)
+    if (better && !out_of_time(s))
         DV_TRY(try_merged_chain(s));
-    for (int round = 0; better && round < ROUNDS && !out_of_time(s) &&
+    bool large = s->problem->unit_count > LARGE;
+    for (int round = 0; better && round < (large ? ROUNDS_OF_LARGE : ROUNDS) && !out_of_time(s) &&
                         !meets(s, s->plan->cost.total_us, s->any_bound_us);
          round++)
         DV_TRY(alternate(s, &better));
     if (!meets(s, s->plan->cost.total_us, s->any_bound_us) &&
-        s->plan->cost.total_us < s->given->cost.total_us && !out_of_time(s))
+        s->plan->cost.total_us < s->given->cost.total_us && !large && !out_of_time(s))
         DV_TRY(bound_any_order(s)); /* another placement has another dearest path */
     if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
-        DV_TRY(search_ideals(s, IDEAL_STATES, IDEAL_WORK));
+        DV_TRY(search_ideals(s, IDEAL_STATES, ideal_work(s->problem)));
     if (free_order && !meets(s, s->plan->cost.total_us, s->any_bound_us) && !out_of_time(s))
         DV_TRY(run_without_order(s, outcome));
     claim(s, outcome);
@@ -352,7 +376,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     search s = {.problem = problem,
                 .options = options,
                 .settings = {.state_limit = STATE_LIMIT,
-                             .deadline_s = dv_clock_s() + options->deadline_s,
+                             .deadline_s = dv_solve_deadline_s(options),
+                             .memory_limit = options->memory_bytes,
                              .progress = options->progress},
                 .plan = plan,
                 .given_bound_us = -INFINITY,

@@ -36,6 +36,7 @@ typedef struct search {
     dv_plan *trial, *plan;
     dv_outcome *outcome;
     dv_status status; /* the first failure */
+    double deadline_s;
 } search;
 
 static void place(const dv_problem *problem, const dv_priority *partitioners, dv_plan *plan)
@@ -52,9 +53,12 @@ static void place(const dv_problem *problem, const dv_priority *partitioners, dv
 static void try_list(search *s, const dv_priority *partitioners)
 {
     double dispatch_us;
+    if (*s->outcome != DV_OUTCOME_NONE && dv_progress_must_end(s->options->progress, s->deadline_s))
+        return;
     place(s->problem, partitioners, s->trial);
     if (s->merged && s->status == DV_OK)
-        s->status = dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us);
+        s->status = dv_order_closure(s->problem, s->trial->target, s->options->progress,
+                                     s->deadline_s, s->trial->order, &dispatch_us);
     dv_place_keep_better(s->problem, s->options->progress, s->trial, s->plan, s->outcome);
 }
 
@@ -116,7 +120,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                 .options = options,
                 .merged = values[PARTITIONS].number > 0.0,
                 .plan = plan,
-                .outcome = outcome};
+                .outcome = outcome,
+                .deadline_s = dv_solve_deadline_s(options)};
     dv_status status = dv_plan_create(problem, &s.trial);
     if (status == DV_OK)
         status = run(&s, values[ORDER].text, &devices);

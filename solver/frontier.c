@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/incumbent.h"
 #include "solver/limited.h"
@@ -27,6 +26,9 @@ static const dv_param params[] = {
     {0},
 };
 
+/* With a deadline, a run with so many states comes first: a good plan soon. */
+enum { FEW_STATES = 16 };
+
 /* Labels that any plan as good as the incumbent can do with. */
 static dv_status reduced_labels(const dv_problem *problem, const dv_frontier_settings *settings,
                                 const dv_plan *incumbent, const dv_unit_id *order,
@@ -38,28 +40,50 @@ static dv_status reduced_labels(const dv_problem *problem, const dv_frontier_set
     return DV_OK;
 }
 
-dv_status dv_frontier_improve(const dv_problem *problem, const dv_frontier_settings *settings,
-                              dv_plan *trial, dv_plan *plan, double *bound_us)
+static void tell(const dv_frontier_settings *settings, const char *what,
+                 const dv_frontier_result *result)
 {
-    dv_labels labels = {0};
+    dv_progress_log(settings->progress, "frontier: %s: %zu states (%u at most in a layer)%s", what,
+                    result->states, result->most, result->exact ? "" : ", cut short");
+}
+
+/* One run for the plan's order; keeps what is better, raises *bound_us. */
+static dv_status improve_with(const dv_problem *problem, const dv_labels *labels,
+                              const dv_frontier_settings *settings, dv_plan *trial, dv_plan *plan,
+                              double *bound_us)
+{
     dv_frontier_settings s = *settings;
     dv_frontier_result result;
     /* The known plan's own cost must not be pruned away by the rounding of another summation. */
     s.path = NULL;
     s.upper_us = plan->cost.total_us * (1.0 + 1e-9);
-    dv_status status = reduced_labels(problem, settings, plan, plan->order, &labels);
-    if (status == DV_OK)
-        status = dv_frontier_run(problem, &labels, plan->order, &s, trial->target, &result);
-    dv_labels_free(&labels);
-    DV_TRY(status);
-    *bound_us = fmin(result.bound_us, plan->cost.total_us);
+    s.known = plan->target;
+    DV_TRY(dv_frontier_run(problem, labels, plan->order, &s, trial->target, &result));
+    *bound_us = fmax(*bound_us, fmin(result.bound_us, plan->cost.total_us));
+    tell(settings, "given order", &result);
     if (result.found) {
         dv_outcome outcome = DV_OUTCOME_FEASIBLE;
         memcpy(trial->order, plan->order, problem->unit_count * sizeof *trial->order);
         dv_place_keep_better(problem, settings->progress, trial, plan, &outcome);
-        *bound_us = fmin(*bound_us, plan->cost.total_us);
     }
+    *bound_us = fmin(*bound_us, plan->cost.total_us);
     return DV_OK;
+}
+
+dv_status dv_frontier_improve(const dv_problem *problem, const dv_frontier_settings *settings,
+                              dv_plan *trial, dv_plan *plan, double *bound_us)
+{
+    dv_labels labels = {0};
+    dv_frontier_settings few = *settings;
+    few.state_limit = few.state_limit < FEW_STATES ? few.state_limit : FEW_STATES;
+    *bound_us = -INFINITY;
+    dv_status status = reduced_labels(problem, settings, plan, plan->order, &labels);
+    if (status == DV_OK && isfinite(settings->deadline_s))
+        status = improve_with(problem, &labels, &few, trial, plan, bound_us);
+    if (status == DV_OK)
+        status = improve_with(problem, &labels, settings, trial, plan, bound_us);
+    dv_labels_free(&labels);
+    return status;
 }
 
 /* target, path: unit_count entries to work in; order: any topological one will do. */
@@ -79,6 +103,7 @@ static dv_status bound_along_path(const dv_problem *problem, const dv_frontier_s
         status = dv_frontier_run(problem, &labels, order, &s, target, &result);
     dv_labels_free(&labels);
     DV_TRY(status);
+    tell(settings, "along a path", &result);
     *bound_us = fmin(result.bound_us, plan->cost.total_us);
     return DV_OK;
 }
@@ -118,6 +143,7 @@ dv_status dv_frontier_solve(const dv_problem *problem, const dv_frontier_setting
     if (dv_limits_bind(problem)) {
         dv_limited_settings limited = {.state_limit = settings->state_limit,
                                        .deadline_s = settings->deadline_s,
+                                       .memory_limit = settings->memory_limit,
                                        .tolerance = tolerance,
                                        .any_order = any_bound_us != NULL,
                                        .progress = settings->progress};
@@ -146,7 +172,8 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     *outcome = DV_OUTCOME_NONE;
     DV_TRY(dv_frontier_check(problem, "frontier"));
     dv_frontier_settings settings = {.state_limit = (uint32_t)values[STATES].number,
-                                     .deadline_s = dv_clock_s() + options->deadline_s,
+                                     .deadline_s = dv_solve_deadline_s(options),
+                                     .memory_limit = options->memory_bytes,
                                      .progress = options->progress};
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));

@@ -34,9 +34,13 @@ typedef struct dv_frontier_layer {
 typedef struct dv_frontier_settings {
     /* Kept in one layer; when more are needed the cheapest stay, and the result has a gap. */
     uint32_t state_limit;
-    double deadline_s; /* on dv_clock_s; past it a few states a layer are kept, to end soon */
+    double deadline_s;   /* on progress's clock; past it the search ends where it is */
+    size_t memory_limit; /* bytes; states are dropped before they take more; 0: no limit */
     const dv_progress *progress;
     double upper_us; /* cost of a known plan; states that cannot beat it go. INFINITY: none */
+    /* Its placement: where the search ends early, the best beginning goes on as in that plan. NULL:
+       then nothing is found. */
+    const dv_target_id *known;
     /* Dispatch is paid along this path only (units by increasing place in the order, each reading
        from the one before), NULL: along the order. Paid along one path of the graph, the least cost
        is a lower bound for every order: devices along a path are a subsequence of the segments. */
@@ -52,10 +56,10 @@ typedef struct dv_frontier_settings {
 } dv_frontier_settings;
 
 typedef struct dv_frontier_result {
-    bool found;      /* a placement that costs no more than upper_us */
-    double value_us; /* its cost */
+    bool found;      /* a placement; unless the search ended early it costs at most upper_us */
+    double value_us; /* its cost; INFINITY: unknown, the search ended early */
     double bound_us; /* no placement costs less than this, or than upper_us */
-    bool exact;      /* no state was dropped for lack of room */
+    bool exact;      /* no state was dropped for lack of room or time */
     size_t states;   /* kept in all */
     uint32_t most;   /* kept in one layer */
 } dv_frontier_result;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/frontier.h"
 #include "solver/frontier_states.h"
 #include "solver/groups.h"
@@ -29,10 +28,12 @@ typedef struct run {
     uint32_t *group_end;   /* per unit of a group: place of the group's last unit */
     uint32_t *group_last;  /* per number: the same, of the group that has it now */
     uint32_t group_count;
-    double *rest_us;    /* per place + 1: least times of the units from there on */
-    uint32_t *last_use; /* per device: the last place whose unit may run there, plus one */
-    double *session_us; /* of devices still to come */
-    bool *readable;     /* [slot * targets + target], of the next layer */
+    double *rest_us;      /* per place + 1: least times of the units from there on */
+    uint32_t *last_use;   /* per device: the last place whose unit may run there, plus one */
+    double *session_us;   /* of devices still to come */
+    uint32_t *readers;    /* per tensor: consumers to come */
+    uint32_t *readers_on; /* [tensor * targets + target]: those of them that may be there */
+    bool *readable;       /* [slot * targets + target], of the next layer */
     bool *single;
     double *need; /* one state being made */
     dv_device_id *group;
@@ -44,8 +45,8 @@ typedef struct run {
     dv_states now, next;
     trail *trails;
     double dropped_us;
-    size_t states;
-    uint32_t most;
+    size_t states, bytes;
+    uint32_t most, ended_at; /* place before which the search ended */
 } run;
 
 bool dv_frontier_holds(const dv_problem *problem)
@@ -93,6 +94,8 @@ static bool allocate(run *r)
     r->rest_us = calloc(units + 1, sizeof *r->rest_us);
     r->last_use = calloc((size_t)p->device_count + 1, sizeof *r->last_use);
     r->session_us = calloc((size_t)p->device_count + 1, sizeof *r->session_us);
+    r->readers = calloc(tensors, sizeof *r->readers);
+    r->readers_on = calloc(cells, sizeof *r->readers_on);
     r->readable = calloc(cells, sizeof *r->readable);
     r->single = calloc(tensors, sizeof *r->single);
     r->need = calloc(cells, sizeof *r->need);
@@ -213,6 +216,10 @@ static bool prepare(run *r)
             uint32_t place = r->place[p->consumers[i]];
             if (r->last_read[t] == UINT32_MAX || place > r->last_read[t])
                 r->last_read[t] = place;
+            r->readers[t]++;
+            for (dv_target_id a = 0; a < p->target_count; a++)
+                r->readers_on[(size_t)t * p->target_count + a] +=
+                    dv_label(r->labels, p->consumers[i], a);
         }
     }
     for (uint32_t i = 0; r->on_path && i < r->settings->path_length; i++)
@@ -221,22 +228,25 @@ static bool prepare(run *r)
     return number_groups(r);
 }
 
-/* What remains of tensor t after place k: who may read it where, and whether only one will. */
-static void describe_slot(run *r, uint32_t t, uint32_t slot, uint32_t k)
+/* Unit u reads no more. */
+static void pass_reads(run *r, dv_unit_id u)
 {
     const dv_problem *p = r->problem;
-    bool *readable = r->readable + (size_t)slot * p->target_count;
-    memset(readable, 0, p->target_count * sizeof *readable);
-    uint32_t remaining = 0;
-    for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
-        dv_unit_id v = p->consumers[i];
-        if (k != UINT32_MAX && r->place[v] <= k)
-            continue;
-        remaining++;
+    for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++) {
+        uint32_t t = p->unit_tensors[i];
+        r->readers[t]--;
         for (dv_target_id a = 0; a < p->target_count; a++)
-            readable[a] = readable[a] || dv_label(r->labels, v, a);
+            r->readers_on[(size_t)t * p->target_count + a] -= dv_label(r->labels, u, a);
     }
-    r->single[slot] = remaining == 1;
+}
+
+/* What remains of tensor t: who may read it where, and whether only one will. */
+static void describe_slot(run *r, uint32_t t, uint32_t slot)
+{
+    uint32_t targets = r->problem->target_count;
+    for (dv_target_id a = 0; a < targets; a++)
+        r->readable[(size_t)slot * targets + a] = r->readers_on[(size_t)t * targets + a] > 0;
+    r->single[slot] = r->readers[t] == 1;
 }
 
 /* The slots of the layer after place k: what of the current ones is read later, and what is new. */
@@ -245,6 +255,7 @@ static void lay_out_next(run *r, uint32_t k)
     const dv_problem *p = r->problem;
     dv_unit_id u = r->order[k];
     r->next_count = 0;
+    pass_reads(r, u);
     for (uint32_t s = 0; s < r->live_count; s++)
         if (r->last_read[r->live[s]] > k)
             r->next_live[r->next_count++] = r->live[s];
@@ -253,7 +264,7 @@ static void lay_out_next(run *r, uint32_t k)
             r->next_live[r->next_count++] = p->unit_outputs[i];
     for (uint32_t s = 0; s < r->next_count; s++) {
         r->next_slot[r->next_live[s]] = s;
-        describe_slot(r, r->next_live[s], s, k);
+        describe_slot(r, r->next_live[s], s);
     }
 }
 
@@ -275,7 +286,7 @@ static bool start(run *r)
     for (uint32_t t = 0; t < p->tensor_count; t++)
         if (p->producer[t] == DV_NONE && r->last_read[t] != UINT32_MAX) {
             r->slot[t] = r->live_count;
-            describe_slot(r, t, r->live_count, UINT32_MAX);
+            describe_slot(r, t, r->live_count);
             fill_need(r, t, p->host, r->live_count);
             r->live[r->live_count++] = t;
         }
@@ -421,9 +432,9 @@ static void advance(run *r)
     }
 }
 
-static bool hurried(const run *r)
+static bool must_end(const run *r)
 {
-    return dv_progress_stopped(r->settings->progress) || dv_clock_s() >= r->settings->deadline_s;
+    return dv_progress_must_end(r->settings->progress, r->settings->deadline_s);
 }
 
 /* No plan that goes on from one of the current layer's states first .. before place k costs less.
@@ -436,11 +447,11 @@ static double floor_from(const run *r, uint32_t first, uint32_t k)
     return least + r->rest_us[k];
 }
 
-/* Every state of the current layer on every target; the worst are left out if time is short. */
+/* Every state of the current layer on every target; the worst are left out if time is up. */
 static bool extend_all(run *r, uint32_t k)
 {
     for (uint32_t i = 0; i < r->now.count; i++) {
-        if (i >= DV_STATES_IN_A_HURRY && i % 64 == 0 && hurried(r)) {
+        if (i % 64 == 63 && must_end(r)) {
             r->dropped_us = fmin(r->dropped_us, floor_from(r, i, k));
             return true;
         }
@@ -508,6 +519,30 @@ static bool thin(run *r, uint32_t k, dv_layer_costs *costs, uint32_t limit)
     return ok;
 }
 
+static size_t trail_bytes(size_t states)
+{
+    return (states + 1) * (sizeof(uint32_t) + sizeof(dv_target_id)) + 2 * sizeof(trail);
+}
+
+/* Half of the memory that is left is for trails: a layer may have its even share of it, or, as most
+   layers need far less, a sixteenth. The other half is for the states under way: a layer's, and up
+   to so many times more that are made from them. */
+static uint32_t state_limit(const run *r, uint32_t k)
+{
+    size_t limit = r->settings->state_limit, memory = r->settings->memory_limit;
+    if (memory == 0)
+        return (uint32_t)limit;
+    size_t left = memory > r->bytes ? memory - r->bytes : 0;
+    size_t state = 64 + r->next.width * sizeof(double) + r->next.groups * sizeof(dv_device_id) +
+                   r->next.budgets * sizeof(double);
+    size_t layers = r->problem->unit_count - k < 16 ? r->problem->unit_count - k : 16;
+    size_t trails = left / 2 / layers / (trail_bytes(1) - trail_bytes(0));
+    size_t states = left / 2 / (2 * state * (1 + r->problem->target_count));
+    limit = states < limit ? states : limit;
+    limit = trails < limit ? trails : limit;
+    return limit > 1 ? (uint32_t)limit : 1;
+}
+
 static bool step(run *r, uint32_t k)
 {
     const dv_problem *p = r->problem;
@@ -520,18 +555,17 @@ static bool step(run *r, uint32_t k)
     dv_states_reset(&r->next, r->next_count * p->target_count, r->group_count, r->budgets);
     if (!extend_all(r, k))
         return false;
-    uint32_t limit = r->settings->state_limit;
-    if (limit > DV_STATES_IN_A_HURRY && hurried(r))
-        limit = DV_STATES_IN_A_HURRY;
     dv_layer_costs costs = {.slots = r->next_count,
                             .targets = p->target_count,
                             .single = r->single,
                             .dispatch_us = p->dispatch_us,
                             .session_us = r->session_us,
                             .device_count = p->device_count,
-                            .progress = r->settings->progress};
-    if (!thin(r, k + 1, &costs, limit) || !leave_trail(r, k))
+                            .progress = r->settings->progress,
+                            .deadline_s = r->settings->deadline_s};
+    if (!thin(r, k + 1, &costs, state_limit(r, k)) || !leave_trail(r, k))
         return false;
+    r->bytes += trail_bytes(r->next.count);
     r->states += r->next.count;
     r->most = r->next.count > r->most ? r->next.count : r->most;
     if (r->settings->layers && !give_away(r, k))
@@ -543,24 +577,30 @@ static bool step(run *r, uint32_t k)
 /* The states of the last layer come sorted by cost. */
 static void finish(run *r, dv_target_id *target, dv_frontier_result *result)
 {
-    *result = (dv_frontier_result){.found = r->now.count > 0,
+    const dv_target_id *known = r->settings->known;
+    bool early = r->ended_at < r->problem->unit_count;
+    *result = (dv_frontier_result){.found = r->now.count > 0 && (!early || known),
                                    .exact = isinf(r->dropped_us),
                                    .states = r->states,
                                    .most = r->most};
-    result->value_us = result->found ? r->now.cost[0] : INFINITY;
+    result->value_us = result->found && !early ? r->now.cost[0] : INFINITY;
     result->bound_us = fmin(fmin(result->value_us, r->dropped_us), r->settings->upper_us);
+    if (!result->found)
+        return;
+    for (uint32_t k = r->ended_at; k < r->problem->unit_count; k++)
+        target[r->order[k]] = known[r->order[k]];
     uint32_t state = 0;
-    for (uint32_t k = r->problem->unit_count; result->found && k-- > 0;) {
+    for (uint32_t k = r->ended_at; k-- > 0;) {
         target[r->order[k]] = r->trails[k].choice[state];
         state = r->trails[k].parent[state];
     }
 }
 
-/* A stop wants no plan any more; the bound of the layer reached still holds. */
-static void abandon(run *r, uint32_t next_place)
+/* The bound of the layer reached holds whatever is not searched. */
+static void end_early(run *r, uint32_t next_place)
 {
     r->dropped_us = fmin(r->dropped_us, floor_from(r, 0, next_place));
-    r->now.count = 0;
+    r->ended_at = next_place;
 }
 
 dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
@@ -571,7 +611,8 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
              .labels = labels,
              .order = order,
              .settings = settings,
-             .dropped_us = INFINITY};
+             .dropped_us = INFINITY,
+             .ended_at = problem->unit_count};
     bool ok = allocate(&r);
     if (ok && settings->rest)
         ok = dv_prefix_create(settings->rest, &r.prefix) == DV_OK;
@@ -579,8 +620,8 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
         ok = prepare(&r) && start(&r);
     for (uint32_t k = 0; ok && k < problem->unit_count; k++) {
         ok = step(&r, k);
-        if (ok && dv_progress_stopped(settings->progress)) {
-            abandon(&r, k + 1);
+        if (ok && k + 1 < problem->unit_count && must_end(&r)) {
+            end_early(&r, k + 1);
             break;
         }
         if (k % 64 == 63)

@@ -31,9 +31,18 @@ void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups, uint32_
     states->width = width;
     states->groups = groups;
     states->budgets = budgets;
-    states->count = 0;
+    states->count = states->cheapest = states->rival = 0;
     if (states->table)
         memset(states->table, 0, states->table_size * sizeof *states->table);
+}
+
+size_t dv_states_bytes(const dv_states *states)
+{
+    size_t state = sizeof *states->cost + sizeof *states->last + sizeof *states->used +
+                   states->width * sizeof *states->need + states->groups * sizeof *states->group +
+                   states->budgets * sizeof *states->spent + sizeof *states->parent +
+                   sizeof *states->choice;
+    return states->capacity * state + states->table_size * sizeof *states->table;
 }
 
 static bool resize(void *items, size_t count, size_t size)
@@ -54,17 +63,26 @@ static uint64_t mixed(uint64_t hash, uint64_t word)
     return hash ^ hash >> 29;
 }
 
+/* Four sums at once: a chain of multiplications would wait for each. */
 static uint64_t hash_of(const dv_states *states, const dv_state *state)
 {
-    uint64_t hash = mixed(state->last, state->used);
-    for (uint32_t i = 0; i < states->width; i++) {
+    uint64_t lane[4] = {mixed(state->last, state->used), 1, 2, 3};
+    uint32_t width = states->width, i = 0;
+    for (; i + 4 <= width; i += 4) {
+        uint64_t word[4];
+        memcpy(word, &state->need[i], sizeof word);
+        for (int n = 0; n < 4; n++)
+            lane[n] = mixed(lane[n], word[n]);
+    }
+    for (; i < width; i++) {
         uint64_t word;
         memcpy(&word, &state->need[i], sizeof word);
-        hash = mixed(hash, word);
+        lane[i % 4] = mixed(lane[i % 4], word);
     }
-    for (uint32_t i = 0; i < states->groups; i++)
+    uint64_t hash = mixed(mixed(lane[0], lane[1]), mixed(lane[2], lane[3]));
+    for (i = 0; i < states->groups; i++)
         hash = mixed(hash, state->group[i]);
-    for (uint32_t i = 0; i < states->budgets; i++) {
+    for (i = 0; i < states->budgets; i++) {
         uint64_t word;
         memcpy(&word, &state->spent[i], sizeof word);
         hash = mixed(hash, word);
@@ -72,7 +90,7 @@ static uint64_t hash_of(const dv_states *states, const dv_state *state)
     return hash;
 }
 
-static dv_state state_at(const dv_states *states, uint32_t i)
+static inline dv_state state_at(const dv_states *states, uint32_t i)
 {
     return (dv_state){.cost = states->cost[i],
                       .last = states->last[i],
@@ -115,7 +133,7 @@ static size_t find(const dv_states *states, const dv_state *state)
 
 static bool grow(dv_states *states)
 {
-    size_t capacity = states->capacity ? 2 * states->capacity : 64;
+    size_t capacity = states->capacity ? 2 * states->capacity : 8;
     if (capacity >= UINT32_MAX || !resize(&states->cost, capacity, sizeof *states->cost) ||
         !resize(&states->last, capacity, sizeof *states->last) ||
         !resize(&states->used, capacity, sizeof *states->used) ||
@@ -167,9 +185,13 @@ bool dv_states_add(dv_states *states, const dv_state *state)
         uint32_t i = states->table[at] - 1;
         if (state->cost < states->cost[i])
             put(states, i, state);
+        if (states->cost[i] < states->cost[states->cheapest])
+            states->cheapest = i;
         return true;
     }
     put(states, states->count, state);
+    if (state->cost < states->cost[states->cheapest])
+        states->cheapest = states->count;
     states->table[at] = ++states->count;
     return true;
 }
@@ -201,20 +223,40 @@ static double handicap_us(const dv_states *states, const dv_layer_costs *costs, 
     for (uint32_t g = 0; g < states->groups; g++)
         if (a->group[g] != b->group[g])
             return INFINITY;
+    const double *need_a = a->need, *need_b = b->need;
     for (uint32_t s = 0; s < costs->slots && sum <= limit; s++) {
-        const double *need_a = a->need + (size_t)s * costs->targets;
-        const double *need_b = b->need + (size_t)s * costs->targets;
         double most = 0.0, all = 0.0;
-        for (uint32_t e = 0; e < costs->targets; e++) {
-            double more = need_a[e] - need_b[e];
-            if (more > 0.0) {
-                all += more;
-                most = more > most ? more : most;
-            }
+        for (uint32_t e = 0; e < costs->targets; e++, need_a++, need_b++) {
+            double more = *need_a - *need_b;
+            more = more > 0.0 ? more : 0.0;
+            all += more;
+            most = more > most ? more : most;
         }
         sum += costs->single[s] ? most : all;
     }
     return sum;
+}
+
+static bool is_dominated_by(const dv_states *states, const dv_layer_costs *costs, uint32_t i,
+                            const dv_state *b)
+{
+    dv_state a = state_at(states, i);
+    double slack = b->cost - a.cost;
+    return slack >= 0.0 && handicap_us(states, costs, &a, b, slack) <= slack;
+}
+
+bool dv_states_offer(dv_states *states, const dv_layer_costs *costs, const dv_state *state)
+{
+    if (states->count > 0) {
+        if (is_dominated_by(states, costs, states->rival, state))
+            return true;
+        if (states->cheapest != states->rival &&
+            is_dominated_by(states, costs, states->cheapest, state)) {
+            states->rival = states->cheapest;
+            return true;
+        }
+    }
+    return dv_states_add(states, state);
 }
 
 typedef struct ranked {
@@ -230,28 +272,33 @@ static int by_promise(const void *a, const void *b)
     return x->state < y->state ? -1 : x->state > y->state;
 }
 
+/* *hit: the rival that dominated another state last, which often does so again. */
 static bool is_dominated(const dv_states *states, const dv_layer_costs *costs, const ranked *kept,
-                         uint32_t kept_count, uint32_t state)
+                         uint32_t kept_count, uint32_t state, uint32_t *hit)
 {
     dv_state b = state_at(states, state);
     uint32_t most = states->budgets ? RIVALS_WITHIN_BUDGETS : RIVALS;
-    uint32_t rivals = kept_count < most ? kept_count : most;
-    for (uint32_t i = 0; i < rivals; i++) {
-        dv_state a = state_at(states, kept[i].state);
-        double slack = b.cost - a.cost;
-        if (handicap_us(states, costs, &a, &b, slack) <= slack)
+    uint32_t rivals = kept_count < most ? kept_count : most, first = *hit;
+    for (uint32_t n = 0; n <= rivals; n++) {
+        uint32_t i = n == 0 ? first : n - 1;
+        if (i >= rivals || (n > 0 && i == first))
+            continue;
+        if (is_dominated_by(states, costs, kept[i].state, &b)) {
+            *hit = i;
             return true;
+        }
     }
     return false;
 }
 
-/* Makes states hold the count ones of kept, in that order. */
+/* Makes states hold the count ones of kept (NULL: the first count), in that order and in little
+   more room than they need. */
 static bool gather(dv_states *states, const ranked *kept, uint32_t count)
 {
     dv_states out = {0};
     dv_states_reset(&out, states->width, states->groups, states->budgets);
     for (uint32_t i = 0; i < count; i++) {
-        dv_state state = state_at(states, kept[i].state);
+        dv_state state = state_at(states, kept ? kept[i].state : i);
         if (out.count == out.capacity && !grow(&out)) {
             dv_states_free(&out);
             return false;
@@ -263,6 +310,11 @@ static bool gather(dv_states *states, const ranked *kept, uint32_t count)
     return true;
 }
 
+bool dv_states_cut(dv_states *states, uint32_t count)
+{
+    return count == states->count || gather(states, NULL, count);
+}
+
 bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t limit,
                     double *dropped_us)
 {
@@ -272,15 +324,15 @@ bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t lim
     for (uint32_t i = 0; i < states->count; i++)
         rank[i] = (ranked){costs->promise ? costs->promise[i] : states->cost[i], i};
     qsort(rank, states->count, sizeof *rank, by_promise);
-    uint32_t kept = 0;
+    uint32_t kept = 0, hit = 0;
     for (uint32_t i = 0; i < states->count; i++) {
-        if (i % 256 == 255 && dv_progress_stopped(costs->progress) && limit > DV_STATES_IN_A_HURRY)
-            limit = kept > DV_STATES_IN_A_HURRY ? kept : DV_STATES_IN_A_HURRY;
+        if (i % 64 == 63 && dv_progress_must_end(costs->progress, costs->deadline_s))
+            limit = kept;
         if (isinf(rank[i].promise))
             break; /* it and all later ones are of no use */
-        if (is_dominated(states, costs, rank, kept, rank[i].state))
+        if (is_dominated(states, costs, rank, kept, rank[i].state, &hit))
             continue;
-        if (kept == limit) { /* later ones promise less */
+        if (kept >= limit) { /* later ones promise less */
             *dropped_us = fmin(*dropped_us, rank[i].promise);
             break;
         }

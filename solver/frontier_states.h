@@ -19,6 +19,8 @@ typedef struct dv_states {
     double *spent;        /* [state * budgets + budget]; 0: whatever follows, it will do */
     uint32_t *parent;     /* state of the layer before */
     dv_target_id *choice; /* of the unit of this layer */
+    uint32_t cheapest;    /* state of least cost */
+    uint32_t rival;       /* the state that dominated another last */
     uint32_t *table;      /* hash table: 1 + state; 0: free */
     size_t table_size;    /* power of two */
 } dv_states;
@@ -45,22 +47,30 @@ typedef struct dv_layer_costs {
     const dv_budget *budget; /* per budget of the states */
     const double *promise;   /* per state: no plan that goes on from it costs less; NULL: its cost
                                 tells as much */
-    const dv_progress *progress; /* asked now and then whether to stop; may be NULL */
+    const dv_progress *progress; /* asked now and then whether to end; may be NULL */
+    double deadline_s;           /* on its clock */
 } dv_layer_costs;
-
-/* Kept in a layer when there is no time: a greedy end, within milliseconds. */
-enum { DV_STATES_IN_A_HURRY = 8 };
 
 /* Empties states for a layer of these widths. */
 void dv_states_reset(dv_states *states, uint32_t width, uint32_t groups, uint32_t budgets);
 void dv_states_free(dv_states *states);
 
+/* What the states take, roughly. */
+size_t dv_states_bytes(const dv_states *states);
+
 /* Adds a state, or lowers the cost of an equal one. False without memory. */
 DV_MUST_USE bool dv_states_add(dv_states *states, const dv_state *state);
 
+/* The same, but not where the cheapest state, or the one that did so last, dominates it. */
+DV_MUST_USE bool dv_states_offer(dv_states *states, const dv_layer_costs *costs,
+                                 const dv_state *state);
+
+/* Leaves the first count states. False without memory. */
+DV_MUST_USE bool dv_states_cut(dv_states *states, uint32_t count);
+
 /* Sorts by promise, drops dominated states and all but the limit best of the others; *dropped_us is
-   lowered to the least promise among states dropped for the limit. A stop lowers the limit. Parents
-   and choices stay with their states. False without memory. */
+   lowered to the least promise among states dropped for the limit. Once it must end, the limit is
+   what is kept by then. Parents and choices stay with their states. False without memory. */
 DV_MUST_USE bool dv_states_thin(dv_states *states, const dv_layer_costs *costs, uint32_t limit,
                                 double *dropped_us);
 

@@ -34,7 +34,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
 {
     (void)values;
     *outcome = DV_OUTCOME_NONE;
-    double deadline_s = dv_progress_now_s(options->progress) + options->deadline_s;
+    double deadline_s = dv_solve_deadline_s(options);
     bool ended = false;
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
 #include "solver/incumbent.h"
@@ -14,7 +13,10 @@
 #include "solver/strategy.h"
 #include "solver/throughput.h"
 
-enum { STATES, MEMORY, IDEALS, PROGRAM };
+enum { STATES, IDEALS, PROGRAM };
+
+/* Units of a problem whose proof is tried before a search with few states, and without one. */
+enum { LONG = 4000, VERY_LONG = 20000 };
 
 static const dv_param params[] = {
     [STATES] = {.name = "states",
@@ -23,12 +25,6 @@ static const dv_param params[] = {
                 .preset = "50000",
                 .low = 1,
                 .high = 10000000},
-    [MEMORY] = {.name = "memory",
-                .type = DV_PARAM_INTEGER,
-                .summary = "memory for the states, in megabytes",
-                .preset = "1000",
-                .low = 1,
-                .high = 1000000},
     [IDEALS] = {.name = "ideals",
                 .type = DV_PARAM_INTEGER,
                 .summary = "for throughput: if the graph has more, only one order is cut up",
@@ -87,23 +83,36 @@ static dv_status search(const dv_problem *problem, dv_ideal_settings *settings, 
     return DV_OK;
 }
 
+static bool is_done(const dv_ideal_settings *settings, const dv_plan *plan, double bound_us)
+{
+    return plan->cost.total_us <= bound_us * (1.0 + 1e-12) || settings->work_limit == 0 ||
+           dv_progress_must_end(settings->progress, settings->deadline_s);
+}
+
 dv_status dv_ideal_improve(const dv_problem *problem, const dv_ideal_settings *settings,
                            dv_plan *trial, dv_plan *plan, double *bound_us)
 {
     static const uint32_t few[] = {64, 1024};
     dv_ideal_settings s = *settings;
-    for (size_t i = 0; i < sizeof few / sizeof few[0]; i++) {
+    /* In a long problem a better plan hardly prunes anything, as what it saves is spread over all
+       of it: there the proof comes first. */
+    bool late = settings->whole && problem->unit_count > LONG;
+    for (size_t i = 0; !late && i < sizeof few / sizeof few[0]; i++) {
         s.state_limit = few[i];
         if (few[i] >= settings->state_limit || (i > 0 && settings->whole))
             break;
         s.whole = false;
         DV_TRY(search(problem, &s, trial, plan, bound_us));
-        if (plan->cost.total_us <= *bound_us * (1.0 + 1e-12) || s.work_limit == 0 ||
-            dv_clock_s() >= s.deadline_s || dv_progress_stopped(s.progress))
+        if (is_done(&s, plan, *bound_us))
             return DV_OK;
     }
     s.state_limit = settings->state_limit;
     s.whole = settings->whole;
+    DV_TRY(search(problem, &s, trial, plan, bound_us));
+    if (!late || problem->unit_count > VERY_LONG || is_done(&s, plan, *bound_us))
+        return DV_OK;
+    s.state_limit = few[0];
+    s.whole = false;
     return search(problem, &s, trial, plan, bound_us);
 }
 
@@ -117,12 +126,14 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
         return dv_throughput_solve(problem, options, &settings, plan, outcome);
     }
     DV_TRY(dv_frontier_check(problem, "ideal"));
-    double deadline_s = dv_clock_s() + options->deadline_s;
-    dv_frontier_settings frontier = {
-        .state_limit = 400, .deadline_s = deadline_s, .progress = options->progress};
+    double deadline_s = dv_solve_deadline_s(options);
+    dv_frontier_settings frontier = {.state_limit = 400,
+                                     .deadline_s = deadline_s,
+                                     .memory_limit = options->memory_bytes,
+                                     .progress = options->progress};
     dv_ideal_settings settings = {.state_limit = (uint32_t)values[STATES].number,
                                   .work_limit = SIZE_MAX,
-                                  .memory_limit = (size_t)(values[MEMORY].number * 1e6),
+                                  .memory_limit = options->memory_bytes,
                                   .deadline_s = deadline_s,
                                   .progress = options->progress};
     dv_plan *trial = NULL;

@@ -18,9 +18,10 @@ typedef struct dv_ideal_settings {
                           nothing;        dv_ideal_improve then tries for a better plan with few states
                           only */
     size_t work_limit; /* states made, wide ones counting more; then the search ends with the bound
-                           reached */
-    size_t memory_limit; /* bytes, roughly; reached, a level keeps fewer states */
-    double deadline_s;   /* on dv_clock_s; the search then ends with the bound reached */
+                          reached */
+    size_t
+        memory_limit;  /* bytes, roughly; reached, a level keeps fewer states, or the search ends */
+    double deadline_s; /* on progress's clock; the search then ends with the bound reached */
     const dv_progress *progress;
     const dv_budgets *budgets; /* limits to keep; NULL: none. dv_ideal_improve finds them itself */
     double upper_us; /* cost of a known plan; states that cannot beat it go. INFINITY: none */

@@ -3,13 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/groups.h"
 #include "solver/ideal.h"
 #include "solver/ideal_level.h"
 
 /* A state of so many figures more is one more piece of work. */
 enum { WIDTH_OF_WORK = 32 };
+
+/* However little memory there is, a level may keep so many states. */
+enum { LEAST_STATES = 16 };
 
 typedef struct step { /* how a kept state was reached */
     uint32_t parent;  /* step before; UINT32_MAX: the first */
@@ -20,11 +22,13 @@ typedef struct run {
     const dv_problem *problem;
     const dv_labels *labels;
     const dv_ideal_settings *settings;
+    dv_ideal_costs costs;
     dv_ideal_level now, next;
     step *trail;
     size_t trail_count, trail_capacity;
     uint32_t *slot; /* per tensor: its slot in the ideal being extended, or UINT32_MAX */
     dv_unit_groups groups;
+    bool some_open;   /* any of these: */
     bool *group_open; /* per group: in the ideal being made, has it units that ran and others? */
     double *need;     /* one state being made */
     dv_device_id *group;
@@ -34,7 +38,8 @@ typedef struct run {
     double *left_least, *left_most; /* per budget: the units to come of the ideal being extended */
     double *to_come, *roomy; /* of the ideal being made: at least; spent up to that will do */
     double dropped_us;
-    size_t made, bytes, states, ideals, most;
+    size_t made, states, ideals, most;
+    size_t floor_bytes, bytes; /* that the states of level now and of the next one take */
     bool abandoned;
 } run;
 
@@ -42,6 +47,7 @@ static void release(run *r)
 {
     dv_ideal_level_free(&r->now);
     dv_ideal_level_free(&r->next);
+    dv_ideal_costs_free(&r->costs);
     free(r->trail);
     free(r->slot);
     dv_unit_groups_free(&r->groups);
@@ -76,8 +82,9 @@ static bool allocate(run *r)
     r->roomy = calloc(budgets, sizeof *r->roomy);
     bool sums = r->spent && r->least && r->largest && r->left_least && r->left_most && r->to_come &&
                 r->roomy;
-    bool levels = dv_ideal_level_init(p, r->labels, &r->now);
-    levels = dv_ideal_level_init(p, r->labels, &r->next) && levels;
+    bool levels = dv_ideal_costs_init(p, r->labels, &r->costs);
+    levels = dv_ideal_level_init(p, r->labels, &r->costs, &r->now) && levels;
+    levels = dv_ideal_level_init(p, r->labels, &r->costs, &r->next) && levels;
     return levels && sums && r->slot && r->group_open && r->need && r->group;
 }
 
@@ -205,9 +212,22 @@ static void fill_needs(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, d
     }
 }
 
+static dv_layer_costs costs_of(const run *r, const dv_ideal *ideal)
+{
+    return (dv_layer_costs){.slots = ideal->live_count,
+                            .targets = r->problem->target_count,
+                            .single = ideal->single,
+                            .dispatch_us = ideal->dispatch_us,
+                            .session_us = ideal->session_us,
+                            .device_count = r->problem->device_count,
+                            .budget = r->budgets ? r->settings->budgets->list : NULL,
+                            .progress = r->settings->progress,
+                            .deadline_s = r->settings->deadline_s};
+}
+
 /* Unit u on target a after state i of from, which makes ideal to; false without memory. */
 static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_target_id a,
-                   dv_ideal *to)
+                   const dv_layer_costs *costs, dv_ideal *to)
 {
     const dv_problem *p = r->problem;
     dv_device_id d = p->device[a];
@@ -218,6 +238,11 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
     double cost = cost_after(r, from, i, u, a);
     if (!(cost + to->rest_us <= r->settings->upper_us) || !spend(r, from, i, u, a))
         return true;
+    /* The cheapest state of the ideal dominates it whatever it holds, but for groups and budgets.
+     */
+    if (!r->some_open && r->budgets == 0 && cost > (to->least_us + to->spread_us) * (1.0 + 1e-12))
+        return true;
+    to->least_us = cost < to->least_us ? cost : to->least_us;
     fill_needs(r, from, i, u, a, to);
     for (uint32_t j = 0; j < r->groups.count; j++)
         r->group[j] = !r->group_open[j] ? DV_NONE : j == g ? d : groups[j];
@@ -233,12 +258,11 @@ static bool extend(run *r, const dv_ideal *from, uint32_t i, dv_unit_id u, dv_ta
     for (dv_device_id x = 0; x < p->device_count; x++)
         if (to->session_us[x] == 0.0)
             state.used &= ~(UINT64_C(1) << x);
-    uint32_t count = to->states.count;
-    if (!dv_states_add(&to->states, &state))
+    size_t bytes = dv_states_bytes(&to->states);
+    if (!dv_states_offer(&to->states, costs, &state))
         return false;
     r->made += 1 + to->states.width / WIDTH_OF_WORK;
-    if (to->states.count > count)
-        r->bytes += (to->states.width + r->budgets) * sizeof(double) + 64;
+    r->bytes += dv_states_bytes(&to->states) - bytes;
     return true;
 }
 
@@ -258,11 +282,18 @@ static dv_device_id only_device(const run *r, dv_unit_id u)
 
 static void find_open_groups(run *r, const dv_ideal *to)
 {
+    r->some_open = false;
     for (uint32_t g = 0; g < r->groups.count; g++) {
         r->group_open[g] = false;
         for (uint32_t i = r->groups.start[g + 1]; i-- > r->groups.start[g] && !r->group_open[g];)
             r->group_open[g] = !dv_ideal_has(to, r->groups.units[i]);
+        r->some_open = r->some_open || r->group_open[g];
     }
+}
+
+static bool time_is_up(const run *r)
+{
+    return dv_progress_must_end(r->settings->progress, r->settings->deadline_s);
 }
 
 /* All states of from with unit u run next; first_forced: per device, the ready unit that can run
@@ -283,12 +314,15 @@ static bool extend_by(run *r, const dv_ideal *from, dv_unit_id u, const dv_unit_
         r->to_come[b] = r->left_least[b] - r->least[at];
         r->roomy[b] = r->settings->budgets->list[b].most - (r->left_most[b] - r->largest[at]);
     }
+    dv_layer_costs costs = costs_of(r, to);
     for (uint32_t i = 0; i < from->states.count; i++) {
         dv_device_id last = from->states.last[i];
+        if (i % 64 == 63 && time_is_up(r))
+            return true; /* advance asks again */
         if (last != DV_NONE && first_forced[last] != DV_NONE && first_forced[last] != u)
             continue;
         for (dv_target_id a = 0; a < p->target_count; a++)
-            if (dv_label(r->labels, u, a) && !extend(r, from, i, u, a, to))
+            if (dv_label(r->labels, u, a) && !extend(r, from, i, u, a, &costs, to))
                 return false;
     }
     return true;
@@ -296,14 +330,7 @@ static bool extend_by(run *r, const dv_ideal *from, dv_unit_id u, const dv_unit_
 
 static bool thin(run *r, dv_ideal *ideal, uint32_t limit)
 {
-    dv_layer_costs costs = {.slots = ideal->live_count,
-                            .targets = r->problem->target_count,
-                            .single = ideal->single,
-                            .dispatch_us = ideal->dispatch_us,
-                            .session_us = ideal->session_us,
-                            .device_count = r->problem->device_count,
-                            .budget = r->budgets ? r->settings->budgets->list : NULL,
-                            .progress = r->settings->progress};
+    dv_layer_costs costs = costs_of(r, ideal);
     double dropped_us = INFINITY;
     bool ok = dv_states_thin(&ideal->states, &costs, limit, &dropped_us);
     r->dropped_us = fmin(r->dropped_us, dropped_us + ideal->rest_us);
@@ -322,6 +349,8 @@ static bool thin_level(run *r, uint32_t limit)
 {
     size_t total = 0;
     for (uint32_t i = 0; i < r->next.count; i++) {
+        if (i % 16 == 15 && time_is_up(r))
+            return true;
         if (!thin(r, &r->next.ideal[i], UINT32_MAX))
             return false;
         total += r->next.ideal[i].states.count;
@@ -338,15 +367,18 @@ static bool thin_level(run *r, uint32_t limit)
         qsort(value, n, sizeof *value, by_value);
     for (uint32_t i = 0; i < r->next.count; i++) {
         dv_ideal *ideal = &r->next.ideal[i];
-        while (value && ideal->states.count > 0) { /* sorted by cost */
-            double f = ideal->states.cost[ideal->states.count - 1] + ideal->rest_us;
+        uint32_t kept = ideal->states.count;
+        for (; value && kept > 0; kept--) { /* sorted by cost */
+            double f = ideal->states.cost[kept - 1] + ideal->rest_us;
             if (f <= value[limit - 1])
                 break;
             r->dropped_us = fmin(r->dropped_us, f);
-            ideal->states.count--;
         }
-        r->bytes +=
-            ideal->states.count * ((ideal->states.width + r->budgets) * sizeof(double) + 64);
+        if (!dv_states_cut(&ideal->states, kept)) {
+            free(value);
+            return false;
+        }
+        r->bytes += dv_states_bytes(&ideal->states);
     }
     free(value);
     return true;
@@ -375,12 +407,6 @@ static bool leave_trail(run *r)
     return true;
 }
 
-static bool must_end(const run *r)
-{
-    return r->made > r->settings->work_limit || dv_progress_stopped(r->settings->progress) ||
-           dv_clock_s() >= r->settings->deadline_s;
-}
-
 /* All states of one ideal, each ready unit in turn. forced: device_count entries to work in. */
 static bool extend_ideal(run *r, const dv_ideal *from, dv_unit_id *forced)
 {
@@ -402,32 +428,58 @@ static bool extend_ideal(run *r, const dv_ideal *from, dv_unit_id *forced)
     return ok;
 }
 
-/* From level now to the next one; sets abandoned where time or work is at its end. */
+/* Must the search end here, with the bound of level now? */
+static bool must_end(const run *r)
+{
+    return r->made > r->settings->work_limit || time_is_up(r) ||
+           (r->settings->whole && isfinite(r->dropped_us)) ||
+           r->trail_capacity * sizeof(step) > r->settings->memory_limit / 2;
+}
+
+/* Half of the memory is for the trail, which dv_grow may double, the other for two levels. */
+static bool is_full(const run *r)
+{
+    return r->floor_bytes + r->bytes + r->next.bytes > r->settings->memory_limit / 2;
+}
+
+/* From level now to the next one; sets abandoned where time, work or memory is at its end. */
 static bool advance(run *r, dv_unit_id *forced)
 {
     uint32_t limit = r->settings->state_limit;
-    size_t floor = r->bytes;
+    r->floor_bytes = r->bytes + r->now.bytes;
+    r->bytes = 0;
     for (uint32_t i = 0; i < r->now.count; i++) {
         if (r->now.ideal[i].states.count == 0)
             continue;
-        if (must_end(r) || (r->settings->whole && isfinite(r->dropped_us))) {
+        if (must_end(r)) {
             r->abandoned = true;
             return true;
         }
         if (!extend_ideal(r, &r->now.ideal[i], forced))
             return false;
-        if (r->bytes + r->trail_count * sizeof(step) > r->settings->memory_limit) {
-            limit = limit > 512 && !r->settings->whole ? limit / 2 : limit;
-            if (!thin_level(r, limit))
+        if (!is_full(r))
+            continue;
+        if (!thin_level(r, limit))
+            return false;
+        while (is_full(r) && limit > LEAST_STATES && !r->settings->whole)
+            if (!thin_level(r, limit /= 2))
                 return false;
-            r->bytes += floor;
+        if (is_full(r)) { /* of few states, too: there are too many ideals */
+            r->abandoned = true;
+            return true;
         }
     }
-    if (!thin_level(r, limit) || !leave_trail(r))
+    if (!thin_level(r, limit))
+        return false;
+    if (time_is_up(r)) { /* some of the next level may be missing */
+        r->abandoned = true;
+        return true;
+    }
+    if (!leave_trail(r))
         return false;
     dv_ideal_level_free(&r->now);
     r->now = r->next;
-    return dv_ideal_level_init(r->problem, r->labels, &r->next);
+    return dv_ideal_level_init(r->problem, r->labels, &r->costs, &r->next);
 }
 
 /* The bound of the level reached holds whatever is not searched. */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
 #include "solver/ilp_glpk.h"
@@ -56,7 +55,7 @@ static const dv_param params[] = {
 typedef struct search {
     const dv_problem *problem;
     const dv_solve_options *options;
-    double deadline_s; /* on dv_clock_s */
+    double deadline_s; /* on progress's clock */
     bool reduce, start_at_plan;
     dv_form form;
     dv_plan *plan; /* best so far, once *outcome is not NONE */
@@ -79,7 +78,7 @@ static bool have_plan(const search *s)
 
 static bool out_of_time(const search *s)
 {
-    return dv_progress_stopped(s->options->progress) || dv_clock_s() >= s->deadline_s;
+    return dv_progress_must_end(s->options->progress, s->deadline_s);
 }
 
 /* Records a proven bound, and that the plan is optimal if the two meet. */
@@ -245,8 +244,10 @@ static dv_status first_plan(search *s)
     if (!dv_frontier_holds(s->problem))
         return dv_incumbent_find(s->problem, s->options, s->plan, s->outcome);
     DV_TRY(dv_incumbent_baselines(s->problem, s->options, s->trial, s->plan, s->outcome));
-    dv_frontier_settings settings = {
-        .state_limit = 300, .deadline_s = s->deadline_s, .progress = s->options->progress};
+    dv_frontier_settings settings = {.state_limit = 300,
+                                     .deadline_s = s->deadline_s,
+                                     .memory_limit = s->options->memory_bytes,
+                                     .progress = s->options->progress};
     if (dv_limits_bind(s->problem))
         return first_limited_plan(s);
     /* Its bound counts only if time runs out: the duals are to prove the optimum independently. */
@@ -299,7 +300,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
         return solve_free(problem, options, values, plan, outcome);
     search s = {.problem = problem,
                 .options = options,
-                .deadline_s = dv_clock_s() + options->deadline_s,
+                .deadline_s = dv_solve_deadline_s(options),
                 .reduce = values[REDUCE].number > 0.0,
                 .start_at_plan = values[START].number == 0.0,
                 .form = (dv_form)values[FORMULATION].number,

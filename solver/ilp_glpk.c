@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 
 struct dv_glpk {
     const dv_linear *linear;
@@ -170,7 +169,7 @@ void dv_glpk_destroy(dv_glpk *glpk)
 /* What is left of the deadline, for GLPK's clocks. */
 static int milliseconds_left(const dv_glpk_control *control)
 {
-    double left = 1e3 * (control->deadline_s - dv_clock_s());
+    double left = 1e3 * (control->deadline_s - dv_progress_now_s(control->progress));
     return left >= INT32_MAX ? INT32_MAX : left <= 1.0 ? 1 : (int)left;
 }
 

@@ -18,7 +18,7 @@ typedef enum dv_glpk_outcome {
 } dv_glpk_outcome;
 
 typedef struct dv_glpk_control {
-    double deadline_s; /* on dv_clock_s */
+    double deadline_s; /* on progress's clock */
     const dv_progress *progress;
     double tolerance;    /* relative gap that ends branch and bound */
     double scale;        /* costs are multiplied by it for GLPK alone; positive */

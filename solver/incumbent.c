@@ -47,27 +47,28 @@ static uint32_t segment_length(const dv_problem *problem, const dv_plan *plan, u
     return k - first;
 }
 
-void dv_incumbent_improve(const dv_problem *problem, const dv_progress *progress, dv_plan *trial,
-                          dv_plan *plan)
+void dv_incumbent_improve(const dv_problem *problem, const dv_progress *progress, double deadline_s,
+                          dv_plan *trial, dv_plan *plan)
 {
     memcpy(trial->order, plan->order, problem->unit_count * sizeof *trial->order);
     /* One evaluation is some ten steps a unit. */
     double steps_left = 1e8, evaluation = 10.0 * (problem->unit_count + problem->tensor_count + 1);
     for (bool better = true; better;) {
         better = false;
-        for (uint32_t first = 0, count;
-             first < problem->unit_count && steps_left > 0.0 && !dv_progress_stopped(progress);
+        for (uint32_t first = 0, count; first < problem->unit_count && steps_left > 0.0 &&
+                                        !dv_progress_must_end(progress, deadline_s);
              first += count) {
             count = segment_length(problem, plan, first);
             better |= try_run(problem, progress, first, count, trial, plan);
             steps_left -= evaluation * problem->target_count;
         }
-        for (uint32_t k = 0;
-             k < problem->unit_count && steps_left > 0.0 && !dv_progress_stopped(progress); k++) {
+        for (uint32_t k = 0; k < problem->unit_count && steps_left > 0.0 &&
+                             !dv_progress_must_end(progress, deadline_s);
+             k++) {
             better |= try_run(problem, progress, k, 1, trial, plan);
             steps_left -= evaluation * problem->target_count;
         }
-        if (dv_progress_stopped(progress) || steps_left <= 0.0)
+        if (dv_progress_must_end(progress, deadline_s) || steps_left <= 0.0)
             return;
     }
 }
@@ -76,14 +77,17 @@ dv_status dv_incumbent_baselines(const dv_problem *problem, const dv_solve_optio
                                  dv_plan *trial, dv_plan *plan, dv_outcome *outcome)
 {
     static const char *const names[] = {"cheapest", "single", "chain"};
+    double deadline_s = dv_solve_deadline_s(options);
     *outcome = DV_OUTCOME_NONE;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (*outcome != DV_OUTCOME_NONE && dv_progress_must_end(options->progress, deadline_s))
+            break;
         const dv_strategy *strategy = dv_strategy_find(names[i]);
         dv_param_value values[8] = {{0}};
         for (size_t k = 0; strategy->params && strategy->params[k].name && k < 8; k++)
             DV_TRY(dv_param_preset(&strategy->params[k], &values[k]));
-        dv_solve_options quiet = *options;
-        quiet.progress = NULL;
+        dv_progress silent;
+        dv_solve_options quiet = dv_solve_options_within(options, deadline_s, &silent);
         dv_outcome found = DV_OUTCOME_NONE;
         DV_TRY(strategy->solve(problem, &quiet, values, trial, &found));
         if (found == DV_OUTCOME_FEASIBLE)
@@ -95,12 +99,13 @@ dv_status dv_incumbent_baselines(const dv_problem *problem, const dv_solve_optio
 dv_status dv_incumbent_find(const dv_problem *problem, const dv_solve_options *options,
                             dv_plan *plan, dv_outcome *outcome)
 {
+    double deadline_s = dv_solve_deadline_s(options);
     *outcome = DV_OUTCOME_NONE;
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
     dv_status status = dv_incumbent_baselines(problem, options, trial, plan, outcome);
     if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE)
-        dv_incumbent_improve(problem, options->progress, trial, plan);
+        dv_incumbent_improve(problem, options->progress, deadline_s, trial, plan);
     dv_plan_destroy(trial);
     return status;
 }

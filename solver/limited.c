@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/budgets.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
@@ -48,13 +47,14 @@ static bool is_met(const search *s)
 
 static bool out_of_time(const search *s)
 {
-    return dv_progress_stopped(s->settings->progress) || dv_clock_s() >= s->settings->deadline_s;
+    return dv_progress_must_end(s->settings->progress, s->settings->deadline_s);
 }
 
 static dv_frontier_settings frontier_settings(const search *s, uint32_t states)
 {
     return (dv_frontier_settings){.state_limit = states,
                                   .deadline_s = s->settings->deadline_s,
+                                  .memory_limit = s->settings->memory_limit,
                                   .progress = s->settings->progress};
 }
 
@@ -64,7 +64,7 @@ static dv_status improve_priced(search *s, double *bound_us)
 {
     const dv_problem *priced = &s->priced.problem;
     dv_plan *plan = s->priced_plan;
-    dv_progress quiet = {.stop = s->settings->progress ? s->settings->progress->stop : NULL};
+    dv_progress quiet = dv_progress_silent(s->settings->progress);
     dv_frontier_settings settings = frontier_settings(s, PRICED_STATES);
     dv_frontier_result found;
     dv_labels labels = {0};

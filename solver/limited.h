@@ -14,7 +14,8 @@
 
 typedef struct dv_limited_settings {
     uint32_t state_limit; /* kept in one layer; 0: the dual only */
-    double deadline_s;    /* on dv_clock_s */
+    double deadline_s;    /* on progress's clock */
+    size_t memory_limit;  /* bytes of states; 0: no limit */
     double tolerance;     /* relative gap that counts as none */
     bool any_order;       /* a bound for every order too */
     const dv_progress *progress;

@@ -194,6 +194,7 @@ static dv_status try_sets(const dv_problem *problem, const dv_solve_options *opt
                           idx_t imbalance, weighted_graph *graph, const double *speeds,
                           dv_plan *trial, dv_plan *plan, dv_outcome *outcome)
 {
+    double deadline_s = dv_solve_deadline_s(options);
     dv_device_id usable[DEVICES_MAX], devices[DEVICES_MAX];
     uint32_t count = 0;
     for (dv_device_id d = 0; d < problem->device_count; d++)
@@ -207,7 +208,7 @@ static dv_status try_sets(const dv_problem *problem, const dv_solve_options *opt
             DV_TRY(cut(graph, devices, parts, speeds, options->seed, imbalance));
         place(problem, graph, devices, trial);
         dv_place_keep_better(problem, options->progress, trial, plan, outcome);
-        if (dv_progress_stopped(options->progress))
+        if (*outcome != DV_OUTCOME_NONE && dv_progress_must_end(options->progress, deadline_s))
             return DV_OK;
     }
     return DV_OK;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/incumbent.h"
 #include "solver/labels.h"
@@ -361,13 +360,13 @@ static dv_status solve_two(const dv_problem *problem, const dv_solve_options *op
 static dv_status solve_more(const dv_problem *problem, const dv_solve_options *options,
                             dv_plan *trial, dv_plan *plan, dv_outcome *outcome)
 {
-    double deadline_s = dv_clock_s() + options->deadline_s, value_us;
+    double deadline_s = dv_solve_deadline_s(options), value_us;
     DV_TRY(dv_incumbent_baselines(problem, options, trial, plan, outcome));
     for (bool better = *outcome == DV_OUTCOME_FEASIBLE; better;) {
         better = false;
         for (dv_target_id a = 0; a < problem->target_count; a++)
             for (dv_target_id b = a + 1; b < problem->target_count; b++) {
-                if (dv_clock_s() >= deadline_s || dv_progress_stopped(options->progress))
+                if (dv_progress_must_end(options->progress, deadline_s))
                     return DV_OK;
                 double before_us = plan->cost.total_us;
                 DV_TRY(best_swap(problem, plan, a, b, trial, &value_us));

@@ -121,7 +121,7 @@ static dv_status try_devices(const dv_problem *problem, const dv_solve_options *
                              const dv_priority *devices, uint32_t n, dv_plan *trial, dv_plan *plan,
                              dv_outcome *outcome)
 {
-    double deadline_s = dv_progress_now_s(options->progress) + options->deadline_s;
+    double deadline_s = dv_solve_deadline_s(options);
     size_t units = (size_t)problem->unit_count + 1;
     partitions p = {.problem = problem,
                     .epoch = calloc(units, sizeof *p.epoch),

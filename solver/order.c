@@ -163,17 +163,17 @@ static bool allocate(scheduler *s)
     return s->missing && s->queue && s->next && s->head && s->tail && s->ahead_us && s->order;
 }
 
-dv_status dv_order_closure(const dv_problem *problem, const dv_target_id *target, dv_unit_id *order,
+dv_status dv_order_closure(const dv_problem *problem, const dv_target_id *target,
+                           const dv_progress *progress, double deadline_s, dv_unit_id *order,
                            double *dispatch_us)
 {
     scheduler s = {.problem = problem, .target = target, .best = order, .best_us = INFINITY};
     bool ok = allocate(&s);
     if (ok) {
         look_ahead(&s);
-        for (dv_device_id d = 0; d < problem->device_count; d++) {
-            schedule(&s, d, false);
-            schedule(&s, d, true);
-        }
+        for (uint32_t i = 0; i < 2 * problem->device_count; i++)
+            if (isinf(s.best_us) || !dv_progress_must_end(progress, deadline_s))
+                schedule(&s, i / 2, i % 2 == 1);
         *dispatch_us = s.best_us;
     }
     release(&s);

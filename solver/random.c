@@ -2,7 +2,6 @@
 
    Each unit on one of its allowed targets, uniformly; scattered groups are joined. Order as given.
    The same seed draws the same placements. O(n * (units + moves)). */
-#include "core/clock.h"
 #include "core/rng.h"
 #include "solver/place.h"
 #include "solver/strategy.h"
@@ -35,9 +34,10 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
     dv_rng rng = dv_rng_seeded(options->seed);
-    double deadline_s = dv_clock_s() + options->deadline_s;
-    for (double i = 0; i < values[N].number && !dv_progress_stopped(options->progress) &&
-                       dv_clock_s() < deadline_s;
+    double deadline_s = dv_solve_deadline_s(options);
+    for (double i = 0;
+         i < values[N].number &&
+         (*outcome == DV_OUTCOME_NONE || !dv_progress_must_end(options->progress, deadline_s));
          i++) {
         for (dv_unit_id u = 0; u < problem->unit_count; u++)
             trial->target[u] = draw(problem, u, &rng);

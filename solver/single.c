@@ -19,11 +19,14 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                        const dv_param_value *values, dv_plan *plan, dv_outcome *outcome)
 {
     (void)values;
+    double deadline_s = dv_solve_deadline_s(options);
     dv_plan *trial = NULL;
     DV_TRY(dv_plan_create(problem, &trial));
     trial->bound_us = -INFINITY;
     *outcome = DV_OUTCOME_NONE;
     for (dv_target_id target = 0; target < problem->target_count; target++) {
+        if (*outcome != DV_OUTCOME_NONE && dv_progress_must_end(options->progress, deadline_s))
+            break;
         place_all_on(problem, target, trial);
         dv_place_keep_better(problem, options->progress, trial, plan, outcome);
     }

@@ -55,7 +55,25 @@ const char *dv_objective_name(dv_objective objective)
 
 dv_solve_options dv_solve_options_default(void)
 {
-    return (dv_solve_options){.deadline_s = INFINITY, .seed = 1, .objective = DV_OBJECTIVE_LATENCY};
+    return (dv_solve_options){.deadline_s = INFINITY,
+                              .seed = 1,
+                              .objective = DV_OBJECTIVE_LATENCY,
+                              .memory_bytes = DV_MEMORY_PRESET};
+}
+
+double dv_solve_deadline_s(const dv_solve_options *options)
+{
+    return dv_progress_now_s(options->progress) + options->deadline_s;
+}
+
+dv_solve_options dv_solve_options_within(const dv_solve_options *options, double deadline_s,
+                                         dv_progress *silent)
+{
+    dv_solve_options within = *options;
+    within.deadline_s = fmax(0.0, deadline_s - dv_progress_now_s(options->progress));
+    *silent = dv_progress_silent(options->progress);
+    within.progress = silent;
+    return within;
 }
 
 const dv_strategy *dv_strategy_find(const char *name)
@@ -310,6 +328,8 @@ dv_status dv_solve(const dv_problem *problem, const char *spec, const dv_solve_o
     dv_solve_options settings = options ? *options : dv_solve_options_default();
     if (!(settings.tolerance > 0.0))
         settings.tolerance = 1e-9;
+    if (settings.memory_bytes == 0)
+        settings.memory_bytes = DV_MEMORY_PRESET;
 
     char text[SPEC_MAX];
     const dv_strategy *strategy = NULL;

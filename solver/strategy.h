@@ -24,10 +24,24 @@ typedef struct dv_solve_options {
     double tolerance;  /* relative gap that counts as optimal; 0 means 1e-9 */
     dv_objective objective;
     dv_progress *progress; /* borrowed; hears every incumbent and bound; may be NULL */
+    /* What the tables of a search may take, roughly; beyond it a search keeps the most promising
+       states only, and says so by its gap. 0 means DV_MEMORY_PRESET. */
+    size_t memory_bytes;
 } dv_solve_options;
 
-/* Latency, no deadline, seed 1. */
+/* 2 GB. */
+#define DV_MEMORY_PRESET ((size_t)2000000000)
+
+/* Latency, no deadline, seed 1, 2 GB. */
 dv_solve_options dv_solve_options_default(void);
+
+/* When a solve that begins now must end, on the clock of the options' progress. */
+double dv_solve_deadline_s(const dv_solve_options *options);
+
+/* The options for work within that solve: what is left until then, heard by silent only, which
+   becomes dv_progress_silent of the options' progress. */
+dv_solve_options dv_solve_options_within(const dv_solve_options *options, double deadline_s,
+                                         dv_progress *silent);
 
 typedef enum dv_param_type {
     DV_PARAM_INTEGER,

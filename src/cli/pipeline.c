@@ -14,6 +14,8 @@
 #include "solver/evaluate.h"
 #include "solver/labels.h"
 
+static const double LEAST_MEMORY = 1e6, MOST_MEMORY = 1e12; /* bytes of --memory */
+
 static void free_plan(dv_session *session)
 {
     dv_plan_destroy(session->plan);
@@ -207,6 +209,14 @@ dv_status dv_session_solve_options(const dv_cli *cli, dv_solve_options *options)
     int64_t seed;
     DV_TRY(dv_cli_integer(cli, DV_OPTION_SEED, 0, INT64_MAX, 1, &seed));
     options->seed = (uint64_t)seed;
+    const char *memory = dv_cli_value(cli, DV_OPTION_MEMORY);
+    double bytes;
+    if (memory && (!dv_parse_bytes(memory, &bytes) || bytes < LEAST_MEMORY || bytes > MOST_MEMORY))
+        return dv_fail(DV_BAD_PARAMETER,
+                       "--memory '%s': must be a size from 1MB to 1000GB, as in 500MB or 4GB",
+                       memory);
+    if (memory)
+        options->memory_bytes = (size_t)bytes;
     const char *deadline = dv_cli_value(cli, DV_OPTION_DEADLINE);
     double us;
     if (!deadline)

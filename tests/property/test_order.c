@@ -111,7 +111,8 @@ static void closure_orders_are_sound_and_paths_bound_them(void)
         double paid, path_us, least = dv_least_dispatch_us(problem, plan->target);
         dv_unit_id path[UNITS];
         uint32_t length;
-        CU_ASSERT_EQUAL(dv_order_closure(problem, plan->target, plan->order, &paid), DV_OK);
+        CU_ASSERT_EQUAL(dv_order_closure(problem, plan->target, NULL, INFINITY, plan->order, &paid),
+                        DV_OK);
         CU_ASSERT_EQUAL(dv_order_dearest_path(problem, plan->target, path, &length, &path_us),
                         DV_OK);
         bool ok = dv_evaluate(problem, plan) && same(plan->cost.dispatch_us, paid) &&

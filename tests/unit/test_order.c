@@ -14,7 +14,7 @@ static void what_is_ready_on_the_device_at_hand_runs_first(void)
     static const dv_target_id target[] = {CPU, NPU, CPU, NPU, CPU};
     dv_unit_id order[5];
     double dispatch_us;
-    CU_ASSERT_EQUAL(dv_order_closure(problem, target, order, &dispatch_us), DV_OK);
+    CU_ASSERT_EQUAL(dv_order_closure(problem, target, NULL, INFINITY, order, &dispatch_us), DV_OK);
     CU_ASSERT_DOUBLE_EQUAL(dispatch_us, 12, 1e-12); /* a c | b d | e, where given: a|b|c|d|e */
     static const dv_unit_id best[] = {0, 2, 1, 3, 4};
     for (int k = 0; k < 5; k++)
