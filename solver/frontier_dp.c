@@ -66,10 +66,10 @@ static void release(run *r)
         free(r->trails[k].choice);
     }
     void *const owned[] = {
-        r->place,      r->last_read,      r->slot,      r->next_slot,  r->on_path, r->live,
-        r->next_live,  r->group_index,    r->group_end, r->group_last, r->rest_us, r->last_use,
-        r->session_us, r->readable,       r->single,    r->need,       r->group,   r->trails,
-        r->spent,      r->amount_to_come, r->roomy};
+        r->place,      r->last_read,      r->slot,      r->next_slot,  r->on_path,   r->live,
+        r->next_live,  r->group_index,    r->group_end, r->group_last, r->rest_us,   r->last_use,
+        r->session_us, r->readable,       r->single,    r->need,       r->group,     r->trails,
+        r->spent,      r->amount_to_come, r->roomy,     r->readers,    r->readers_on};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     dv_prefix_free(&r->prefix);
