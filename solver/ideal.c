@@ -154,7 +154,7 @@ static dv_status solve(const dv_problem *problem, const dv_solve_options *option
                                           : DV_OUTCOME_NONE;
     const char *method = "ideal: dynamic programming";
     if (status == DV_OK && *outcome == DV_OUTCOME_FEASIBLE && values[PROGRAM].number > 0.0 &&
-        dv_clock_s() < deadline_s &&
+        !dv_progress_must_end(options->progress, deadline_s) &&
         plan->cost.total_us - bound_us > options->tolerance * plan->cost.total_us)
         status =
             dv_path_stage(problem, options, deadline_s, trial, plan, outcome, &bound_us, &method);

@@ -263,7 +263,7 @@ static dv_status solve_free(const dv_problem *problem, const dv_solve_options *o
     dv_path_settings settings = {.form = (dv_form)values[FORMULATION].number,
                                  .reduce = values[REDUCE].number > 0.0,
                                  .tolerance = options->tolerance,
-                                 .deadline_s = dv_clock_s() + options->deadline_s,
+                                 .deadline_s = dv_solve_deadline_s(options),
                                  .progress = options->progress};
     if (settings.form < DV_FORM_TRANSPORT)
         return dv_fail(DV_BAD_PARAMETER,

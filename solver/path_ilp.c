@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/frontier.h"
 #include "solver/ideal.h"
@@ -40,7 +39,7 @@ static bool have_plan(const search *s)
 
 static bool out_of_time(const search *s)
 {
-    return dv_progress_stopped(s->settings->progress) || dv_clock_s() >= s->settings->deadline_s;
+    return dv_progress_must_end(s->settings->progress, s->settings->deadline_s);
 }
 
 static void prove(search *s, double bound_us, const char *method)
@@ -66,7 +65,8 @@ static bool proven(const search *s)
 static dv_status put_in_order(search *s)
 {
     double dispatch_us;
-    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us));
+    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->settings->progress,
+                            s->settings->deadline_s, s->trial->order, &dispatch_us));
     if (dv_place_keep_better(s->problem, s->settings->progress, s->trial, s->plan, s->outcome) ||
         !s->polishes || !isfinite(s->trial->cost.total_us))
         return DV_OK;

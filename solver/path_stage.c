@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "core/clock.h"
 #include "solver/path_ilp.h"
 
 /* A relaxation of so many columns takes GLPK some five seconds, with the transport form a little
@@ -29,7 +28,7 @@ dv_status dv_path_stage(const dv_problem *problem, const dv_solve_options *optio
                         double *bound_us, const char **method)
 {
     bool timed = isfinite(deadline_s);
-    size_t most = column_limit(deadline_s - dv_clock_s());
+    size_t most = column_limit(deadline_s - dv_progress_now_s(options->progress));
     dv_path_settings settings = {.form = DV_FORM_PAIRWISE,
                                  .reduce = true,
                                  .iteration_limit = timed ? 0 : ITERATIONS,
