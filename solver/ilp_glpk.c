@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 struct dv_glpk {
     const dv_linear *linear;
     glp_prob *problem; /* NULL after GLPK's environment had to be freed */
