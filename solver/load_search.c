@@ -318,7 +318,7 @@ static dv_status take(search *s, dv_plan *trial, dv_plan *plan, double *load_us)
     memcpy(trial->target, s->kept_target, p->unit_count * sizeof *trial->target);
     for (int other = 0; other < 2; other++) {
         if (other)
-            DV_TRY(dv_order_closure(p, trial->target, trial->order, &dispatch_us));
+            DV_TRY(dv_order_closure(p, trial->target, NULL, INFINITY, trial->order, &dispatch_us));
         if (!dv_evaluate(p, trial))
             continue;
         double us = dv_evaluate_load_us(p, trial);

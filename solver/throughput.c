@@ -75,7 +75,8 @@ static dv_status take(search *s, const dv_contraction *contraction, const dv_tar
     double dispatch_us;
     for (dv_unit_id u = 0; u < s->problem->unit_count; u++)
         s->trial->target[u] = dv_place_fastest(s->problem, u, device[contraction->piece[u]]);
-    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->trial->order, &dispatch_us));
+    DV_TRY(dv_order_closure(s->problem, s->trial->target, s->options->progress, INFINITY,
+                            s->trial->order, &dispatch_us));
     if (!dv_evaluate(s->problem, s->trial))
         return DV_OK;
     double load_us = dv_evaluate_load_us(s->problem, s->trial);
