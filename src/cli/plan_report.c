@@ -38,8 +38,9 @@ static void print_costs(const dv_cli *cli, const dv_session *session, dv_text *o
     dv_text_append(out, ", ");
     dv_styled(out, cli->colour, plan->outcome == DV_OUTCOME_OPTIMAL ? DV_STYLE_GOOD : DV_STYLE_WARN,
               "%s", dv_plan_proof(plan, proof, sizeof proof));
-    dv_text_append(out, "\n  %s%s%s, %.3g ms; lower bound %s\n", plan->strategy,
-                   *plan->proved_by ? ", proved by " : "", plan->proved_by, plan->solve_ms,
+    dv_text_append(out, "\n  %s%s%s, %s; lower bound %s\n", plan->strategy,
+                   *plan->proved_by ? ", proved by " : "", plan->proved_by,
+                   dv_format_us(b, 1e3 * plan->solve_ms),
                    isfinite(plan->bound_us) ? dv_format_us(a, plan->bound_us) : "none");
     dv_text_append(out, "  compute %s + moves %s + dispatch %s + sessions %s\n",
                    dv_format_us(a, cost->compute_us), dv_format_us(b, cost->move_us),

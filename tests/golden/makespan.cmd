@@ -1,4 +1,4 @@
-divvy partition "$golden/data/branches.problem.json" --objective makespan -o plan.json | sed "s/, [0-9.e+-]* ms;/, TIME;/"
+divvy partition "$golden/data/branches.problem.json" --objective makespan -o plan.json | sed "s/, [0-9.]* [mu]*s;/, TIME;/"
 divvy partition "$golden/data/branches.problem.json" --objective makespan --json | grep -E '"(objective|outcome|value|bound|latency_us|proved_by)"'
 # A plan made for the makespan is played so, unless one thing at a time is asked for
 divvy simulate "$golden/data/branches.problem.json" --plan plan.json
