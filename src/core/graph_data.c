@@ -85,6 +85,13 @@ static double made_element(const dv_data *data, size_t i)
         memcpy(out, &stored_, sizeof stored_); \
     } while (0)
 
+/* Held to a type's range, which a number from a file need not keep to: C leaves the conversion of
+   others undefined. Not a number gives 0. */
+static double held(double value, double least, double most)
+{
+    return isnan(value) ? 0 : fmin(fmax(value, least), most);
+}
+
 static void store(dv_dtype dtype, double value, void *out)
 {
     switch (dtype) {
@@ -101,28 +108,28 @@ static void store(dv_dtype dtype, double value, void *out)
         STORE(uint16_t, f32_to_bf16((float)value));
         break;
     case DV_DTYPE_I8:
-        STORE(int8_t, value);
+        STORE(int8_t, held(value, INT8_MIN, INT8_MAX));
         break;
     case DV_DTYPE_I16:
-        STORE(int16_t, value);
+        STORE(int16_t, held(value, INT16_MIN, INT16_MAX));
         break;
     case DV_DTYPE_I32:
-        STORE(int32_t, value);
+        STORE(int32_t, held(value, INT32_MIN, INT32_MAX));
         break;
     case DV_DTYPE_I64:
-        STORE(int64_t, value);
+        STORE(int64_t, held(value, -0x1p63, 0x1.fffffffffffffp62));
         break;
     case DV_DTYPE_U8:
-        STORE(uint8_t, value);
+        STORE(uint8_t, held(value, 0, UINT8_MAX));
         break;
     case DV_DTYPE_U16:
-        STORE(uint16_t, value);
+        STORE(uint16_t, held(value, 0, UINT16_MAX));
         break;
     case DV_DTYPE_U32:
-        STORE(uint32_t, value);
+        STORE(uint32_t, held(value, 0, UINT32_MAX));
         break;
     case DV_DTYPE_U64:
-        STORE(uint64_t, value);
+        STORE(uint64_t, held(value, 0, 0x1.fffffffffffffp63));
         break;
     case DV_DTYPE_BOOL:
         STORE(uint8_t, value != 0);

@@ -293,7 +293,29 @@ static void test_shapes_broadcast_multiply_and_print(void)
     CU_ASSERT_FALSE(dv_shape_elements(&left, &elements));
 }
 
-DV_SUITE(core_graph, DV_TEST(test_operators_come_out_in_a_topological_order),
+/* A number beyond a type's range becomes the nearest that the type has. */
+static void test_a_constant_is_held_to_its_types_range(void)
+{
+    static const struct {
+        dv_dtype dtype;
+        double value;
+        int64_t is;
+    } cases[] = {{DV_DTYPE_U8, 64006, 255},         {DV_DTYPE_U8, -3, 0},
+                 {DV_DTYPE_I8, -1e9, -128},         {DV_DTYPE_I32, 1e300, INT32_MAX},
+                 {DV_DTYPE_I64, -1e300, INT64_MIN}, {DV_DTYPE_I16, 7, 7},
+                 {DV_DTYPE_I64, (double)NAN, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        dv_tensor constant = {.dtype = cases[i].dtype,
+                              .role = DV_ROLE_CONSTANT,
+                              .data = {.storage = DV_STORAGE_FILL, .shift = cases[i].value}};
+        int64_t value = 1;
+        CU_ASSERT_TRUE(dv_tensor_read_i64(&constant, 0, 1, &value));
+        CU_ASSERT_EQUAL(value, cases[i].is);
+    }
+}
+
+DV_SUITE(core_graph, DV_TEST(test_a_constant_is_held_to_its_types_range),
+         DV_TEST(test_operators_come_out_in_a_topological_order),
          DV_TEST(test_names_of_tensors_are_made_unique), DV_TEST(test_a_cycle_is_named),
          DV_TEST(test_a_tensor_made_twice_or_never_is_named),
          DV_TEST(test_units_are_neighbours_in_topological_order),
