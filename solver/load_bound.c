@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 #include "solver/load_knapsack.h"
-#include "solver/split.h"
+#include "solver/split_kinds.h"
 
 enum { KINDS_MAX = 16 };
 

@@ -9,7 +9,7 @@
 #include "solver/evaluate.h"
 #include "solver/ilp_glpk.h"
 #include "solver/linear.h"
-#include "solver/split.h"
+#include "solver/split_kinds.h"
 
 typedef struct model {
     const dv_problem *p;

@@ -213,9 +213,12 @@ static dv_status run_subgraphs(search *s)
     enum { IDEALS = 3000, ORDERS = 150 };
     dv_subgraphs_result result;
     if (!dv_subgraphs_serve(s->problem))
-        return dv_fail(DV_BAD_PARAMETER,
-                       "makespan of subgraphs needs one target a device, accelerators that are all "
-                       "alike and not pinned to, and no limits but capacities");
+        return dv_fail(
+            DV_BAD_PARAMETER,
+            "makespan of subgraphs needs one target a device, accelerators that are all "
+            "alike and not pinned to, no limits but capacities, and no training step: "
+            "ask for --objective throughput, or take \"subgraphs_per_device\" out of the "
+            "problem (--write-problem writes it)");
     DV_TRY(dv_subgraphs_path_find(s->problem, &s->path));
     keep_bound(s, s->path.rest_us[0] * (1 - 1e-12), "paths shared out under memory");
     DV_TRY(try_baselines(s, false));

@@ -8,15 +8,10 @@
 #include "core/clock.h"
 #include "solver/evaluate.h"
 #include "solver/labels.h"
+#include "solver/split_kinds.h"
 
 /* The walk is as deep as there are units. */
-enum { KINDS_MAX = 16, COMBINATIONS_MAX = 4096, UNITS_MAX = 4000 };
-
-typedef struct kind { /* of devices: alike in every figure */
-    dv_target_id first;
-    uint32_t count;
-    uint32_t stride; /* in the number of a combination */
-} kind;
+enum { UNITS_MAX = 4000 };
 
 typedef struct walk_sums { /* of the units between two ideals, on one kind */
     double compute_us;
@@ -30,7 +25,7 @@ typedef struct run {
     const dv_problem *problem;
     const dv_lattice *lattice;
     const dv_split_settings *settings;
-    kind kind[KINDS_MAX];
+    dv_split_kind kind[DV_SPLIT_KINDS_MAX];
     uint32_t kind_count, combination_count;
     double *value;      /* [ideal * combinations + combination] */
     uint32_t *previous; /* the same: ideal from which it was reached */
@@ -49,88 +44,20 @@ typedef struct run {
     bool two_way;      /* may a reader be below its producer (in a training step)? */
     bool *spares;      /* per unit: see "decide" in split.h */
     uint32_t *reads;   /* per tensor: its readers inside */
-    walk_sums sum[KINDS_MAX];
+    walk_sums sum[DV_SPLIT_KINDS_MAX];
     size_t steps;
     bool ended;
 } run;
 
-bool dv_split_alike(const dv_problem *p, dv_target_id a, dv_target_id b)
-{
-    dv_device_id d = p->device[a], e = p->device[b];
-    bool host_a = d == p->device[p->host], host_b = e == p->device[p->host];
-    size_t to_a = (size_t)p->host * p->target_count + a,
-           to_b = (size_t)p->host * p->target_count + b;
-    size_t of_a = (size_t)a * p->target_count + p->host,
-           of_b = (size_t)b * p->target_count + p->host;
-    bool ways = p->move_latency_us[to_a] == p->move_latency_us[to_b] &&
-                p->move_us_per_byte[to_a] == p->move_us_per_byte[to_b] &&
-                p->move_latency_us[of_a] == p->move_latency_us[of_b] &&
-                p->move_us_per_byte[of_a] == p->move_us_per_byte[of_b];
-    if ((host_a || host_b) && d != e) /* the host's ways are free: others' must be too */
-        ways = ways && p->move_latency_us[to_a] == 0.0 && p->move_us_per_byte[to_a] == 0.0 &&
-               p->move_latency_us[of_a] == 0.0 && p->move_us_per_byte[of_a] == 0.0;
-    if (!ways || p->dispatch_us[d] != p->dispatch_us[e] || p->session_us[d] != p->session_us[e] ||
-        p->capacity_bytes[d] != p->capacity_bytes[e])
-        return false;
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        size_t row = (size_t)u * p->target_count;
-        if (p->time_us[row + a] != p->time_us[row + b] ||
-            (p->memory_bytes && p->memory_bytes[row + a] != p->memory_bytes[row + b]))
-            return false;
-    }
-    for (uint32_t t = 0; t < p->tensor_count; t++)
-        if (p->bytes[(size_t)t * p->target_count + a] != p->bytes[(size_t)t * p->target_count + b])
-            return false;
-    return true;
-}
-
-/* False if there are too many kinds or combinations. */
-static bool find_kinds(const dv_problem *p, kind *kinds, uint32_t *count, uint32_t *combinations)
-{
-    *count = 0;
-    for (dv_target_id a = 0; a < p->target_count; a++) {
-        uint32_t k = 0;
-        while (k < *count && !dv_split_alike(p, kinds[k].first, a))
-            k++;
-        if (k == KINDS_MAX)
-            return false;
-        if (k == *count)
-            kinds[(*count)++] = (kind){.first = a};
-        kinds[k].count++;
-    }
-    *combinations = 1;
-    for (uint32_t k = 0; k < *count; k++) {
-        kinds[k].stride = *combinations;
-        if (kinds[k].count >= COMBINATIONS_MAX)
-            return false;
-        *combinations *= kinds[k].count + 1;
-        if (*combinations > COMBINATIONS_MAX)
-            return false;
-    }
-    return true;
-}
-
 bool dv_split_serves(const dv_problem *problem)
 {
-    kind kinds[KINDS_MAX];
+    dv_split_kind kinds[DV_SPLIT_KINDS_MAX];
     uint32_t count, combinations;
     if (problem->unit_count > UNITS_MAX || problem->target_count != problem->device_count ||
         problem->group || problem->pin || dv_limit_energy_binds(problem) ||
         dv_limit_loss_binds(problem))
         return false;
-    return find_kinds(problem, kinds, &count, &combinations);
-}
-
-/* How much of unit time on kind r one unit of time on kind c can do, at most. */
-static double exchange_rate(const dv_problem *p, dv_target_id r, dv_target_id c)
-{
-    double most = 0.0;
-    for (dv_unit_id u = 0; u < p->unit_count; u++) {
-        double here = dv_problem_time_us(p, u, c), there = dv_problem_time_us(p, u, r);
-        if (isfinite(here) && there > 0.0)
-            most = fmax(most, here > 0.0 ? there / here : INFINITY);
-    }
-    return most;
+    return dv_split_find_kinds(problem, kinds, &count, &combinations);
 }
 
 double dv_split_floor_us(const dv_problem *problem)
@@ -141,7 +68,7 @@ double dv_split_floor_us(const dv_problem *problem)
         for (dv_unit_id u = 0; u < problem->unit_count; u++)
             work += dv_problem_time_us(problem, u, r);
         for (dv_target_id c = 0; c < problem->target_count; c++)
-            rate += exchange_rate(problem, r, c);
+            rate += dv_split_exchange_rate(problem, r, c);
         if (isfinite(work) && rate > 0.0 && isfinite(rate))
             floor_us = fmax(floor_us, work / rate * (1.0 - 1e-12));
     }
@@ -297,7 +224,7 @@ static void arrive(run *r, uint32_t to, uint32_t k, double load)
     bool end = to == r->lattice->count - 1;
     for (uint32_t i = 0; i < r->alive_count; i++) {
         uint32_t c = r->alive[i];
-        const kind *kd = &r->kind[k];
+        const dv_split_kind *kd = &r->kind[k];
         if (c / kd->stride % (kd->count + 1) == kd->count)
             continue;
         size_t old = (size_t)r->from * r->combination_count + c;
@@ -340,8 +267,8 @@ static void walk(run *r, uint32_t at)
             continue;
         r->seen[to] = r->walk;
         r->fits[to] = 0;
-        walk_sums before[KINDS_MAX];
-        double load[KINDS_MAX];
+        walk_sums before[DV_SPLIT_KINDS_MAX];
+        double load[DV_SPLIT_KINDS_MAX];
         memcpy(before, r->sum, r->kind_count * sizeof *before);
         join(r, l->by[i]);
         bool go_on = false;
@@ -469,7 +396,7 @@ static void trace(run *r, dv_target_id *target, dv_unit_id *order, dv_split_resu
     uint32_t end = r->problem->unit_count, ideal = last, c = best;
     while (result->found && ideal > 0) {
         size_t cell = (size_t)ideal * r->combination_count + c;
-        const kind *kd = &r->kind[r->kind_used[cell]];
+        const dv_split_kind *kd = &r->kind[r->kind_used[cell]];
         c -= kd->stride;
         /* The device of that kind with the number of those used before. */
         uint32_t skip = c / kd->stride % (kd->count + 1);
@@ -483,18 +410,6 @@ static void trace(run *r, dv_target_id *target, dv_unit_id *order, dv_split_resu
         for (uint32_t i = 0; i < count; i++)
             target[order[end + i]] = a;
         ideal = r->previous[cell];
-    }
-}
-
-static void prepare_rates(const run *r, double *all_us, double *rate)
-{
-    const dv_problem *p = r->problem;
-    for (uint32_t k = 0; k < r->kind_count; k++) {
-        all_us[k] = 0.0;
-        for (dv_unit_id u = 0; u < p->unit_count; u++)
-            all_us[k] += dv_problem_time_us(p, u, r->kind[k].first);
-        for (uint32_t c = 0; c < r->kind_count; c++)
-            rate[k * r->kind_count + c] = exchange_rate(p, r->kind[k].first, r->kind[c].first);
     }
 }
 
@@ -542,11 +457,12 @@ dv_status dv_split_run(const dv_problem *problem, const dv_lattice *lattice,
              .settings = settings,
              .two_way = runs_two_ways(problem),
              .best_us = settings->upper_us};
-    double all_us[KINDS_MAX], rate[KINDS_MAX * KINDS_MAX];
+    double all_us[DV_SPLIT_KINDS_MAX], rate[DV_SPLIT_KINDS_MAX * DV_SPLIT_KINDS_MAX];
     *result = (dv_split_result){.load_us = INFINITY};
-    bool ok = find_kinds(problem, r.kind, &r.kind_count, &r.combination_count) && allocate(&r);
+    bool ok =
+        dv_split_find_kinds(problem, r.kind, &r.kind_count, &r.combination_count) && allocate(&r);
     if (ok) {
-        prepare_rates(&r, all_us, rate);
+        dv_split_rates(problem, r.kind, r.kind_count, all_us, rate);
         for (dv_unit_id u = 0; u < problem->unit_count; u++)
             r.spares[u] = spares(problem, &r, u);
         search(&r, all_us, rate);

@@ -40,10 +40,6 @@ DV_MUST_USE dv_status dv_split_run(const dv_problem *problem, const dv_lattice *
                                    const dv_split_settings *settings, dv_target_id *target,
                                    dv_unit_id *order, dv_split_result *result);
 
-/* Is everything the same on the two devices (targets of a problem with one target a device)?
-   O(units + tensors). */
-bool dv_split_alike(const dv_problem *problem, dv_target_id a, dv_target_id b);
-
 /* A lower bound of any split, contiguous or not: work spread evenly, and the largest unit. */
 double dv_split_floor_us(const dv_problem *problem);
 

@@ -28,7 +28,7 @@ bool dv_subgraphs_is_host(const dv_problem *problem, dv_device_id device);
 double dv_subgraphs_us(dv_makespan *makespan, const dv_target_id *target, const dv_unit_id *order);
 
 /* Can the searches below serve it: one target a device, accelerators all alike, nothing pinned to
-   one of them, no limits but capacities? */
+   one of them, no limits but capacities, no training step? */
 bool dv_subgraphs_serve(const dv_problem *problem);
 
 /* A path, and how it can be shared out. */
