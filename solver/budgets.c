@@ -126,6 +126,33 @@ double dv_budget_amount(const dv_problem *p, const dv_budget *budget, const dv_p
     return sum;
 }
 
+void dv_budget_range(const dv_budget *budget, const dv_labels *labels, dv_unit_id u, double *least,
+                     double *largest)
+{
+    *least = INFINITY;
+    *largest = 0.0;
+    for (dv_target_id a = 0; a < labels->target_count; a++)
+        if (dv_label(labels, u, a)) {
+            size_t cell = (size_t)u * labels->target_count + a;
+            *least = fmin(*least, budget->amount ? budget->amount[cell] : 0.0);
+            *largest = fmax(*largest, budget->amount ? budget->amount[cell] : 1.0);
+        }
+}
+
+bool dv_budgets_spend(const dv_budgets *budgets, size_t cell, bool enters, const double *to_come,
+                      const double *roomy, const double *before, double *spent)
+{
+    for (uint32_t b = 0; budgets && b < budgets->count; b++) {
+        const dv_budget *budget = &budgets->list[b];
+        spent[b] = before[b] + (budget->amount ? budget->amount[cell] : enters ? 1.0 : 0.0);
+        if (spent[b] + to_come[b] > budget->most)
+            return false;
+        if (spent[b] <= roomy[b])
+            spent[b] = 0.0;
+    }
+    return true;
+}
+
 double dv_budgets_worth_us(const dv_budgets *budgets)
 {
     double sum = 0.0;

@@ -35,6 +35,18 @@ bool dv_budgets_cut(const dv_problem *problem, const dv_budgets *budgets, dv_lab
 /* What a plan that was evaluated takes of the budget. */
 double dv_budget_amount(const dv_problem *problem, const dv_budget *budget, const dv_plan *plan);
 
+/* The least and the largest amount that unit u takes of the budget on the targets left to it; of a
+   budget of segments 0 and 1. O(targets). */
+void dv_budget_range(const dv_budget *budget, const dv_labels *labels, dv_unit_id u, double *least,
+                     double *largest);
+
+/* Fills spent, per budget: what was spent before and what the label of this cell (unit * targets +
+   target) takes; enters: it begins a segment. to_come: what the units after it take at least. A
+   budget spent up to roomy will do whatever follows, and then counts as 0. False if a budget cannot
+   be kept any more; spent is then of no use. budgets may be NULL: there are none. */
+bool dv_budgets_spend(const dv_budgets *budgets, size_t cell, bool enters, const double *to_come,
+                      const double *roomy, const double *before, double *spent);
+
 /* Sum of price * most: what is taken off the cost at these prices. */
 double dv_budgets_worth_us(const dv_budgets *budgets);
 

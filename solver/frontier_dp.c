@@ -3,51 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "solver/frontier.h"
-#include "solver/frontier_states.h"
-#include "solver/groups.h"
-
-typedef struct trail { /* of one layer, to walk back along */
-    uint32_t *parent;
-    dv_target_id *choice;
-} trail;
-
-typedef struct run {
-    const dv_problem *problem;
-    const dv_labels *labels;
-    const dv_unit_id *order;
-    const dv_frontier_settings *settings;
-    uint32_t *place;            /* per unit: its place in the order */
-    uint32_t *last_read;        /* per tensor: place of its last consumer; UINT32_MAX: none */
-    uint32_t *slot;             /* per tensor: its slot in the current layer, or UINT32_MAX */
-    uint32_t *next_slot;        /* the same in the next */
-    bool *on_path;              /* per unit; NULL: dispatch is paid along the order */
-    uint32_t *live, *next_live; /* per slot: tensor */
-    uint32_t live_count, next_count;
-    uint32_t *group_index; /* per unit: 0.., or UINT32_MAX */
-    uint32_t *group_end;   /* per unit of a group: place of the group's last unit */
-    uint32_t *group_last;  /* per number: the same, of the group that has it now */
-    uint32_t group_count;
-    double *rest_us;      /* per place + 1: least times of the units from there on */
-    uint32_t *last_use;   /* per device: the last place whose unit may run there, plus one */
-    double *session_us;   /* of devices still to come */
-    uint32_t *readers;    /* per tensor: consumers to come */
-    uint32_t *readers_on; /* [tensor * targets + target]: those of them that may be there */
-    bool *readable;       /* [slot * targets + target], of the next layer */
-    bool *single;
-    double *need; /* one state being made */
-    dv_device_id *group;
-    double *spent;
-    uint32_t budgets;
-    double *amount_to_come; /* [(place + 1) * budgets + budget]: at least, from there on */
-    double *roomy;          /* the same: spent up to that, all that may follow will do */
-    dv_prefix prefix;       /* one state, for settings->rest */
-    dv_states now, next;
-    trail *trails;
-    double dropped_us;
-    size_t states, bytes;
-    uint32_t most, ended_at; /* place before which the search ended */
-} run;
+#include "solver/frontier_search.h"
 
 bool dv_frontier_holds(const dv_problem *problem)
 {
@@ -59,177 +15,8 @@ bool dv_frontier_serves(const dv_problem *problem)
     return dv_frontier_holds(problem) && !dv_limits_bind(problem);
 }
 
-static void release(run *r)
-{
-    for (uint32_t k = 0; r->trails && k < r->problem->unit_count; k++) {
-        free(r->trails[k].parent);
-        free(r->trails[k].choice);
-    }
-    void *const owned[] = {
-        r->place,      r->last_read,      r->slot,      r->next_slot,  r->on_path,   r->live,
-        r->next_live,  r->group_index,    r->group_end, r->group_last, r->rest_us,   r->last_use,
-        r->session_us, r->readable,       r->single,    r->need,       r->group,     r->trails,
-        r->spent,      r->amount_to_come, r->roomy,     r->readers,    r->readers_on};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
-        free(owned[i]);
-    dv_prefix_free(&r->prefix);
-    dv_states_free(&r->now);
-    dv_states_free(&r->next);
-}
-
-static bool allocate(run *r)
-{
-    const dv_problem *p = r->problem;
-    size_t units = (size_t)p->unit_count + 1, tensors = (size_t)p->tensor_count + 1;
-    size_t cells = tensors * p->target_count + 1;
-    r->place = calloc(units, sizeof *r->place);
-    r->last_read = calloc(tensors, sizeof *r->last_read);
-    r->slot = calloc(tensors, sizeof *r->slot);
-    r->next_slot = calloc(tensors, sizeof *r->next_slot);
-    r->live = calloc(tensors, sizeof *r->live);
-    r->next_live = calloc(tensors, sizeof *r->next_live);
-    r->group_index = calloc(units, sizeof *r->group_index);
-    r->group_end = calloc(units, sizeof *r->group_end);
-    r->group_last = calloc(units, sizeof *r->group_last);
-    r->rest_us = calloc(units + 1, sizeof *r->rest_us);
-    r->last_use = calloc((size_t)p->device_count + 1, sizeof *r->last_use);
-    r->session_us = calloc((size_t)p->device_count + 1, sizeof *r->session_us);
-    r->readers = calloc(tensors, sizeof *r->readers);
-    r->readers_on = calloc(cells, sizeof *r->readers_on);
-    r->readable = calloc(cells, sizeof *r->readable);
-    r->single = calloc(tensors, sizeof *r->single);
-    r->need = calloc(cells, sizeof *r->need);
-    r->group = calloc(units, sizeof *r->group);
-    r->trails = calloc(units, sizeof *r->trails);
-    r->budgets = r->settings->budgets ? r->settings->budgets->count : 0;
-    r->spent = calloc((size_t)r->budgets + 1, sizeof *r->spent);
-    r->amount_to_come = calloc((units + 1) * r->budgets + 1, sizeof *r->amount_to_come);
-    r->roomy = calloc((units + 1) * r->budgets + 1, sizeof *r->roomy);
-    r->on_path = r->settings->path ? calloc(units, sizeof *r->on_path) : NULL;
-    return r->place && r->last_read && r->slot && r->next_slot && r->live && r->next_live &&
-           r->group_index && r->group_end && r->group_last && r->rest_us && r->last_use &&
-           r->session_us && r->readable && r->single && r->need && r->group && r->trails &&
-           r->spent && r->amount_to_come && r->roomy && (r->on_path || !r->settings->path);
-}
-
-/* Groups that are never under way together share a number, so that states stay narrow; not where
-   the layers are handed out, or the rest is known (frontier.h), which both know groups by their own
-   numbers. */
-static void share_numbers(run *r, const dv_unit_groups *groups, const dv_unit_id *first)
-{
-    uint32_t count = 0;
-    for (uint32_t k = 0; k < r->problem->unit_count; k++) {
-        dv_unit_id u = r->order[k];
-        if (groups->index[u] == UINT32_MAX)
-            continue;
-        dv_unit_id begin = first[groups->index[u]];
-        if (begin != u) {
-            r->group_index[u] = r->group_index[begin];
-            continue;
-        }
-        uint32_t g = 0;
-        while (g < count && r->group_last[g] >= k)
-            g++;
-        count = g == count ? count + 1 : count;
-        r->group_last[g] = r->group_end[u];
-        r->group_index[u] = g;
-    }
-    r->group_count = count;
-}
-
-static bool number_groups(run *r)
-{
-    const dv_problem *p = r->problem;
-    dv_unit_groups groups;
-    if (dv_unit_groups_create(p, &groups) != DV_OK)
-        return false;
-    dv_unit_id *first = calloc((size_t)groups.count + 1, sizeof *first);
-    if (!first) {
-        dv_unit_groups_free(&groups);
-        return false;
-    }
-    r->group_count = groups.count;
-    for (dv_unit_id u = 0; u < p->unit_count; u++)
-        r->group_index[u] = groups.index[u];
-    for (uint32_t g = 0; g < groups.count; g++) {
-        uint32_t last = 0;
-        first[g] = groups.units[groups.start[g]];
-        for (uint32_t i = groups.start[g]; i < groups.start[g + 1]; i++) {
-            dv_unit_id u = groups.units[i];
-            last = r->place[u] > last ? r->place[u] : last;
-            first[g] = r->place[u] < r->place[first[g]] ? u : first[g];
-        }
-        for (uint32_t i = groups.start[g]; i < groups.start[g + 1]; i++)
-            r->group_end[groups.units[i]] = last;
-        r->group_last[g] = last;
-    }
-    if (!r->settings->layers && !r->settings->rest)
-        share_numbers(r, &groups, first);
-    free(first);
-    dv_unit_groups_free(&groups);
-    return true;
-}
-
-/* What units from each place on take of the budgets, at least and at most. */
-static void sum_budgets(run *r)
-{
-    const dv_problem *p = r->problem;
-    for (uint32_t b = 0; b < r->budgets; b++) {
-        const dv_budget *budget = &r->settings->budgets->list[b];
-        double most = 0.0;
-        r->roomy[(size_t)p->unit_count * r->budgets + b] = budget->most;
-        for (uint32_t k = p->unit_count; k-- > 0;) {
-            double least = INFINITY, largest = 0.0;
-            for (dv_target_id a = 0; a < p->target_count; a++)
-                if (dv_label(r->labels, r->order[k], a)) {
-                    size_t cell = (size_t)r->order[k] * p->target_count + a;
-                    least = fmin(least, budget->amount ? budget->amount[cell] : 0.0);
-                    largest = fmax(largest, budget->amount ? budget->amount[cell] : 1.0);
-                }
-            size_t at = (size_t)k * r->budgets + b;
-            r->amount_to_come[at] = r->amount_to_come[at + r->budgets] + least;
-            most += largest;
-            r->roomy[at] = budget->most - most;
-        }
-    }
-}
-
-static bool prepare(run *r)
-{
-    const dv_problem *p = r->problem;
-    for (uint32_t k = 0; k < p->unit_count; k++) {
-        r->place[r->order[k]] = k;
-        for (dv_target_id a = 0; a < p->target_count; a++)
-            if (dv_label(r->labels, r->order[k], a))
-                r->last_use[p->device[a]] = k + 1;
-    }
-    for (uint32_t k = p->unit_count; k-- > 0;) {
-        double least = INFINITY;
-        for (dv_target_id a = 0; a < p->target_count; a++)
-            if (dv_label(r->labels, r->order[k], a))
-                least = fmin(least, dv_problem_time_us(p, r->order[k], a));
-        r->rest_us[k] = r->rest_us[k + 1] + least;
-    }
-    for (uint32_t t = 0; t < p->tensor_count; t++) {
-        r->slot[t] = r->next_slot[t] = r->last_read[t] = UINT32_MAX;
-        for (uint32_t i = p->consumer_start[t]; i < p->consumer_start[t + 1]; i++) {
-            uint32_t place = r->place[p->consumers[i]];
-            if (r->last_read[t] == UINT32_MAX || place > r->last_read[t])
-                r->last_read[t] = place;
-            r->readers[t]++;
-            for (dv_target_id a = 0; a < p->target_count; a++)
-                r->readers_on[(size_t)t * p->target_count + a] +=
-                    dv_label(r->labels, p->consumers[i], a);
-        }
-    }
-    for (uint32_t i = 0; r->on_path && i < r->settings->path_length; i++)
-        r->on_path[r->settings->path[i]] = true;
-    sum_budgets(r);
-    return number_groups(r);
-}
-
 /* Unit u reads no more. */
-static void pass_reads(run *r, dv_unit_id u)
+static void pass_reads(dv_frontier_search *r, dv_unit_id u)
 {
     const dv_problem *p = r->problem;
     for (uint32_t i = p->unit_tensor_start[u]; i < p->unit_tensor_start[u + 1]; i++) {
@@ -241,7 +28,7 @@ static void pass_reads(run *r, dv_unit_id u)
 }
 
 /* What remains of tensor t: who may read it where, and whether only one will. */
-static void describe_slot(run *r, uint32_t t, uint32_t slot)
+static void describe_slot(dv_frontier_search *r, uint32_t t, uint32_t slot)
 {
     uint32_t targets = r->problem->target_count;
     for (dv_target_id a = 0; a < targets; a++)
@@ -250,7 +37,7 @@ static void describe_slot(run *r, uint32_t t, uint32_t slot)
 }
 
 /* The slots of the layer after place k: what of the current ones is read later, and what is new. */
-static void lay_out_next(run *r, uint32_t k)
+static void lay_out_next(dv_frontier_search *r, uint32_t k)
 {
     const dv_problem *p = r->problem;
     dv_unit_id u = r->order[k];
@@ -268,26 +55,16 @@ static void lay_out_next(run *r, uint32_t k)
     }
 }
 
-/* The needs of a tensor newly made on target a; 0 where nobody will read it. */
-static void fill_need(run *r, uint32_t t, dv_target_id a, uint32_t slot)
-{
-    const dv_problem *p = r->problem;
-    for (dv_target_id e = 0; e < p->target_count; e++) {
-        size_t cell = (size_t)slot * p->target_count + e;
-        bool held = e == a || (e == p->host && p->host_needs[t]);
-        r->need[cell] = r->readable[cell] && !held ? dv_problem_move_us(p, t, a, e) : 0.0;
-    }
-}
-
 /* Inputs are live before the first unit. */
-static bool start(run *r)
+static bool start(dv_frontier_search *r)
 {
     const dv_problem *p = r->problem;
     for (uint32_t t = 0; t < p->tensor_count; t++)
         if (p->producer[t] == DV_NONE && r->last_read[t] != UINT32_MAX) {
             r->slot[t] = r->live_count;
             describe_slot(r, t, r->live_count);
-            fill_need(r, t, p->host, r->live_count);
+            dv_need_fill(p, t, p->host, r->readable + (size_t)r->live_count * p->target_count,
+                         r->need + (size_t)r->live_count * p->target_count);
             r->live[r->live_count++] = t;
         }
     for (uint32_t g = 0; g < r->group_count; g++)
@@ -298,26 +75,18 @@ static bool start(run *r)
 }
 
 /* Fills spent for u at place k on a after state i; false if a budget cannot be kept any more. */
-static bool spend(run *r, uint32_t i, uint32_t k, dv_target_id a)
+static bool spend(dv_frontier_search *r, uint32_t i, uint32_t k, dv_target_id a)
 {
     const dv_problem *p = r->problem;
     bool enters = r->now.last[i] != p->device[a];
     size_t cell = (size_t)r->order[k] * p->target_count + a;
-    for (uint32_t b = 0; b < r->budgets; b++) {
-        const dv_budget *budget = &r->settings->budgets->list[b];
-        size_t at = (size_t)(k + 1) * r->budgets + b;
-        double amount = budget->amount ? budget->amount[cell] : enters ? 1.0 : 0.0;
-        r->spent[b] = r->now.spent[(size_t)i * r->budgets + b] + amount;
-        if (r->spent[b] + r->amount_to_come[at] > budget->most)
-            return false;
-        if (r->spent[b] <= r->roomy[at])
-            r->spent[b] = 0.0;
-    }
-    return true;
+    size_t next = (size_t)(k + 1) * r->budgets;
+    return dv_budgets_spend(r->settings->budgets, cell, enters, r->amount_to_come + next,
+                            r->roomy + next, r->now.spent + (size_t)i * r->budgets, r->spent);
 }
 
 /* Unit u on target a after state i; false without memory. */
-static bool extend(run *r, uint32_t i, uint32_t k, dv_target_id a)
+static bool extend(dv_frontier_search *r, uint32_t i, uint32_t k, dv_target_id a)
 {
     const dv_problem *p = r->problem;
     dv_unit_id u = r->order[k];
@@ -354,7 +123,8 @@ static bool extend(run *r, uint32_t i, uint32_t k, dv_target_id a)
     for (uint32_t s = 0; s < r->next_count; s++) {
         uint32_t t = r->next_live[s];
         if (r->slot[t] == UINT32_MAX) {
-            fill_need(r, t, a, s);
+            dv_need_fill(p, t, a, r->readable + (size_t)s * p->target_count,
+                         r->need + (size_t)s * p->target_count);
             continue;
         }
         const double *from = need + (size_t)r->slot[t] * p->target_count;
@@ -375,10 +145,10 @@ static bool extend(run *r, uint32_t i, uint32_t k, dv_target_id a)
     return dv_states_add(&r->next, &to);
 }
 
-static bool leave_trail(run *r, uint32_t k)
+static bool leave_trail(dv_frontier_search *r, uint32_t k)
 {
     size_t count = (size_t)r->next.count + 1;
-    trail *t = &r->trails[k];
+    dv_frontier_trail *t = &r->trails[k];
     t->parent = malloc(count * sizeof *t->parent);
     t->choice = malloc(count * sizeof *t->choice);
     if (!t->parent || !t->choice)
@@ -400,7 +170,7 @@ void dv_frontier_layers_free(dv_frontier_layer *layers, uint32_t count)
 }
 
 /* Hands the current layer, which lies before place k, to the caller. */
-static bool give_away(run *r, uint32_t k)
+static bool give_away(dv_frontier_search *r, uint32_t k)
 {
     dv_frontier_layer *layer = &r->settings->layers[k];
     layer->live = calloc((size_t)r->live_count + 1, sizeof *layer->live);
@@ -415,7 +185,7 @@ static bool give_away(run *r, uint32_t k)
 }
 
 /* The layer of place k becomes the current one. */
-static void advance(run *r)
+static void advance(dv_frontier_search *r)
 {
     dv_states states = r->now;
     r->now = r->next;
@@ -432,14 +202,14 @@ static void advance(run *r)
     }
 }
 
-static bool must_end(const run *r)
+static bool must_end(const dv_frontier_search *r)
 {
     return dv_progress_must_end(r->settings->progress, r->settings->deadline_s);
 }
 
 /* No plan that goes on from one of the current layer's states first .. before place k costs less.
  */
-static double floor_from(const run *r, uint32_t first, uint32_t k)
+static double floor_from(const dv_frontier_search *r, uint32_t first, uint32_t k)
 {
     double least = INFINITY;
     for (uint32_t i = first; i < r->now.count; i++)
@@ -448,7 +218,7 @@ static double floor_from(const run *r, uint32_t first, uint32_t k)
 }
 
 /* Every state of the current layer on every target; the worst are left out if time is up. */
-static bool extend_all(run *r, uint32_t k)
+static bool extend_all(dv_frontier_search *r, uint32_t k)
 {
     for (uint32_t i = 0; i < r->now.count; i++) {
         if (i % 64 == 63 && must_end(r)) {
@@ -464,7 +234,7 @@ static bool extend_all(run *r, uint32_t k)
 
 /* State i of the next layer, which lies before place k, as the beginning of a plan at the prices.
  */
-static void load_next(run *r, uint32_t i, dv_prefix *prefix)
+static void load_next(dv_frontier_search *r, uint32_t i, dv_prefix *prefix)
 {
     const dv_states *states = &r->next;
     size_t targets = r->problem->target_count;
@@ -485,7 +255,7 @@ static void load_next(run *r, uint32_t i, dv_prefix *prefix)
 /* What each state of the next layer, before place k, promises at least: at the prices, what it
    costs and the rest, less what the budgets are worth; at the end its cost. Those that cannot beat
    the known plan promise INFINITY. */
-static void find_promises(run *r, uint32_t k, double *promise)
+static void find_promises(dv_frontier_search *r, uint32_t k, double *promise)
 {
     double worth_us = dv_budgets_worth_us(r->settings->budgets);
     bool end = k == r->problem->unit_count;
@@ -502,7 +272,7 @@ static void find_promises(run *r, uint32_t k, double *promise)
 }
 
 /* Drops dominated states of the layer before place k, and all but the limit best. */
-static bool thin(run *r, uint32_t k, dv_layer_costs *costs, uint32_t limit)
+static bool thin(dv_frontier_search *r, uint32_t k, dv_layer_costs *costs, uint32_t limit)
 {
     double dropped_us = INFINITY, *promise = NULL;
     if (r->budgets) {
@@ -521,13 +291,13 @@ static bool thin(run *r, uint32_t k, dv_layer_costs *costs, uint32_t limit)
 
 static size_t trail_bytes(size_t states)
 {
-    return (states + 1) * (sizeof(uint32_t) + sizeof(dv_target_id)) + 2 * sizeof(trail);
+    return (states + 1) * (sizeof(uint32_t) + sizeof(dv_target_id)) + 2 * sizeof(dv_frontier_trail);
 }
 
 /* Half of the memory that is left is for trails: a layer may have its even share of it, or, as most
    layers need far less, a sixteenth. The other half is for the states under way: a layer's, and up
    to so many times more that are made from them. */
-static uint32_t state_limit(const run *r, uint32_t k)
+static uint32_t state_limit(const dv_frontier_search *r, uint32_t k)
 {
     size_t limit = r->settings->state_limit, memory = r->settings->memory_limit;
     if (memory == 0)
@@ -543,7 +313,7 @@ static uint32_t state_limit(const run *r, uint32_t k)
     return limit > 1 ? (uint32_t)limit : 1;
 }
 
-static bool step(run *r, uint32_t k)
+static bool step(dv_frontier_search *r, uint32_t k)
 {
     const dv_problem *p = r->problem;
     uint32_t g = r->group_index[r->order[k]];
@@ -575,7 +345,7 @@ static bool step(run *r, uint32_t k)
 }
 
 /* The states of the last layer come sorted by cost. */
-static void finish(run *r, dv_target_id *target, dv_frontier_result *result)
+static void finish(dv_frontier_search *r, dv_target_id *target, dv_frontier_result *result)
 {
     const dv_target_id *known = r->settings->known;
     bool early = r->ended_at < r->problem->unit_count;
@@ -597,7 +367,7 @@ static void finish(run *r, dv_target_id *target, dv_frontier_result *result)
 }
 
 /* The bound of the layer reached holds whatever is not searched. */
-static void end_early(run *r, uint32_t next_place)
+static void end_early(dv_frontier_search *r, uint32_t next_place)
 {
     r->dropped_us = fmin(r->dropped_us, floor_from(r, 0, next_place));
     r->ended_at = next_place;
@@ -607,17 +377,13 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
                           const dv_unit_id *order, const dv_frontier_settings *settings,
                           dv_target_id *target, dv_frontier_result *result)
 {
-    run r = {.problem = problem,
-             .labels = labels,
-             .order = order,
-             .settings = settings,
-             .dropped_us = INFINITY,
-             .ended_at = problem->unit_count};
-    bool ok = allocate(&r);
-    if (ok && settings->rest)
-        ok = dv_prefix_create(settings->rest, &r.prefix) == DV_OK;
-    if (ok)
-        ok = prepare(&r) && start(&r);
+    dv_frontier_search r = {.problem = problem,
+                            .labels = labels,
+                            .order = order,
+                            .settings = settings,
+                            .dropped_us = INFINITY,
+                            .ended_at = problem->unit_count};
+    bool ok = dv_frontier_search_init(&r) && start(&r);
     for (uint32_t k = 0; ok && k < problem->unit_count; k++) {
         ok = step(&r, k);
         if (ok && k + 1 < problem->unit_count && must_end(&r)) {
@@ -629,6 +395,6 @@ dv_status dv_frontier_run(const dv_problem *problem, const dv_labels *labels,
     }
     if (ok)
         finish(&r, target, result);
-    release(&r);
+    dv_frontier_search_free(&r);
     return ok ? DV_OK : dv_fail(DV_NO_MEMORY, "frontier: out of memory");
 }

@@ -176,6 +176,15 @@ static void put(dv_states *states, uint32_t i, const dv_state *state)
     states->choice[i] = state->choice;
 }
 
+void dv_need_fill(const dv_problem *p, uint32_t t, dv_target_id a, const bool *readable,
+                  double *need)
+{
+    for (dv_target_id e = 0; e < p->target_count; e++) {
+        bool held = e == a || (e == p->host && p->host_needs[t]);
+        need[e] = readable[e] && !held ? dv_problem_move_us(p, t, a, e) : 0.0;
+    }
+}
+
 bool dv_states_add(dv_states *states, const dv_state *state)
 {
     if (states->count == states->capacity && !grow(states))

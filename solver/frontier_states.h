@@ -58,6 +58,12 @@ void dv_states_free(dv_states *states);
 /* What the states take, roughly. */
 size_t dv_states_bytes(const dv_states *states);
 
+/* The needs of a tensor newly made on target a (an input: on the host): what it costs to move it to
+   each target, 0 where it is held or, readable being false, nobody will read it. readable and need
+   have one entry per target. */
+void dv_need_fill(const dv_problem *problem, uint32_t tensor, dv_target_id a, const bool *readable,
+                  double *need);
+
 /* Adds a state, or lowers the cost of an equal one. False without memory. */
 DV_MUST_USE bool dv_states_add(dv_states *states, const dv_state *state);
 
