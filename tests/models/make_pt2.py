@@ -505,6 +505,7 @@ def make_models(folder):
              "decode": (nn.Sequential(nn.Linear(3, 5), nn.Tanh()), torch.randn(1, 3))}
     package_pt2(str(folder / "models.pt2"), exported_programs={
         name: torch.export.export(module, (x,)) for name, (module, x) in parts.items()})
+    shorten(folder / "models.pt2")
 
 
 def make_small(folder):
