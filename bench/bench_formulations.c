@@ -3,14 +3,15 @@
    For each problem and each formulation: columns and rows, what its relaxation leaves of the
    optimum, and how long GLPK needs for the relaxation and for the proof, without anything that
    divvy adds (no reductions, no known plan, no bound of its own); cbc on the same program where it
-   is installed. The first columns are divvy's own way, auto with the order kept. Of the naive
-   program a last column says how many times longer it takes than auto: at least so much where it
-   did not finish.
+   is installed. The first columns are divvy's own way: auto with the order kept, then what the
+   dynamic programs kept until they were done, given auto's plan to prune with (frontier for that
+   order, ideal for any; '-' not done within the seconds). The last column says how many times
+   longer the program takes than auto: at least so much where it did not finish.
 
-     bench/bench_formulations [SECONDS [PLATFORM [MODEL...]]]     default 10 iphone15pro, some of
-   each
+     bench/bench_formulations [SECONDS [PLATFORM [MODEL...]]]
 
-   MODEL is a network of the zoo, or SHAPE:UNITS of the generator, as in transformer:102. */
+   MODEL is a network of the zoo, or SHAPE:UNITS of the generator, as in transformer:102; by default
+   there are some of each, 10 seconds and iphone15pro. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,9 @@
 #include "costmodel/costmodel.h"
 #include "datasets/zoo/zoo.h"
 #include "lower/lower.h"
+#include "solver/frontier.h"
 #include "solver/generate.h"
+#include "solver/ideal.h"
 #include "solver/ilp_glpk.h"
 #include "solver/model_file.h"
 #include "solver/pairwise.h"
@@ -74,6 +77,54 @@ static dv_status pose(const char *model, const dv_platform *platform, dv_problem
         return dv_generate(&spec, out);
     }
     return pose_network(model, platform, out);
+}
+
+typedef struct searched {
+    double frontier_ms, ideal_ms; /* NAN: not done in time */
+    size_t frontier_states, ideal_states;
+} searched;
+
+/* The dynamic programs with all labels, pruned by the best plan. */
+static dv_status search(const dv_problem *problem, const dv_labels *labels, const dv_plan *best,
+                        double seconds, searched *out)
+{
+    enum { MOST_STATES = 200000 };
+    const double upper_us = best->cost.total_us * (1.0 + 1e-9);
+    dv_target_id *target = calloc((size_t)problem->unit_count + 1, sizeof *target);
+    dv_unit_id *order = calloc((size_t)problem->unit_count + 1, sizeof *order);
+    dv_frontier_result frontier = {0};
+    dv_ideal_result ideal = {0};
+    double begin_s = dv_clock_s();
+    dv_frontier_settings given = {
+        .state_limit = MOST_STATES, .deadline_s = begin_s + seconds, .upper_us = upper_us};
+    dv_status status =
+        target && order ? DV_OK : dv_fail(DV_NO_MEMORY, "bench_formulations: out of memory");
+    if (status == DV_OK)
+        status = dv_frontier_run(problem, labels, best->order, &given, target, &frontier);
+    out->frontier_ms = frontier.exact ? 1e3 * (dv_clock_s() - begin_s) : NAN;
+    out->frontier_states = frontier.states;
+    begin_s = dv_clock_s();
+    dv_ideal_settings any = {.state_limit = MOST_STATES,
+                             .whole = true,
+                             .work_limit = SIZE_MAX,
+                             .memory_limit = 2000000000,
+                             .deadline_s = begin_s + seconds,
+                             .upper_us = upper_us};
+    if (status == DV_OK)
+        status = dv_ideal_run(problem, labels, &any, target, order, &ideal);
+    out->ideal_ms = ideal.exact ? 1e3 * (dv_clock_s() - begin_s) : NAN;
+    out->ideal_states = ideal.states;
+    free(target);
+    free(order);
+    return status;
+}
+
+static void print_search(double ms, size_t states)
+{
+    if (isnan(ms))
+        printf(" - | - |");
+    else
+        printf(" %.1f | %zu |", ms, states);
 }
 
 /* GLPK alone on one program, within seconds. */
@@ -140,7 +191,8 @@ static void print_time(double ms, bool proven)
 }
 
 static dv_status print_form(const char *model, const dv_problem *problem, size_t f,
-                            const dv_labels *labels, const dv_plan *best, double seconds, bool cbc)
+                            const dv_labels *labels, const dv_plan *best, const searched *found,
+                            double seconds, bool cbc)
 {
     dv_pairwise program = {0};
     measurement m = {0};
@@ -153,8 +205,11 @@ static dv_status print_form(const char *model, const dv_problem *problem, size_t
     if (status == DV_OK && cbc)
         status = run_cbc(problem, forms[f].form, seconds, &cbc_ms, &cbc_proven);
     if (status == DV_OK) {
-        printf("| %s | %u | %.1f | %s | %u x %u |", model, problem->unit_count, best->solve_ms,
-               forms[f].name, program.linear.column_count, program.linear.row_count);
+        printf("| %s | %u | %.1f |", model, problem->unit_count, best->solve_ms);
+        print_search(found->frontier_ms, found->frontier_states);
+        print_search(found->ideal_ms, found->ideal_states);
+        printf(" %s | %u x %u |", forms[f].name, program.linear.column_count,
+               program.linear.row_count);
         double gap = 100.0 * fmax(0.0, 1.0 - m.relaxed_us / best->cost.total_us);
         isnan(m.relaxed_us) ? printf(" - |") : printf(" %.3f %% |", gap);
         print_time(m.relax_ms, !isnan(m.relaxed_us));
@@ -177,6 +232,7 @@ static dv_status print_model(const char *model, const dv_platform *platform, dou
     dv_plan *best = NULL;
     dv_outcome outcome;
     dv_labels labels = {0};
+    searched found = {0};
     dv_status status = pose(model, platform, &problem);
     if (status == DV_OK)
         status = dv_solve(problem, "auto:order=given", NULL, &best, &outcome);
@@ -184,8 +240,10 @@ static dv_status print_model(const char *model, const dv_platform *platform, dou
         status = dv_fail(DV_INTERNAL, "%s: auto proves nothing", model);
     if (status == DV_OK)
         status = dv_labels_create(problem, &labels);
+    if (status == DV_OK)
+        status = search(problem, &labels, best, seconds, &found);
     for (size_t f = 0; status == DV_OK && f < sizeof forms / sizeof forms[0]; f++)
-        status = print_form(model, problem, f, &labels, best, seconds, cbc);
+        status = print_form(model, problem, f, &labels, best, &found, seconds, cbc);
     dv_labels_free(&labels);
     dv_plan_destroy(best);
     dv_problem_destroy(problem);
@@ -204,8 +262,9 @@ int main(int argc, char **argv)
         printf("Integer programs for the given order, at most %g s each, networks on %s; times in "
                "ms, '>' not proven by then%s.\n\n",
                seconds, platform->name, cbc ? "" : "; cbc is not installed");
-        printf("| problem | units | auto | formulation | columns x rows | LP gap | LP | GLPK | cbc "
-               "| GLPK / auto |\n|---|---|---|---|---|---|---|---|---|---|\n");
+        printf("| problem | units | auto | frontier | states | ideal | states | formulation "
+               "| columns x rows | LP gap | LP | GLPK | cbc | GLPK / auto |\n"
+               "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     }
     for (size_t i = 0; status == DV_OK && i < count; i++)
         status = print_model(models[i], platform, seconds, cbc);
