@@ -301,7 +301,9 @@ static dv_status add_part(dv_aten_at *at, const char *what, dv_tensor *tensor, d
 
 dv_status dv_aten_scalar(dv_aten_at *at, dv_dtype dtype, double value, dv_tensor_id *id)
 {
-    dv_tensor tensor = {.dtype = dtype,
+    /* Beside elements of a type that we do not hold; whatever reads both is refused in lowering. */
+    bool held = dtype != DV_DTYPE_NONE && dtype != DV_DTYPE_STRING;
+    dv_tensor tensor = {.dtype = held ? dtype : DV_DTYPE_F32,
                         .role = DV_ROLE_CONSTANT,
                         .data = {.storage = DV_STORAGE_FILL, .shift = value}};
     return add_part(at, "scalar", &tensor, id);

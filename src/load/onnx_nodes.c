@@ -68,6 +68,9 @@ dv_status dv_onnx_value_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id
 dv_status dv_onnx_output_named(dv_onnx_builder *b, dv_span name, dv_tensor_id *id)
 {
     *id = name.size == 0 ? DV_NONE : dv_names_find(&b->scope->ids, name, DV_NONE);
+    if (dv_onnx_is_sequence(*id) || *id == DV_ONNX_ABSENT)
+        return dv_fail(DV_BAD_INPUT, "its output '%.*s' is the name of a sequence or an optional",
+                       dv_onnx_shown(name), dv_onnx_bytes(name));
     return name.size == 0 || *id != DV_NONE ? DV_OK : add_activation(b, name, id);
 }
 
