@@ -72,12 +72,20 @@ DV_MUST_USE dv_status dv_executor_measure(dv_executor *const *executors, size_t 
                                           dv_measurement *measurements);
 void dv_measurement_free(dv_measurement *measurement);
 
+/* An operator whose values decide how many rows its results have (dv_op_rows). */
+typedef struct dv_found {
+    dv_op_id op;
+    size_t rows; /* that there were for these inputs, room or not */
+} dv_found;
+
 /* Runs the graph on the portable backend with the same inputs and states and compares every
    floating output and every state's new value: the largest relative RMS error
    (rms(a - b) / rms(b), or / 1e-3 where b is smaller) and the tensor that has it. */
 typedef struct dv_check {
     double max_relative_rms;
     dv_tensor_id worst_output;
+    uint32_t found_count;  /* operators with dv_op_rows, in the graph's order */
+    const dv_found *found; /* the executor's, until its next check */
 } dv_check;
 
 DV_MUST_USE dv_status dv_executor_check(dv_executor *executor, dv_check *check);

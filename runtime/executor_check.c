@@ -185,6 +185,25 @@ static dv_status compare(dv_executor *executor, const reference *r, dv_check *ch
     return DV_OK;
 }
 
+/* How many rows the reference found where the values decide. */
+static dv_status note_found(dv_executor *executor, const reference *r, dv_check *check)
+{
+    const dv_graph *graph = executor->graph;
+    if (!executor->found)
+        executor->found =
+            dv_arena_array(executor->arena, (size_t)graph->op_count + 1, sizeof *executor->found);
+    if (!executor->found)
+        return no_memory();
+    executor->found_count = 0;
+    for (dv_op_id op = 0; op < graph->op_count; op++)
+        if (dv_op_rows(&graph->ops[op]))
+            executor->found[executor->found_count++] =
+                (dv_found){op, dv_portable_found(r->executable, op)};
+    check->found_count = executor->found_count;
+    check->found = executor->found;
+    return DV_OK;
+}
+
 dv_status dv_executor_check(dv_executor *executor, dv_check *check)
 {
     reference r = {0};
@@ -196,6 +215,8 @@ dv_status dv_executor_check(dv_executor *executor, dv_check *check)
         status = dv_backend_portable.bind(r.executable, r.input_memory, r.output_memory);
     if (status == DV_OK)
         status = dv_backend_portable.run(r.executable, NULL);
+    if (status == DV_OK)
+        status = note_found(executor, &r, check);
     if (status == DV_OK)
         status = dv_executor_run(executor);
     if (status == DV_OK)

@@ -90,6 +90,8 @@ struct dv_executor {
     uint32_t *segment_of;     /* per operator of the graph */
     uint32_t *problem_tensor; /* per tensor of the graph; DV_NONE */
     executor_stamps stamps;   /* of the last run */
+    uint32_t found_count;     /* of the last check */
+    dv_found *found;
 };
 
 /* Fills segments, moves, lanes' tensors (executor_build.c). */

@@ -24,6 +24,7 @@ typedef struct dv_kernel_call {
     dv_operand *inputs;  /* at least as many as the kind can take */
     dv_operand *outputs; /* at least one */
     void *scratch;       /* as large as the line's scratch function asked for */
+    size_t *found;       /* where the values decide: how many rows there were; may be NULL */
 } dv_kernel_call;
 
 /* Computes the outputs. DV_BAD_INPUT for values only. */

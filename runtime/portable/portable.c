@@ -50,6 +50,11 @@ struct dv_executable {
     void **border_inputs, **border_outputs; /* of the last bind */
 };
 
+size_t dv_portable_found(const dv_executable *executable, uint32_t i)
+{
+    return dv_portable_op_found(executable->ops[i]);
+}
+
 static bool probe(char *why, size_t size)
 {
     (void)why;

@@ -36,6 +36,9 @@ void dv_portable_op_bind(dv_portable_op *op, const void *const *inputs, void *co
    division of integers by zero). Two threads may run two operators, not the same one. */
 DV_MUST_USE dv_status dv_portable_op_run(dv_portable_op *op);
 
+/* How many rows the last run found, of an operator whose values decide that (dv_rows_params). */
+size_t dv_portable_op_found(const dv_portable_op *op);
+
 /* The elements of a constant, contiguous and aligned to their size: *data points into the mapped
    file where that is possible (then *owned is NULL), else into memory at *owned, for free().
    Nothing readable is promised past the end. DV_NO_MEMORY. */
@@ -43,5 +46,8 @@ DV_MUST_USE dv_status dv_portable_constant(const dv_tensor *tensor, const void *
                                            void **owned);
 
 extern const dv_backend dv_backend_portable;
+
+/* The same of operator i of an executable of the portable backend. */
+size_t dv_portable_found(const dv_executable *executable, uint32_t i);
 
 #endif

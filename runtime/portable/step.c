@@ -30,6 +30,7 @@ struct dv_portable_op {
     dv_operand few[2][FEW];
     dv_operand *many; /* owned, if FEW is not enough */
     void *scratch;    /* owned */
+    size_t found;
     uint32_t quantised_count;
     dv_quantised *quantised; /* owned; operands that the kernel sees as f32 */
 };
@@ -154,6 +155,7 @@ dv_status dv_portable_op_create(const dv_graph *graph, dv_op_id id, dv_portable_
         return dv_fail(DV_BAD_INPUT, "operator '%s' (%s): %s", graph->ops[id].name,
                        dv_op_info_of(kind)->name, fault);
     }
+    op->call.found = &op->found;
     size_t bytes = op->row->scratch ? op->row->scratch(&op->call) : 0;
     if (bytes > 0) {
         op->scratch = bytes == SIZE_MAX ? NULL : calloc(1, bytes);
@@ -197,6 +199,11 @@ void dv_portable_op_bind(dv_portable_op *op, const void *const *inputs, void *co
         q->integers.data = q->seen->data;
         q->seen->data = q->owned;
     }
+}
+
+size_t dv_portable_op_found(const dv_portable_op *op)
+{
+    return op->found;
 }
 
 dv_status dv_portable_op_run(dv_portable_op *op)

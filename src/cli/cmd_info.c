@@ -51,6 +51,22 @@ static void json_tensors(dv_json_writer *json, const char *key, const dv_graph *
     dv_json_end(json, ']');
 }
 
+/* Results whose length the values decide, as long as they are taken to be. */
+static void json_rows(dv_json_writer *json, const dv_graph *graph)
+{
+    dv_json_begin_array(json, "assumed_rows");
+    for (dv_op_id o = 0; o < graph->op_count; o++) {
+        const int64_t *rows = dv_op_rows(&graph->ops[o]);
+        if (!rows)
+            continue;
+        dv_json_begin_line(json, NULL, '{');
+        dv_json_put_string(json, "op", graph->ops[o].name);
+        dv_json_put_integer(json, "rows", *rows);
+        dv_json_end(json, '}');
+    }
+    dv_json_end(json, ']');
+}
+
 static bool is_program(const dv_session *session)
 {
     return strcmp(session->source->format, "pte") == 0;
@@ -80,6 +96,7 @@ static dv_status json_info(const dv_cli *cli, dv_json_writer *json, const dv_ses
     dv_json_end(json, '}');
     json_tensors(json, "inputs", graph, graph->inputs, graph->input_count);
     json_tensors(json, "outputs", graph, graph->outputs, graph->output_count);
+    json_rows(json, graph);
     dv_json_begin_array(json, "unsupported");
     for (dv_op_id o = 0; o < source->op_count; o++) {
         if (source->ops[o].kind != DV_OP_OPAQUE)
@@ -108,6 +125,28 @@ static void print_tensors(dv_text *out, const char *head, const dv_graph *graph,
         dv_cli_append_safe(out, tensor->name);
         dv_text_append(out, "\n");
     }
+}
+
+static void print_rows(const dv_cli *cli, dv_text *out, const dv_graph *graph)
+{
+    dv_table *table = dv_table_create("<length that the values decide", ">rows assumed",
+                                      "<to assume another", NULL);
+    uint32_t count = 0;
+    for (dv_op_id o = 0; o < graph->op_count; o++) {
+        const int64_t *rows = dv_op_rows(&graph->ops[o]);
+        if (!rows)
+            continue;
+        count++;
+        dv_table_row(table);
+        dv_table_cell(table, "%s", graph->ops[o].name);
+        dv_table_cell(table, "%lld", (long long)*rows);
+        dv_table_cell(table, "--dim '%s=N'", graph->ops[o].name);
+    }
+    if (count > 0) {
+        dv_text_append(out, "\n");
+        dv_table_print(table, cli->colour, out);
+    }
+    dv_table_destroy(table);
 }
 
 static void print_unsupported(const dv_cli *cli, dv_text *out, const dv_graph *source)
@@ -169,6 +208,7 @@ static dv_status print_info(const dv_cli *cli, dv_text *out, const dv_session *s
     dv_text_append(out, "\n");
     dv_table_print(table, cli->colour, out);
     dv_table_destroy(table);
+    print_rows(cli, out, graph);
     print_unsupported(cli, out, source);
     return DV_OK;
 }

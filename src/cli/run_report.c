@@ -114,6 +114,27 @@ double dv_run_tolerance(const dv_graph *graph)
     return 1e-3; /* as of the ONNX project's own tests */
 }
 
+/* What the values decided, beside what the plan assumed. */
+static void print_found(const dv_cli *cli, const dv_session *session, const dv_run *run,
+                        dv_text *out)
+{
+    if (run->check.found_count == 0)
+        return;
+    dv_table *table =
+        dv_table_create("<length that the values decide", ">rows planned", ">rows found", NULL);
+    for (uint32_t i = 0; i < run->check.found_count; i++) {
+        const dv_found *found = &run->check.found[i];
+        const dv_op *op = &session->graph->ops[found->op];
+        dv_table_row(table);
+        dv_table_cell(table, "%s", op->name);
+        dv_table_cell(table, "%lld", (long long)*dv_op_rows(op));
+        dv_table_cell(table, "%zu", found->rows);
+    }
+    dv_text_append(out, "\n");
+    dv_table_print(table, cli->colour, out);
+    dv_table_destroy(table);
+}
+
 dv_status dv_run_print(const dv_cli *cli, const dv_session *session, const dv_run *run,
                        dv_text *out)
 {
@@ -139,6 +160,7 @@ dv_status dv_run_print(const dv_cli *cli, const dv_session *session, const dv_ru
     }
     dv_text_append(out, "\n");
     print_load(cli, out);
+    print_found(cli, session, run, out);
     return DV_OK;
 }
 
@@ -150,6 +172,20 @@ static void json_measured(dv_json_writer *json, const char *key, const dv_measur
     dv_json_put_number(json, "q3", measured->q3);
     dv_json_put_integer(json, "runs", measured->runs);
     dv_json_end(json, '}');
+}
+
+static void json_found(dv_json_writer *json, const dv_session *session, const dv_run *run)
+{
+    dv_json_begin_array(json, "rows");
+    for (uint32_t i = 0; i < run->check.found_count; i++) {
+        const dv_op *op = &session->graph->ops[run->check.found[i].op];
+        dv_json_begin_line(json, NULL, '{');
+        dv_json_put_string(json, "op", op->name);
+        dv_json_put_integer(json, "planned", *dv_op_rows(op));
+        dv_json_put_integer(json, "found", (int64_t)run->check.found[i].rows);
+        dv_json_end(json, '}');
+    }
+    dv_json_end(json, ']');
 }
 
 static void json_moves(dv_json_writer *json, const dv_session *session, const dv_run *run)
@@ -199,6 +235,7 @@ dv_status dv_run_print_json(const dv_session *session, const dv_run *run, dv_tex
                            ? session->graph->tensors[run->check.worst_output].name
                            : NULL);
     dv_json_end(&json, '}');
+    json_found(&json, session, run);
     dv_json_end(&json, '}');
     free(segments);
     return DV_OK;

@@ -1,6 +1,7 @@
 /* graph.c - filling a graph and closing it. */
 #include "core/graph.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -382,4 +383,30 @@ dv_status dv_graph_finish(dv_graph *graph)
     DV_TRY(set_inputs(graph));
     DV_TRY(dv_graph_unique_names(graph, graph->tensor_count, tensor_name));
     return dv_graph_unique_names(graph, graph->unit_count, unit_name);
+}
+
+/* Where an operator of that kind has its rows; 0: nowhere. */
+static size_t rows_offset(dv_op_kind kind)
+{
+    switch (kind) {
+    case DV_OP_NONZERO:
+        return offsetof(dv_op, params.rows.rows);
+    case DV_OP_UNIQUE:
+        return offsetof(dv_op, params.unique.rows);
+    case DV_OP_NMS:
+        return offsetof(dv_op, params.nms.rows);
+    default:
+        return 0;
+    }
+}
+
+const int64_t *dv_op_rows(const dv_op *op)
+{
+    size_t offset = rows_offset(op->kind);
+    return offset ? (const int64_t *)((const char *)op + offset) : NULL;
+}
+
+void dv_op_set_rows(dv_op *op, int64_t rows)
+{
+    memcpy((char *)op + rows_offset(op->kind), &rows, sizeof rows);
 }

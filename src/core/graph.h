@@ -89,6 +89,11 @@ typedef struct dv_op {
     const char *reason;   /* OPAQUE: why it is not understood; else NULL */
 } dv_op;
 
+/* Of an operator whose values decide how many rows its results have: how many (dv_rows_params);
+   NULL for all others. */
+const int64_t *dv_op_rows(const dv_op *op);
+void dv_op_set_rows(dv_op *op, int64_t rows); /* of such an operator */
+
 /* A unit: operators that a backend runs as one, given by the fuse pass. */
 typedef struct dv_unit {
     const char *name; /* of its first operator */

@@ -145,13 +145,22 @@ typedef struct dv_spectrum_params {
     bool inverse, onesided;
 } dv_spectrum_params;
 
+/* What only values tell: how many rows a result has. A lowered operator has so many, whatever the
+   values are: what there is too much of is left out, and where there is too little the last row
+   stands again (zeros if there is none). In source form 0: as many as there can be. */
+typedef struct dv_rows_params {
+    int64_t rows;
+} dv_rows_params;
+
 typedef struct dv_unique_params { /* equal slices along axis, or equal elements (flat) */
     int64_t axis;
+    int64_t rows;      /* as in dv_rows_params */
     bool flat, sorted; /* not sorted: by first place */
 } dv_unique_params;
 
 typedef struct dv_nms_params { /* non-maximum suppression */
     int64_t most;              /* boxes of a class */
+    int64_t rows;              /* as in dv_rows_params */
     double overlap, score;     /* drops what overlaps a better box by more, or scores no more */
     bool centred;              /* boxes are middle and size, not two corners */
 } dv_nms_params;
@@ -397,6 +406,7 @@ typedef union dv_op_params {
     dv_region_params region;
     dv_spectrum_params spectrum;
     dv_reverse_params reverse;
+    dv_rows_params rows;
     dv_unique_params unique;
     dv_nms_params nms;
     dv_mel_params mel;

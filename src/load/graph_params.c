@@ -108,18 +108,18 @@ static const dv_field spectrum_fields[] = {
     INTEGER(dv_spectrum_params, step, 0),  FLAG(dv_spectrum_params, inverse),
     FLAG(dv_spectrum_params, onesided),    END,
 };
+static const dv_field rows_fields[] = {INTEGER(dv_rows_params, rows, 0), END};
 static const dv_field unique_fields[] = {
     INTEGER(dv_unique_params, axis, 0),
+    INTEGER(dv_unique_params, rows, 0),
     FLAG(dv_unique_params, flat),
     FLAG(dv_unique_params, sorted),
     END,
 };
 static const dv_field nms_fields[] = {
-    INTEGER(dv_nms_params, most, 0),
-    NUMBER(dv_nms_params, overlap, 0),
-    NUMBER(dv_nms_params, score, -INFINITY),
-    FLAG(dv_nms_params, centred),
-    END,
+    INTEGER(dv_nms_params, most, 0),   INTEGER(dv_nms_params, rows, 0),
+    NUMBER(dv_nms_params, overlap, 0), NUMBER(dv_nms_params, score, -INFINITY),
+    FLAG(dv_nms_params, centred),      END,
 };
 static const dv_field mel_fields[] = {
     INTEGER(dv_mel_params, bins, 0),

@@ -11,6 +11,7 @@
 #include "load/graphjson_data.h"
 #include "load/load.h"
 #include "load/names.h"
+#include "load/rows.h"
 
 static const int64_t FAR = DV_GRAPHJSON_FAR;
 
@@ -18,6 +19,8 @@ typedef struct reader {
     dv_graph *graph;
     dv_names ids;
     dv_arena *arena;
+    const dv_load_options *options;
+    uint64_t dims_used; /* of the command line's */
 } reader;
 
 static dv_span span_of(const char *text)
@@ -253,6 +256,7 @@ static dv_status read_operator(reader *r, const dv_json_at *at)
     DV_TRY(optional_string(at, "reason", NULL, &op.reason));
     if ((op.kind == DV_OP_OPAQUE) != (op.reason != NULL))
         return dv_json_fail(at, "an opaque operator, and no other, needs a reason");
+    DV_TRY(dv_rows_bind(r->options, &op, &r->dims_used));
     dv_op_id id;
     return dv_graph_add_op(r->graph, &op, &id);
 }
@@ -314,12 +318,9 @@ static dv_status read_graph(reader *r, const dv_json_at *root)
 static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options *options,
                       dv_graph **out)
 {
-    if (options && options->dim_count > 0)
-        return dv_fail(DV_BAD_PARAMETER, "--dim %s: a graph file has no open dimensions",
-                       options->dims[0].name);
     const char *file = strcmp(path, "-") == 0 ? "standard input" : path;
     dv_json *json = NULL;
-    reader r = {.arena = dv_arena_create()};
+    reader r = {.arena = dv_arena_create(), .options = options};
     dv_status status = r.arena ? dv_json_parse(file, (const char *)dv_buffer_data(buffer),
                                                dv_buffer_size(buffer), &json)
                                : dv_fail(DV_NO_MEMORY, "out of memory");
@@ -327,6 +328,12 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
         dv_json_at root = dv_json_root(json, file);
         status = read_graph(&r, &root);
     }
+    for (size_t i = 0; status == DV_OK && options && i < options->dim_count && i < 64; i++)
+        if (!(r.dims_used & (uint64_t)1 << i))
+            status = dv_fail(DV_BAD_PARAMETER,
+                             "--dim %s: a graph file has no open dimensions but those of results "
+                             "whose length the values decide, by the operator's name",
+                             options->dims[i].name);
     if (status == DV_OK)
         *out = r.graph;
     else

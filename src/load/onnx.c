@@ -90,7 +90,7 @@ static dv_status add_inputs(dv_onnx_builder *b)
                              dv_onnx_bytes(value.name)));
         }
     }
-    return dv_onnx_dims_check(&b->dims);
+    return DV_OK;
 }
 
 /* The host takes a sequence tensor by tensor. */
@@ -184,6 +184,7 @@ static dv_status build(dv_onnx_builder *b, dv_buffer *buffer)
     DV_TRY(dv_onnx_reads_graph(&b->reads, &b->source));
     for (uint32_t i = 0; i < b->source.nodes.count; i++)
         DV_TRY(dv_onnx_add_node(b, &b->source, i));
+    DV_TRY(dv_onnx_dims_check(&b->dims));
     DV_TRY(add_outputs(b));
     if (b->has_leftovers)
         DV_TRY(dv_graph_sweep(b->graph));

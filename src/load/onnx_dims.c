@@ -101,7 +101,8 @@ dv_status dv_onnx_dims_check(const dv_onnx_dims *dims)
     for (size_t i = 0; options && i < options->dim_count && i < 64; i++)
         if (!(dims->used & (uint64_t)1 << i))
             return dv_fail(DV_BAD_PARAMETER,
-                           "--dim %s: no input of this model has an open dimension of that name",
+                           "--dim %s: no input of this model has an open dimension of that name, "
+                           "and no operator of that name a result whose length the values decide",
                            options->dims[i].name);
     return DV_OK;
 }

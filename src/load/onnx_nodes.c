@@ -436,6 +436,7 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
                      .file = b->file,
                      .arena = arena,
                      .known = &b->known,
+                     .dims_used = &b->dims.used,
                      .node = node,
                      .in_branch = b->depth > 0,
                      .op = {.kind = DV_OP_OPAQUE,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load/rows.h"
+
 static const dv_onnx_rule rules[] = {
 #define RULE(type, kind, reader, least, most, attributes) \
     {type, DV_OP_##kind, dv_onnx_op_##reader, least, most, attributes},
@@ -299,7 +301,9 @@ dv_status dv_onnx_add(dv_onnx_at *at, const dv_op *op)
                                                                          : dtype;
     }
     dv_op_id id;
-    return dv_graph_add_op(at->graph, op, &id);
+    dv_op bound = *op;
+    DV_TRY(dv_rows_bind(at->known->options, &bound, at->dims_used));
+    return dv_graph_add_op(at->graph, &bound, &id);
 }
 
 dv_status dv_onnx_part(dv_onnx_at *at, dv_tensor_id *id)

@@ -19,6 +19,7 @@ typedef struct dv_onnx_at {
     const uint8_t *file; /* start of the mapped model */
     dv_arena *arena;     /* lives until the node is done */
     dv_onnx_known *known;
+    uint64_t *dims_used; /* of the command line's */
     const dv_onnx_node *node;
     int64_t opset;
     bool in_branch; /* of an If: it may be one that is never taken */

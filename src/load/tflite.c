@@ -11,8 +11,8 @@
 /* ---- inputs ---- */
 
 /* The size of an open dim: bound as NAME:DIM, else what the file was converted with. */
-static dv_status bind_dim(const dv_tfl_builder *b, const char *name, unsigned d, unsigned open,
-                          int64_t *size, uint64_t *used)
+static dv_status bind_dim(dv_tfl_builder *b, const char *name, unsigned d, unsigned open,
+                          int64_t *size)
 {
     size_t length = strlen(name);
     char suffix[16];
@@ -29,7 +29,7 @@ static dv_status bind_dim(const dv_tfl_builder *b, const char *name, unsigned d,
             return dv_fail(DV_BAD_PARAMETER, "dimension %u of input '%s' cannot be %lld", d, name,
                            (long long)binding->value);
         *size = binding->value;
-        *used |= i < 64 ? (uint64_t)1 << i : 0;
+        b->dims_used |= i < 64 ? (uint64_t)1 << i : 0;
         return DV_OK;
     }
     if ((open & 1u << d) && d > 0 && *size <= 1)
@@ -40,7 +40,7 @@ static dv_status bind_dim(const dv_tfl_builder *b, const char *name, unsigned d,
     return DV_OK;
 }
 
-static dv_status add_input(dv_tfl_builder *b, int32_t index, uint64_t *used)
+static dv_status add_input(dv_tfl_builder *b, int32_t index)
 {
     dv_tfl_tensor tensor;
     dv_tensor_id id;
@@ -55,7 +55,7 @@ static dv_status add_input(dv_tfl_builder *b, int32_t index, uint64_t *used)
     if (slot->plain != DV_NONE || slot->integers[0] != DV_NONE || slot->constant != DV_NONE)
         return dv_fail(DV_BAD_INPUT, "input '%.120s' is listed twice or is a constant", input.name);
     for (uint8_t d = 0; d < input.shape.rank; d++)
-        DV_TRY(bind_dim(b, input.name, d, tensor.open, &input.shape.dim[d], used));
+        DV_TRY(bind_dim(b, input.name, d, tensor.open, &input.shape.dim[d]));
     size_t bytes;
     char text[DV_SHAPE_TEXT];
     if (!dv_tensor_bytes(&input, &bytes))
@@ -71,15 +71,21 @@ static dv_status add_input(dv_tfl_builder *b, int32_t index, uint64_t *used)
 static dv_status add_inputs(dv_tfl_builder *b)
 {
     dv_fb_vector inputs = dv_fb_list(&b->scope->subgraph, 1, 4);
-    uint64_t used = 0;
     for (uint32_t i = 0; i < inputs.count; i++)
-        DV_TRY(add_input(b, dv_fb_i32_at(&inputs, i), &used));
-    for (size_t i = 0; b->options && i < b->options->dim_count && i < 64; i++)
-        if (!(used & (uint64_t)1 << i))
-            return dv_fail(DV_BAD_PARAMETER,
-                           "no input has a dimension '%s'; a TFLite model's are called INPUT:INDEX",
-                           b->options->dims[i].name);
+        DV_TRY(add_input(b, dv_fb_i32_at(&inputs, i)));
     return b->fb.status;
+}
+
+static dv_status check_dims(const dv_tfl_builder *b)
+{
+    for (size_t i = 0; b->options && i < b->options->dim_count && i < 64; i++)
+        if (!(b->dims_used & (uint64_t)1 << i))
+            return dv_fail(
+                DV_BAD_PARAMETER,
+                "no input has a dimension '%s'; a TFLite model's are called INPUT:INDEX, "
+                "and a result whose length the values decide as its operator",
+                b->options->dims[i].name);
+    return DV_OK;
 }
 
 /* ---- outputs ---- */
@@ -167,6 +173,7 @@ static dv_status build(dv_tfl_builder *b, dv_tfl_scope *scope)
         return dv_fail(DV_NO_MEMORY, "out of memory");
     DV_TRY(add_inputs(b));
     DV_TRY(dv_tfl_add_operators(b));
+    DV_TRY(check_dims(b));
     DV_TRY(add_outputs(b));
     DV_TRY(dv_tfl_add_states(b));
     DV_TRY(describe(b));

@@ -66,6 +66,7 @@ typedef struct dv_tfl_builder {
     dv_fb fb;
     dv_buffer *buffer;
     const dv_load_options *options;
+    uint64_t dims_used; /* of the command line's; the first 64 */
     dv_graph *graph;
     dv_arena *arena; /* lives as long as the builder */
     dv_fb_table model;

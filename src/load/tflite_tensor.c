@@ -1,6 +1,7 @@
 /* tflite_tensor.c - tensors of a TFLite file as tensors of the graph, in either order of dims. */
 #include <string.h>
 
+#include "load/rows.h"
 #include "load/tflite_build.h"
 
 enum { BLOCKWISE = 2 }; /* QuantizationDetails */
@@ -152,6 +153,7 @@ dv_status dv_tfl_add_op(dv_tfl_builder *b, const dv_op *like, dv_op_kind kind,
     op.inputs = inputs;
     op.input_count = input_count;
     op.params = params ? *params : (dv_op_params){0};
+    DV_TRY(dv_rows_bind(b->options, &op, &b->dims_used));
     dv_op_id id;
     dv_tensor_id made; /* *output may be one of the inputs */
     DV_TRY(dv_tfl_add_activation(b, name, &made));

@@ -182,7 +182,7 @@ static void nonzero(const dv_value *x, dv_value *out)
     bool is_float = dv_dtype_is_float(x->dtype);
     for (size_t e = 0; e < x->count; e++) {
         bool is_zero = is_float ? x->cells[e].f == 0 : x->cells[e].i == 0;
-        for (uint8_t d = 0; !is_zero && d < x->shape.rank; d++)
+        for (uint8_t d = 0; !is_zero && found < columns && d < x->shape.rank; d++)
             out->cells[d * columns + found].i = index[d];
         found += !is_zero;
         dv_next_index(&x->shape, index);

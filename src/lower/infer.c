@@ -297,22 +297,6 @@ static dv_status infer_op(dv_rewrite *rewrite, const dv_op *op, bool keep_opaque
     return status;
 }
 
-static bool is_dependent(dv_op_kind kind)
-{
-    return kind == DV_OP_NONZERO || kind == DV_OP_UNIQUE || kind == DV_OP_NMS;
-}
-
-/* For `info`: an operator whose output's shape only values tell, while its input is computed. */
-static dv_status keep_dependent(dv_rewrite *rewrite, const dv_op *op)
-{
-    dv_op kept = *op;
-    kept.kind = DV_OP_OPAQUE;
-    kept.params = (dv_op_params){0};
-    kept.reason = "the shape of its output depends on values that are only known when the "
-                  "network runs";
-    return keep_unknown(rewrite, &kept);
-}
-
 static dv_status check_given(const dv_graph *graph, bool keep_opaque)
 {
     char name[DV_NAME_TEXT];
@@ -374,12 +358,6 @@ dv_status dv_pass_infer(const dv_graph *graph, const dv_lower_options *options, 
         status = infer_op(&rewrite, op, keep_opaque);
         if (status == DV_BAD_INPUT && keep_opaque && taints)
             status = keep_unknown(&rewrite, op);
-        else if (status == DV_BAD_INPUT && keep_opaque && is_dependent(op->kind)) {
-            status = keep_dependent(&rewrite, op);
-            for (uint32_t i = 0; i < op->output_count; i++)
-                if (op->outputs[i] != DV_NONE)
-                    tainted[op->outputs[i]] = true;
-        }
     }
     free(tainted);
     return dv_rewrite_end(&rewrite, status, out);

@@ -1,189 +1,138 @@
-/* infer_select.c - operators whose results' shapes only values tell: computed where their inputs
-   are constants, refused where they are not. */
+/* infer_select.c - operators whose results' shapes only values tell: as long as they are where the
+   inputs are constants, else as long as was assumed. */
 #include "lower/infer_select.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- unique ---- */
+#include "core/boxes.h"
+#include "core/slices.h"
 
-/* n slices of x, each `outer` times `inner` elements. */
-typedef struct slices {
-    const dv_cell *cells;
-    bool is_float;
-    size_t outer, n, inner;
-} slices;
+/* ---- what both rules and values need ---- */
 
-static slices slices_of(const dv_unique_params *p, const dv_value *x)
+/* The elements of a constant as numbers of one kind. */
+typedef struct numbers {
+    double *floats; /* NULL: they are integers */
+    int64_t *integers;
+} numbers;
+
+static dv_status out_of_memory(void)
 {
-    slices s = {x->cells, dv_dtype_is_float(x->dtype), 1, x->count, 1};
-    if (p->flat)
-        return s;
-    s.n = (size_t)x->shape.dim[p->axis];
-    for (int64_t d = 0; d < p->axis; d++)
-        s.outer *= (size_t)x->shape.dim[d];
-    for (int64_t d = p->axis + 1; d < x->shape.rank; d++)
-        s.inner *= (size_t)x->shape.dim[d];
-    return s;
+    return dv_fail(DV_NO_MEMORY, "out of memory while folding constants");
 }
 
-static int compare_slices(const void *a, const void *b, void *context)
+static void numbers_free(numbers *n)
 {
-    const slices *s = context;
-    size_t i = *(const size_t *)a, k = *(const size_t *)b;
-    for (size_t o = 0; o < s->outer; o++)
-        for (size_t e = 0; e < s->inner; e++) {
-            const dv_cell *x = &s->cells[(o * s->n + i) * s->inner + e];
-            const dv_cell *y = &s->cells[(o * s->n + k) * s->inner + e];
-            int order = s->is_float ? (x->f > y->f) - (x->f < y->f) : (x->i > y->i) - (x->i < y->i);
-            if (order != 0)
-                return order;
-        }
-    return 0;
+    free(n->floats);
+    free(n->integers);
 }
 
-static int compare_with_place(const void *a, const void *b, void *context)
+static dv_status numbers_of(const dv_value *x, numbers *n)
 {
-    size_t i = *(const size_t *)a, k = *(const size_t *)b;
-    int order = compare_slices(a, b, context);
-    return order ? order : (i > k) - (i < k);
-}
-
-static int compare_first(const void *a, const void *b)
-{
-    const dv_group *x = a, *y = b;
-    return (x->first > y->first) - (x->first < y->first);
-}
-
-dv_status dv_groups_of(const dv_unique_params *p, const dv_value *x, dv_groups *groups)
-{
-    slices s = slices_of(p, x);
-    size_t *order = malloc((s.n + 1) * sizeof *order);
-    *groups = (dv_groups){.n = s.n, .group = malloc((s.n + 1) * sizeof *groups->group)};
-    groups->of = malloc((s.n + 1) * sizeof *groups->of);
-    if (!order || !groups->group || !groups->of) {
-        free(order);
-        dv_groups_free(groups);
-        return dv_fail(DV_NO_MEMORY, "out of memory while folding constants");
-    }
-    for (size_t i = 0; i < s.n; i++)
-        order[i] = i;
-    qsort_r(order, s.n, sizeof *order, compare_with_place, &s);
-    for (size_t i = 0; i < s.n; i++) {
-        bool fresh = i == 0 || compare_slices(&order[i - 1], &order[i], &s) != 0;
-        if (fresh) {
-            groups->group[groups->count] = (dv_group){.first = order[i], .name = groups->count};
-            groups->count++;
-        }
-        groups->group[groups->count - 1].members++;
-        groups->of[order[i]] = groups->count - 1;
-    }
-    if (!p->sorted) { /* by first place; what groups were called in `of` follows */
-        qsort(groups->group, groups->count, sizeof *groups->group, compare_first);
-        for (size_t g = 0; g < groups->count; g++)
-            order[groups->group[g].name] = g;
-        for (size_t i = 0; i < s.n; i++)
-            groups->of[i] = order[groups->of[i]];
-    }
-    free(order);
+    *n = (numbers){0};
+    bool floats = dv_dtype_is_float(x->dtype);
+    if (floats)
+        n->floats = malloc((x->count + 1) * sizeof *n->floats);
+    else
+        n->integers = malloc((x->count + 1) * sizeof *n->integers);
+    if (!n->floats && !n->integers)
+        return out_of_memory();
+    for (size_t e = 0; e < x->count; e++)
+        if (floats)
+            n->floats[e] = x->cells[e].f;
+        else
+            n->integers[e] = x->cells[e].i;
     return DV_OK;
 }
 
-void dv_groups_free(dv_groups *groups)
+static dv_slices slices_of(const dv_unique_params *p, const dv_shape *shape, size_t count)
 {
-    free(groups->group);
-    free(groups->of);
-    *groups = (dv_groups){0};
+    dv_slices s = {.outer = 1, .n = count, .inner = 1};
+    if (p->flat)
+        return s;
+    s.n = (size_t)shape->dim[p->axis];
+    for (int64_t d = 0; d < p->axis; d++)
+        s.outer *= (size_t)shape->dim[d];
+    for (int64_t d = p->axis + 1; d < shape->rank; d++)
+        s.inner *= (size_t)shape->dim[d];
+    return s;
 }
 
-/* ---- non-maximum suppression ---- */
+typedef struct grouping {
+    dv_slices slices;
+    size_t count;
+    dv_group *groups;
+    size_t *of, *scratch;
+} grouping;
 
-/* The sides of a box in order, whichever way the corners are given. */
-static void sides_of(const dv_cell *box, bool centred, double low[2], double high[2])
+static void grouping_free(grouping *g)
 {
-    for (int d = 0; d < 2; d++) {
-        double a = centred ? box[d].f - box[2 + d].f / 2 : fmin(box[d].f, box[2 + d].f);
-        double b = centred ? box[d].f + box[2 + d].f / 2 : fmax(box[d].f, box[2 + d].f);
-        low[d] = a;
-        high[d] = b;
-    }
+    free(g->groups);
+    free(g->of);
+    free(g->scratch);
 }
 
-/* Intersection over union of two boxes. */
-static double overlap(const dv_cell *a, const dv_cell *b, bool centred)
+/* Free with grouping_free in any case. */
+static dv_status grouping_of(const dv_unique_params *p, const dv_value *x, grouping *g)
 {
-    double low_a[2], high_a[2], low_b[2], high_b[2], common = 1, area_a = 1, area_b = 1;
-    sides_of(a, centred, low_a, high_a);
-    sides_of(b, centred, low_b, high_b);
-    for (int d = 0; d < 2; d++) {
-        double side = fmin(high_a[d], high_b[d]) - fmax(low_a[d], low_b[d]);
-        common *= side > 0 ? side : 0;
-        area_a *= high_a[d] - low_a[d];
-        area_b *= high_b[d] - low_b[d];
-    }
-    double both = area_a + area_b - common;
-    return common > 0 && area_a > 0 && area_b > 0 && both > 0 ? common / both : 0;
+    numbers n;
+    *g = (grouping){.slices = slices_of(p, &x->shape, x->count)};
+    size_t room = g->slices.n + 1;
+    DV_TRY(numbers_of(x, &n));
+    g->groups = malloc(room * sizeof *g->groups);
+    g->of = malloc(room * sizeof *g->of);
+    g->scratch = malloc(room * sizeof *g->scratch);
+    g->slices.floats = n.floats;
+    g->slices.integers = n.integers;
+    bool good = g->groups && g->of && g->scratch;
+    if (good)
+        g->count = dv_slices_group(&g->slices, p->sorted, g->groups, g->of, g->scratch);
+    numbers_free(&n);
+    return good ? DV_OK : out_of_memory();
 }
 
-static int compare_scores(const void *a, const void *b, void *context)
+/* The boxes that are kept, `most` of them as rows in out. */
+static dv_status boxes_of(const dv_nms_params *p, const dv_value *corners, const dv_value *scores,
+                          size_t most, int64_t *out, size_t *count)
 {
-    const dv_cell *scores = context;
-    size_t i = *(const size_t *)a, k = *(const size_t *)b;
-    int order = (scores[i].f < scores[k].f) - (scores[i].f > scores[k].f);
-    return order ? order : (i > k) - (i < k);
-}
-
-dv_status dv_boxes_of(const dv_nms_params *p, const dv_value *boxes, const dv_value *scores,
-                      int64_t *out, size_t *count)
-{
-    size_t batches = (size_t)scores->shape.dim[0], classes = (size_t)scores->shape.dim[1];
-    size_t many = (size_t)scores->shape.dim[2], most = p->most > 0 ? (size_t)p->most : 0;
-    size_t *order = malloc((many + 1) * sizeof *order), *kept = malloc((many + 1) * sizeof *kept);
-    *count = 0;
-    for (size_t line = 0; order && kept && line < batches * classes; line++) {
-        const dv_cell *score = &scores->cells[line * many];
-        const dv_cell *box = &boxes->cells[line / classes * many * 4];
-        size_t taken = 0;
-        for (size_t i = 0; i < many; i++)
-            order[i] = i;
-        qsort_r(order, many, sizeof *order, compare_scores, (void *)score);
-        for (size_t i = 0; i < many && taken < most && score[order[i]].f > p->score; i++) {
-            bool free_of_others = true;
-            for (size_t k = 0; k < taken && free_of_others; k++)
-                free_of_others =
-                    !(overlap(&box[4 * order[i]], &box[4 * kept[k]], p->centred) > p->overlap);
-            if (!free_of_others)
-                continue;
-            kept[taken++] = order[i];
-            if (out) {
-                out[3 * *count] = (int64_t)(line / classes);
-                out[3 * *count + 1] = (int64_t)(line % classes);
-                out[3 * *count + 2] = (int64_t)order[i];
-            }
-            ++*count;
-        }
-    }
-    dv_status status = order && kept ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
-    free(order);
-    free(kept);
+    numbers of[2];
+    DV_TRY(numbers_of(corners, &of[0]));
+    dv_status status = numbers_of(scores, &of[1]);
+    dv_boxes boxes = {(size_t)scores->shape.dim[0], (size_t)scores->shape.dim[1],
+                      (size_t)scores->shape.dim[2], of[0].floats, of[1].floats};
+    size_t *scratch = status == DV_OK ? malloc((2 * boxes.count + 1) * sizeof *scratch) : NULL;
+    if (scratch)
+        *count = dv_boxes_keep(p, &boxes, scratch, most, out);
+    else if (status == DV_OK)
+        status = out_of_memory();
+    free(scratch);
+    numbers_free(&of[0]);
+    numbers_free(&of[1]);
     return status;
 }
 
 /* ---- shape rules ---- */
 
-/* Input i unpacked, if it is a constant that is small enough to compute with. */
+/* Are the values of input i there, and few enough to compute with? */
+static bool has_values(const dv_infer *infer, uint32_t i)
+{
+    const dv_tensor *x = dv_infer_input(infer, i);
+    size_t count;
+    return x->role == DV_ROLE_CONSTANT && x->dtype != DV_DTYPE_STRING &&
+           x->dtype != DV_DTYPE_NONE && dv_shape_elements(&x->shape, &count) &&
+           count <= DV_FOLD_LIMIT;
+}
+
+/* Input i, which has values, unpacked. */
 static dv_status constant_value(const dv_infer *infer, uint32_t i, dv_value *value)
 {
     const dv_tensor *x = dv_infer_input(infer, i);
     *value = (dv_value){.dtype = x->dtype, .shape = x->shape};
-    if (x->role != DV_ROLE_CONSTANT || x->dtype == DV_DTYPE_STRING || x->dtype == DV_DTYPE_NONE ||
-        !dv_shape_elements(&x->shape, &value->count) || value->count > DV_FOLD_LIMIT)
-        return dv_infer_fail(infer, "the shape of its result depends on values that are only known "
-                                    "when the network runs; shapes must be known before");
+    (void)dv_shape_elements(&x->shape, &value->count);
     value->cells = calloc(value->count + 1, sizeof *value->cells);
     if (!value->cells)
-        return dv_fail(DV_NO_MEMORY, "out of memory while folding constants");
+        return out_of_memory();
     for (size_t e = 0; e < value->count; e++) {
         float narrow = 0;
         if (x->dtype == DV_DTYPE_F64) {
@@ -198,31 +147,79 @@ static dv_status constant_value(const dv_infer *infer, uint32_t i, dv_value *val
     return DV_OK;
 }
 
+/* How many rows a result has that only values tell, where they are not there: as many as was said,
+   else as many as there can be. */
+static dv_status assume_rows(const dv_infer *infer, int64_t most, int64_t *rows)
+{
+    dv_dtype dtype = dv_infer_input(infer, 0)->dtype;
+    if (dtype == DV_DTYPE_STRING || dtype == DV_DTYPE_NONE)
+        return dv_infer_fail(infer,
+                             "the shape of its result depends on values of type %s, which "
+                             "are only known when the network runs",
+                             dv_dtype_name(dtype));
+    if (*rows > most)
+        return dv_infer_fail(infer, "its result cannot have %lld rows: there are %lld at most",
+                             (long long)*rows, (long long)most);
+    if (*rows <= 0)
+        *rows = most;
+    return DV_OK;
+}
+
+/* [rank, how many]. */
+dv_status dv_infer_nonzero(dv_infer *infer)
+{
+    const dv_tensor *x = dv_infer_input(infer, 0);
+    int64_t *rows = &infer->params.rows.rows;
+    size_t count;
+    if (!dv_shape_elements(&x->shape, &count) || count > INT64_MAX)
+        return dv_infer_fail(infer, "its input is too large");
+    if (has_values(infer, 0)) {
+        dv_value value;
+        *rows = 0;
+        DV_TRY(constant_value(infer, 0, &value));
+        for (size_t i = 0; i < count; i++)
+            *rows += dv_dtype_is_float(value.dtype) ? value.cells[i].f != 0 : value.cells[i].i != 0;
+        free(value.cells);
+    } else {
+        DV_TRY(assume_rows(infer, (int64_t)count, rows));
+    }
+    infer->shapes[0] = dv_shape_make((int64_t[]){x->shape.rank, *rows}, 2);
+    infer->dtypes[0] = DV_DTYPE_I64;
+    return DV_OK;
+}
+
 /* Outputs (the groups, where each is met first, which one each slice is in, how many are in each).
  */
 dv_status dv_infer_unique(dv_infer *infer)
 {
     dv_unique_params *p = &infer->params.unique;
     const dv_shape x = infer->shapes[0];
-    dv_value value;
-    dv_groups groups = {0};
+    size_t elements;
     if (p->flat)
         p->axis = 0;
     else
         DV_TRY(dv_infer_axis(infer, &p->axis, x.rank));
-    DV_TRY(constant_value(infer, 0, &value));
-    dv_status status = dv_groups_of(p, &value, &groups);
-    int64_t count = (int64_t)groups.count, n = (int64_t)groups.n;
-    free(value.cells);
-    dv_groups_free(&groups);
-    if (status != DV_OK)
-        return status;
+    if (!dv_shape_elements(&x, &elements) || elements > INT64_MAX)
+        return dv_infer_fail(infer, "its input is too large");
+    int64_t n = p->flat ? (int64_t)elements : x.dim[p->axis];
+    if (has_values(infer, 0)) {
+        dv_value value;
+        grouping g;
+        DV_TRY(constant_value(infer, 0, &value));
+        dv_status status = grouping_of(p, &value, &g);
+        p->rows = (int64_t)g.count;
+        free(value.cells);
+        grouping_free(&g);
+        DV_TRY(status);
+    } else {
+        DV_TRY(assume_rows(infer, n, &p->rows));
+    }
     if (p->flat)
         infer->shapes[0] = (dv_shape){.rank = 1};
-    infer->shapes[0].dim[p->axis] = count;
+    infer->shapes[0].dim[p->axis] = p->rows;
     infer->known_outputs = infer->output_count < 4 ? infer->output_count : 4;
     for (uint32_t i = 1; i < infer->known_outputs; i++) {
-        infer->shapes[i] = (dv_shape){.rank = 1, .dim = {i == 2 ? n : count}};
+        infer->shapes[i] = (dv_shape){.rank = 1, .dim = {i == 2 ? n : p->rows}};
         infer->dtypes[i] = DV_DTYPE_I64;
     }
     return DV_OK;
@@ -233,8 +230,30 @@ static dv_status read_number(const dv_infer *infer, uint32_t i, const char *what
     return dv_infer_input(infer, i) ? dv_infer_float(infer, i, what, out) : DV_OK;
 }
 
-/* Comparisons of two boxes take some nanoseconds each. */
+/* Comparisons of two boxes take some nanoseconds each: what is folded. */
 enum { MOST_PAIRS = 1 << 26 };
+
+static bool few_pairs(const dv_nms_params *p, const dv_shape *scores)
+{
+    double many = (double)scores->dim[2], kept = p->most > 0 ? (double)p->most : 0;
+    return (double)scores->dim[0] * (double)scores->dim[1] * many * fmin(many, kept) <= MOST_PAIRS;
+}
+
+/* The rows of boxes whose corners and scores are there. */
+static dv_status count_boxes(const dv_infer *infer, dv_nms_params *p)
+{
+    dv_value values[2] = {{0}, {0}};
+    size_t count = 0;
+    dv_status status = constant_value(infer, 0, &values[0]);
+    if (status == DV_OK)
+        status = constant_value(infer, 1, &values[1]);
+    if (status == DV_OK)
+        status = boxes_of(p, &values[0], &values[1], 0, NULL, &count);
+    free(values[0].cells);
+    free(values[1].cells);
+    p->rows = (int64_t)count;
+    return status;
+}
 
 /* Inputs (boxes [N, B, 4], scores [N, C, B]); a row of the result is (batch, class, box). */
 dv_status dv_infer_nms(dv_infer *infer)
@@ -242,8 +261,7 @@ dv_status dv_infer_nms(dv_infer *infer)
     dv_nms_params *p = &infer->params.nms;
     const dv_shape *boxes = &dv_infer_input(infer, 0)->shape;
     const dv_shape *scores = &dv_infer_input(infer, 1)->shape;
-    dv_value values[2] = {{0}, {0}};
-    size_t count, one;
+    size_t one;
     if (dv_infer_input(infer, 2)) {
         DV_TRY(dv_infer_ints(infer, 2, "most boxes", &p->most, 1, &one));
         if (one != 1)
@@ -259,20 +277,17 @@ dv_status dv_infer_nms(dv_infer *infer)
                 dv_dtype_is_float(dv_infer_input(infer, 1)->dtype);
     if (!fits)
         return dv_infer_fail(infer, "its boxes and scores do not match");
-    double pairs = (double)scores->dim[0] * (double)scores->dim[1] * (double)boxes->dim[1] *
-                   (double)boxes->dim[1];
-    if (pairs > MOST_PAIRS)
-        return dv_infer_fail(infer, "there are too many boxes (%lld)", (long long)boxes->dim[1]);
-    dv_status status = constant_value(infer, 0, &values[0]);
-    if (status == DV_OK)
-        status = constant_value(infer, 1, &values[1]);
-    if (status == DV_OK)
-        status = dv_boxes_of(p, &values[0], &values[1], NULL, &count);
-    free(values[0].cells);
-    free(values[1].cells);
-    if (status != DV_OK)
-        return status;
-    infer->shapes[0] = dv_shape_make((int64_t[]){(int64_t)count, 3}, 2);
+    int64_t many = boxes->dim[1], of_a_class = p->most < many ? p->most : many;
+    double lines = (double)scores->dim[0] * (double)scores->dim[1];
+    if (of_a_class < 0)
+        of_a_class = 0;
+    if (lines * (double)of_a_class > (double)DV_DIM_LIMIT)
+        return dv_infer_fail(infer, "there are too many boxes (%lld)", (long long)many);
+    if (few_pairs(p, scores) && has_values(infer, 0) && has_values(infer, 1))
+        DV_TRY(count_boxes(infer, p));
+    else
+        DV_TRY(assume_rows(infer, scores->dim[0] * scores->dim[1] * of_a_class, &p->rows));
+    infer->shapes[0] = dv_shape_make((int64_t[]){p->rows, 3}, 2);
     infer->dtypes[0] = DV_DTYPE_I64;
     return DV_OK;
 }
@@ -282,10 +297,10 @@ dv_status dv_infer_mel_weights(dv_infer *infer)
 {
     dv_mel_params *p = &infer->params.mel;
     static const char *const names[] = {"bins", "length", "sample rate"};
-    int64_t *const numbers[] = {&p->bins, &p->length, &p->rate};
+    int64_t *const targets[] = {&p->bins, &p->length, &p->rate};
     size_t one;
     for (uint32_t i = 0; i < 3 && infer->input_count > 0; i++) {
-        DV_TRY(dv_infer_ints(infer, i, names[i], numbers[i], 1, &one));
+        DV_TRY(dv_infer_ints(infer, i, names[i], targets[i], 1, &one));
         if (one != 1)
             return dv_infer_fail(infer, "its %s must be one number", names[i]);
     }
@@ -306,24 +321,21 @@ dv_status dv_infer_mel_weights(dv_infer *infer)
 
 static bool unique(const dv_unique_params *p, const dv_value *x, uint32_t output, dv_value *out)
 {
-    dv_groups groups;
-    slices s = slices_of(p, x);
-    if (dv_groups_of(p, x, &groups) != DV_OK)
-        return false;
-    for (size_t i = 0; output == 2 && i < groups.n; i++)
-        out->cells[i].i = (int64_t)groups.of[i];
-    for (size_t g = 0; output != 2 && g < groups.count; g++) {
-        const dv_group *group = &groups.group[g];
-        if (output != 0) {
-            out->cells[g].i = (int64_t)(output == 1 ? group->first : group->members);
-            continue;
-        }
-        for (size_t o = 0; o < s.outer; o++)
-            memcpy(&out->cells[(o * groups.count + g) * s.inner],
-                   &s.cells[(o * s.n + group->first) * s.inner], s.inner * sizeof *s.cells);
+    grouping g;
+    bool good = grouping_of(p, x, &g) == DV_OK;
+    for (size_t i = 0; good && output == 2 && i < g.slices.n; i++)
+        out->cells[i].i = (int64_t)g.of[i];
+    for (size_t k = 0; good && output != 2 && k < g.count; k++) {
+        const dv_group *group = &g.groups[k];
+        size_t inner = g.slices.inner;
+        if (output != 0)
+            out->cells[k].i = (int64_t)(output == 1 ? group->first : group->members);
+        for (size_t o = 0; output == 0 && o < g.slices.outer; o++)
+            memcpy(&out->cells[(o * g.count + k) * inner],
+                   &x->cells[(o * g.slices.n + group->first) * inner], inner * sizeof *x->cells);
     }
-    dv_groups_free(&groups);
-    return true;
+    grouping_free(&g);
+    return good;
 }
 
 static double mel_of(double hertz)
@@ -361,10 +373,13 @@ bool dv_evaluate_select(const dv_infer *infer, const dv_value *inputs, uint32_t 
     case DV_OP_UNIQUE:
         return unique(&infer->params.unique, &inputs[0], output, out);
     case DV_OP_NMS: {
-        /* cells hold an int64_t each */
+        if (!few_pairs(&infer->params.nms, &inputs[1].shape))
+            return false;
         int64_t *rows = malloc((out->count + 1) * sizeof *rows);
-        bool good =
-            rows && dv_boxes_of(&infer->params.nms, &inputs[0], &inputs[1], rows, &count) == DV_OK;
+        bool good = rows &&
+                    boxes_of(&infer->params.nms, &inputs[0], &inputs[1], out->count / 3, rows,
+                             &count) == DV_OK &&
+                    3 * count == out->count;
         for (size_t e = 0; good && e < out->count; e++)
             out->cells[e].i = rows[e];
         free(rows);

@@ -90,35 +90,3 @@ dv_status dv_infer_det(dv_infer *infer)
     y->rank = (uint8_t)(y->rank - 2);
     return DV_OK;
 }
-
-static bool is_nonzero(const dv_tensor *tensor, size_t i)
-{
-    if (tensor->dtype == DV_DTYPE_F64) {
-        double value;
-        dv_tensor_read(tensor, i, 1, &value);
-        return value != 0;
-    }
-    if (dv_dtype_is_float(tensor->dtype)) {
-        float value;
-        return dv_tensor_read_f32(tensor, i, 1, &value) && value != 0;
-    }
-    int64_t value;
-    return dv_tensor_read_i64(tensor, i, 1, &value) && value != 0;
-}
-
-/* [rank, how many]: known for a constant only. */
-dv_status dv_infer_nonzero(dv_infer *infer)
-{
-    const dv_tensor *x = dv_infer_input(infer, 0);
-    size_t count;
-    int64_t found = 0;
-    if (x->role != DV_ROLE_CONSTANT || !dv_shape_elements(&x->shape, &count) ||
-        count > DV_FOLD_LIMIT)
-        return dv_infer_fail(infer, "how many of its input's elements are not zero is only known "
-                                    "when the network runs; shapes must be known before");
-    for (size_t i = 0; i < count; i++)
-        found += is_nonzero(x, i);
-    infer->shapes[0] = dv_shape_make((int64_t[]){x->shape.rank, found}, 2);
-    infer->dtypes[0] = DV_DTYPE_I64;
-    return DV_OK;
-}

@@ -87,16 +87,23 @@ static void print_spectrum(dv_text *out, const dv_op_params *p)
                    p->spectrum.inverse ? " inverse" : "", p->spectrum.onesided ? " onesided" : "");
 }
 
+static void print_rows(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " rows=%lld", (long long)p->rows.rows);
+}
+
 static void print_unique(dv_text *out, const dv_op_params *p)
 {
-    dv_text_append(out, " axis=%lld%s%s", (long long)p->unique.axis, p->unique.flat ? " flat" : "",
-                   p->unique.sorted ? " sorted" : "");
+    dv_text_append(out, " axis=%lld%s%s rows=%lld", (long long)p->unique.axis,
+                   p->unique.flat ? " flat" : "", p->unique.sorted ? " sorted" : "",
+                   (long long)p->unique.rows);
 }
 
 static void print_nms(dv_text *out, const dv_op_params *p)
 {
-    dv_text_append(out, " most=%lld overlap=%.17g score=%.17g%s", (long long)p->nms.most,
-                   p->nms.overlap, p->nms.score, p->nms.centred ? " centred" : "");
+    dv_text_append(out, " most=%lld overlap=%.17g score=%.17g%s rows=%lld", (long long)p->nms.most,
+                   p->nms.overlap, p->nms.score, p->nms.centred ? " centred" : "",
+                   (long long)p->nms.rows);
 }
 
 static void print_mel(dv_text *out, const dv_op_params *p)

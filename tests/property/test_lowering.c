@@ -315,6 +315,11 @@ SOUND(resize)
 
 UNLIMITED(reverse)
 
+SOUND(rows)
+{
+    p->rows.rows = draw(m, 3);
+}
+
 SOUND(unique)
 {
     LIMITED;

@@ -108,14 +108,19 @@ static void random_reverse(dv_rng *rng, dv_op_params *p)
     p->reverse = (dv_reverse_params){number(rng, 0, 2), number(rng, 0, 2)};
 }
 
+static void random_rows(dv_rng *rng, dv_op_params *p)
+{
+    p->rows.rows = number(rng, 0, 3);
+}
+
 static void random_unique(dv_rng *rng, dv_op_params *p)
 {
-    p->unique = (dv_unique_params){number(rng, 0, 2), coin(rng), coin(rng)};
+    p->unique = (dv_unique_params){number(rng, 0, 2), number(rng, 0, 3), coin(rng), coin(rng)};
 }
 
 static void random_nms(dv_rng *rng, dv_op_params *p)
 {
-    p->nms = (dv_nms_params){number(rng, 0, 3), real(rng), real(rng), coin(rng)};
+    p->nms = (dv_nms_params){number(rng, 0, 3), number(rng, 0, 3), real(rng), real(rng), coin(rng)};
 }
 
 static void random_mel(dv_rng *rng, dv_op_params *p)
@@ -475,6 +480,9 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
     case DV_OP_LAYER_NORM:
         *shape = dv_shape_make((int64_t[]){width}, 1);
         return true;
+    case DV_OP_NMS:
+        *shape = dv_shape_make((int64_t[]){x->rank > 0 ? x->dim[0] : 1, 2, channels}, 3);
+        return true;
     default:
         return false;
     }
@@ -491,6 +499,8 @@ static dv_shape random_input_shape(dv_rng *rng, const kernel_case *c, uint32_t i
             shape.dim[d] = d == 1 ? 2 : small(rng, dv_rng_below(rng, 6) ? 1 : 0, 3);
         return shape;
     }
+    if (i == 0 && c->kind == DV_OP_NMS)
+        return dv_shape_make((int64_t[]){small(rng, 0, 2), small(rng, 0, 5), 4}, 3);
     if (i == 0)
         return random_shape(rng);
     if (dv_rng_below(rng, 8) && fitting_shape(rng, c, i, &shape))
@@ -515,7 +525,8 @@ static void add_parts(dv_rng *rng, kernel_case *c)
 static dv_dtype input_dtype(dv_op_kind kind, uint32_t i, dv_dtype dtype)
 {
     bool dequantises = kind == DV_OP_DEQUANTIZE || kind == DV_OP_DEQUANTIZE_CHANNEL;
-    bool indexed = dv_op_info_of(kind)->family == DV_FAMILY_GATHER && kind != DV_OP_GRID_SAMPLE;
+    bool indexed = dv_op_info_of(kind)->family == DV_FAMILY_GATHER && kind != DV_OP_GRID_SAMPLE &&
+                   kind != DV_OP_NMS;
     if (dequantises)
         return i == 1 ? DV_DTYPE_F32 : DV_DTYPE_U8;
     if (kind == DV_OP_WHERE && i == 0)
