@@ -101,7 +101,7 @@ typedef struct taps {
 static double tap_weight(const taps *t, int64_t pixel)
 {
     bool out = pixel < 0 || pixel >= t->a->in;
-    return out && t->a->p->exclude_outside && t->cubic
+    return out && t->a->p->exclude_outside && (t->cubic || t->a->p->antialias)
                ? 0
                : weight_at(t->a->p, t->cubic, ((double)pixel - t->at) / t->spread);
 }

@@ -64,10 +64,12 @@ typedef struct dv_tensor {
     dv_dtype dtype;
     dv_shape shape;
     dv_role role;
-    bool is_output; /* the host needs it after each inference */
-    bool is_kept;   /* a state takes it over after each inference */
-    bool is_table;  /* a constant that was computed, not trained: no parameter */
-    dv_data data;   /* constants, and what a state begins with (NONE: zeros) */
+    bool is_output;  /* the host needs it after each inference */
+    bool is_kept;    /* a state takes it over after each inference */
+    bool is_table;   /* a constant that was computed, not trained: no parameter */
+    bool is_complex; /* what ATen calls a complex tensor: the last dim, of two, holds real and
+                        imaginary parts. Told by the loader; lowering forgets it */
+    dv_data data;    /* constants, and what a state begins with (NONE: zeros) */
     dv_quant quant;
 } dv_tensor;
 

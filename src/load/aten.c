@@ -136,6 +136,8 @@ dv_aten_value dv_aten_default(const dv_aten_rule *rule, uint32_t i)
         return (dv_aten_value){.type = DV_ATEN_TEXT, .text = "none"};
     if (strncmp(sign, "=valid", 6) == 0)
         return (dv_aten_value){.type = DV_ATEN_TEXT, .text = "valid"};
+    if (strncmp(sign, "=reflect", 8) == 0)
+        return (dv_aten_value){.type = DV_ATEN_TEXT, .text = "reflect"};
     if (strncmp(sign, "=constant", 9) == 0)
         return (dv_aten_value){.type = DV_ATEN_TEXT, .text = "constant"};
     if (memchr(sign, '.', all - (size_t)(sign - at)))
@@ -153,6 +155,22 @@ dv_dtype dv_aten_dtype(int64_t scalar_type)
     };
     bool known = scalar_type >= 0 && scalar_type < (int64_t)(sizeof types / sizeof types[0]);
     return known ? types[scalar_type] : DV_DTYPE_NONE;
+}
+
+dv_dtype dv_aten_complex_part(int64_t scalar_type)
+{
+    enum { COMPLEX64 = 9, COMPLEX128 = 10 };
+    return scalar_type == COMPLEX64    ? DV_DTYPE_F32
+           : scalar_type == COMPLEX128 ? DV_DTYPE_F64
+                                       : DV_DTYPE_NONE;
+}
+
+bool dv_aten_complex_shape(dv_shape *shape)
+{
+    if (shape->rank >= DV_MAX_RANK)
+        return false;
+    shape->dim[shape->rank++] = 2;
+    return true;
 }
 
 /* ---- arguments ---- */
@@ -411,6 +429,30 @@ dv_status dv_aten_finish(dv_aten_at *at, dv_op_kind kind, const dv_op_params *pa
     return dv_aten_finish_all(at, kind, params, inputs, count);
 }
 
+dv_status dv_aten_numbers(dv_aten_at *at, dv_dtype dtype, const dv_shape *shape,
+                          const double *numbers, dv_tensor_id *id)
+{
+    size_t count, width = dtype == DV_DTYPE_F64 ? sizeof(double) : sizeof(float), bytes;
+    if (!dv_shape_elements(shape, &count) || !dv_mul_size(count, width, &bytes))
+        return dv_fail(DV_BAD_INPUT, "it makes more numbers than memory can hold");
+    dv_buffer *buffer = dv_buffer_create(bytes + 1);
+    if (!buffer)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    uint8_t *to = dv_buffer_writable(buffer);
+    for (size_t i = 0; i < count; i++) {
+        float narrow = (float)numbers[i];
+        memcpy(to + i * width, width == sizeof narrow ? (const void *)&narrow : &numbers[i], width);
+    }
+    dv_tensor tensor = {.dtype = width == sizeof(float) ? DV_DTYPE_F32 : DV_DTYPE_F64,
+                        .shape = *shape,
+                        .role = DV_ROLE_CONSTANT,
+                        .is_table = true,
+                        .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer}};
+    dv_status status = add_part(at, "numbers", &tensor, id);
+    dv_buffer_release(buffer);
+    return status;
+}
+
 /* ---- calls ---- */
 
 /* Tensors among the arguments of a call that is kept by name. */
@@ -443,6 +485,29 @@ static dv_status add_opaque(dv_aten_at *at)
     return dv_graph_add_op(at->graph, &op, &id);
 }
 
+dv_status dv_aten_read_as_real(dv_aten_at *at)
+{
+    return at->call->rule->read(at);
+}
+
+/* Does it read or make complex numbers? */
+static bool has_complex(const dv_aten_at *at)
+{
+    for (uint32_t i = 0; i < at->call->output_count; i++)
+        if (at->call->outputs[i] != DV_NONE && at->graph->tensors[at->call->outputs[i]].is_complex)
+            return true;
+    for (uint32_t i = 0; i < DV_ATEN_MOST_ARGS; i++) {
+        const dv_aten_value *value = &at->args[i];
+        if (value->type == DV_ATEN_COMPLEX ||
+            (value->type == DV_ATEN_TENSOR && at->graph->tensors[value->tensor].is_complex))
+            return true;
+        for (uint32_t k = 0; value->type == DV_ATEN_TENSORS && k < value->count; k++)
+            if (value->tensors[k] != DV_NONE && at->graph->tensors[value->tensors[k]].is_complex)
+                return true;
+    }
+    return false;
+}
+
 dv_status dv_aten_add(dv_graph *graph, const dv_aten_call *call)
 {
     dv_aten_at at = {.graph = graph, .call = call, .kind = call->rule->kind};
@@ -454,6 +519,6 @@ dv_status dv_aten_add(dv_graph *graph, const dv_aten_call *call)
         if (at.args[i].type == DV_ATEN_TENSOR && at.args[i].tensor == DV_NONE)
             at.args[i].type = DV_ATEN_NONE;
     }
-    DV_TRY(call->rule->read(&at));
+    DV_TRY(has_complex(&at) ? dv_aten_read_complex_call(&at) : call->rule->read(&at));
     return at.reason ? add_opaque(&at) : DV_OK;
 }

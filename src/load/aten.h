@@ -19,13 +19,14 @@ typedef enum dv_aten_type {
     DV_ATEN_INTS,
     DV_ATEN_REALS,
     DV_ATEN_TEXT,
+    DV_ATEN_COMPLEX, /* a number: real and imaginary */
 } dv_aten_type;
 
 typedef struct dv_aten_value {
     dv_aten_type type;
     dv_tensor_id tensor;
     int64_t integer; /* INT, BOOL */
-    double real;
+    double real, imaginary;
     const char *text;
     uint32_t count;              /* of the list */
     const dv_tensor_id *tensors; /* DV_NONE: an absent one of an optional list */
@@ -63,6 +64,13 @@ dv_aten_value dv_aten_default(const dv_aten_rule *rule, uint32_t i);
 
 /* The element type of that number in c10::ScalarType; NONE if we have none like it. */
 dv_dtype dv_aten_dtype(int64_t scalar_type);
+
+/* The type of both parts of complex numbers, f32 or f64; NONE if it is no such type. */
+dv_dtype dv_aten_complex_part(int64_t scalar_type);
+
+/* The shape that holds complex numbers of that shape: a dim of two more. false if that is one dim
+   too many. */
+bool dv_aten_complex_shape(dv_shape *shape);
 
 /* Adds the call's operators to graph. One that is not understood in all its arguments is added as
    one OPAQUE operator with its reason. DV_BAD_INPUT, DV_NO_MEMORY. */

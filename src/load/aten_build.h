@@ -52,8 +52,14 @@ DV_MUST_USE dv_status dv_aten_axis(const dv_aten_at *at, uint32_t i, dv_tensor_i
 /* The shape of a, which the reader needs; opaque with a reason if the file does not tell it. */
 DV_MUST_USE dv_status dv_aten_known_shape(dv_aten_at *at, dv_tensor_id a, dv_shape *out);
 
-/* Opaque for an image without a batch, which our convolutions and pools do not take. */
-DV_MUST_USE dv_status dv_aten_check_batch(dv_aten_at *at, dv_tensor_id x, uint8_t spatial);
+/* An image without a batch becomes a batch of one; *opened says so. Opaque for other ranks. */
+DV_MUST_USE dv_status dv_aten_open_batch(dv_aten_at *at, dv_tensor_id *x, uint8_t spatial,
+                                         bool *opened);
+
+/* Adds an operator that makes all of the call's outputs, each without the batch that was opened. */
+DV_MUST_USE dv_status dv_aten_finish_image(dv_aten_at *at, bool opened, dv_op_kind kind,
+                                           const dv_op_params *params, const dv_tensor_id *inputs,
+                                           uint32_t count);
 
 /* The element type of what the call makes: an out-variant has no dtype, its output has. */
 dv_dtype dv_aten_made_dtype(const dv_aten_at *at, dv_dtype absent);
@@ -85,6 +91,17 @@ DV_MUST_USE dv_status dv_aten_cast(dv_aten_at *at, dv_dtype dtype, dv_tensor_id 
 /* *id times the factor, as it is where that is 1. */
 DV_MUST_USE dv_status dv_aten_times(dv_aten_at *at, double factor, dv_tensor_id *id);
 
+/* The i-th argument, a tensor or a number, in the type of what the call makes. */
+DV_MUST_USE dv_status dv_aten_operand(dv_aten_at *at, uint32_t i, dv_tensor_id *id);
+
+/* *id = *id KIND number, in that type. */
+DV_MUST_USE dv_status dv_aten_with(dv_aten_at *at, dv_op_kind kind, double number,
+                                   dv_tensor_id *id);
+
+/* *id = condition ? yes : no */
+DV_MUST_USE dv_status dv_aten_choose(dv_aten_at *at, dv_tensor_id condition, dv_tensor_id yes,
+                                     dv_tensor_id no, dv_tensor_id *id);
+
 /* Adds the operator that makes the call's first output; of all outputs, with finish_all. */
 DV_MUST_USE dv_status dv_aten_finish(dv_aten_at *at, dv_op_kind kind, const dv_op_params *params,
                                      dv_tensor_id a, dv_tensor_id b, dv_tensor_id c);
@@ -96,6 +113,23 @@ DV_MUST_USE dv_status dv_aten_finish_all(dv_aten_at *at, dv_op_kind kind,
 DV_MUST_USE dv_status dv_aten_finish_one(dv_aten_at *at, uint32_t i, dv_op_kind kind,
                                          const dv_op_params *params, dv_tensor_id a,
                                          dv_tensor_id b);
+
+/* A constant of those numbers, in row-major order; f64, else f32. */
+DV_MUST_USE dv_status dv_aten_numbers(dv_aten_at *at, dv_dtype dtype, const dv_shape *shape,
+                                      const double *numbers, dv_tensor_id *id);
+
+/* ---- complex numbers: aten_complex.c ---- */
+
+/* By the reader of the call's row. */
+DV_MUST_USE dv_status dv_aten_read_as_real(dv_aten_at *at);
+
+/* A call that reads or makes complex numbers. */
+DV_MUST_USE dv_status dv_aten_read_complex_call(dv_aten_at *at);
+
+bool dv_aten_is_complex(const dv_aten_at *at, dv_tensor_id id);
+
+/* The parts as one complex tensor; both must be of one type and shape. */
+DV_MUST_USE dv_status dv_aten_finish_complex(dv_aten_at *at, dv_tensor_id real, dv_tensor_id imag);
 
 /* ---- several indices, uneven windows: aten_place.c ---- */
 
@@ -113,6 +147,10 @@ DV_MUST_USE dv_status dv_aten_index_order(const dv_aten_value *list, uint8_t ran
 /* The permutation of [index dims, dims that are not indexed] to torch's order of the result. */
 void dv_aten_index_back(const dv_index_order *order, uint8_t index_rank, uint8_t rank,
                         uint8_t *perm);
+
+/* The call's result: x's elements under a shape and strides, counted through its memory. */
+DV_MUST_USE dv_status dv_aten_take_strided(dv_aten_at *at, dv_tensor_id x, const dv_shape *made,
+                                           const int64_t *strides, int64_t offset);
 
 /* Pools over windows that do not tile x; the last `spatial` dims become sizes. */
 DV_MUST_USE dv_status dv_aten_uneven_pool(dv_aten_at *at, dv_tensor_id x, const int64_t *sizes,

@@ -14,12 +14,32 @@ static dv_status read_list(dv_aten_at *at, const dv_tensor_id **tensors, uint32_
     return ok ? DV_OK : dv_fail(DV_BAD_INPUT, "argument 'tensors' is not a list of tensors");
 }
 
+/* torch joins an empty list with anything, and leaves it out. */
+static dv_status drop_empty(dv_aten_at *at, const dv_tensor_id **tensors, uint32_t *count)
+{
+    dv_tensor_id *kept = dv_arena_array(dv_graph_arena(at->graph), *count, sizeof *kept);
+    uint32_t many = 0;
+    if (!kept)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < *count; i++) {
+        const dv_shape *shape = dv_aten_shape_of(at, (*tensors)[i]);
+        if (shape->rank != 1 || shape->dim[0] != 0)
+            kept[many++] = (*tensors)[i];
+    }
+    if (many > 0 && many < *count) {
+        *tensors = kept;
+        *count = many;
+    }
+    return DV_OK;
+}
+
 dv_status dv_aten_read_cat(dv_aten_at *at)
 {
     dv_op_params params = {0};
     const dv_tensor_id *tensors;
     uint32_t count;
     DV_TRY(read_list(at, &tensors, &count));
+    DV_TRY(drop_empty(at, &tensors, &count));
     DV_TRY(dv_aten_axis(at, 1, tensors[0], &params.axis.axis));
     return dv_aten_finish_all(at, DV_OP_CAT, &params, tensors, count);
 }

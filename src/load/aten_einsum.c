@@ -24,30 +24,97 @@ static bool has(const term *t, char letter)
     return place_of(t, letter) >= 0;
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 /* The letters up to the next comma, arrow or end; false if they are not plain and different. */
 static bool read_letters(const char **at, term *t)
 {
     for (; **at && **at != ',' && **at != '-'; (*at)++) {
         if (**at == ' ')
             continue;
-        bool letter = (**at >= 'a' && **at <= 'z') || (**at >= 'A' && **at <= 'Z');
-        if (!letter || t->count == DV_MAX_RANK || has(t, **at))
+        if (!is_letter(**at) || t->count == DV_MAX_RANK || has(t, **at))
             return false;
         t->letters[t->count++] = **at;
     }
     return true;
 }
 
+/* Without an arrow the result has the letters that occur once, in alphabetical order. */
+static void imply_result(const char *text, term *result)
+{
+    for (int c = 'A'; c <= 'z' && result->count < DV_MAX_RANK; c++) {
+        const char *first = is_letter((char)c) ? strchr(text, c) : NULL;
+        if (first && !strchr(first + 1, c))
+            result->letters[result->count++] = (char)c;
+    }
+}
+
 static bool parse(const char *text, term *operands, uint32_t count, term *result)
 {
+    const char *whole = text;
     for (uint32_t i = 0; i < count; i++) {
         if (!read_letters(&text, &operands[i]) || (i + 1 < count && *text++ != ','))
             return false;
+    }
+    if (*text == '\0') {
+        imply_result(whole, result);
+        return true;
     }
     if (strncmp(text, "->", 2) != 0)
         return false;
     text += 2;
     return read_letters(&text, result) && *text == '\0';
+}
+
+/* "..." as letters that the equation does not have, as many as the operand of that place has more
+   dims than letters; the result has those of the operand with most. NULL if there are too few. */
+static const char *spell_out(dv_aten_at *at, const char *text, const dv_aten_value *list)
+{
+    char unused[DV_MAX_RANK + 1] = "", spelled[128];
+    size_t made = 0, most = 0;
+    uint32_t operand = 0;
+    for (char c = 'A'; c <= 'Z' && strlen(unused) < DV_MAX_RANK; c++)
+        if (!strchr(text, c))
+            unused[strlen(unused)] = c;
+    for (const char *c = text; *c; c++) {
+        bool dots = strncmp(c, "...", 3) == 0;
+        size_t own = 0, letters = 0;
+        if (!dots) {
+            operand += *c == ',';
+            if (made + 1 >= sizeof spelled)
+                return NULL;
+            spelled[made++] = *c;
+            continue;
+        }
+        const char *begin = c, *end = c + 3;
+        while (begin > text && begin[-1] != ',' && begin[-1] != '>')
+            letters += is_letter(*--begin);
+        for (; *end && *end != ',' && *end != '-'; end++)
+            letters += is_letter(*end);
+        bool result = strstr(text, "->") && c > strstr(text, "->");
+        uint8_t rank = !result && operand < list->count && list->tensors[operand] != DV_NONE
+                           ? dv_aten_rank_of(at, list->tensors[operand])
+                           : DV_RANK_UNKNOWN;
+        if (!result && (rank == DV_RANK_UNKNOWN || rank < letters))
+            return NULL;
+        own = result ? most : rank - letters;
+        most = own > most ? own : most;
+        if (own > strlen(unused) || made + own >= sizeof spelled)
+            return NULL;
+        memcpy(spelled + made, unused + strlen(unused) - own, own);
+        made += own;
+        c += 2;
+    }
+    spelled[made] = '\0';
+    if (strstr(text, "->"))
+        return dv_arena_copy(dv_graph_arena(at->graph), spelled);
+    term once = {.count = 0}; /* without an arrow the result begins with the dims that "..." are */
+    imply_result(text, &once);
+    return dv_arena_printf(dv_graph_arena(at->graph), "%s->%s%.*s", spelled,
+                           unused + strlen(unused) - most, (int)once.count, once.letters);
 }
 
 /* Brings the letters of t into that order, dropping nothing. */
@@ -152,7 +219,10 @@ dv_status dv_aten_read_einsum(dv_aten_at *at)
     term t[2] = {{.count = 0}}, result = {0}, product;
     if (equation->type != DV_ATEN_TEXT || list->type != DV_ATEN_TENSORS)
         return dv_fail(DV_BAD_INPUT, "it needs an equation and tensors");
-    if (list->count < 1 || list->count > 2 || !parse(equation->text, t, list->count, &result))
+    const char *text = equation->text;
+    if (text && strstr(text, "..."))
+        text = spell_out(at, text, list);
+    if (!text || list->count < 1 || list->count > 2 || !parse(text, t, list->count, &result))
         return dv_aten_opaque(at, "the equation '%.60s' is not supported", equation->text);
     for (uint32_t i = 0; i < list->count; i++) {
         const dv_shape *shape =

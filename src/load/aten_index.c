@@ -171,36 +171,10 @@ dv_status dv_aten_read_index(dv_aten_at *at)
 
 /* ---- writes ---- */
 
-/* scatter_reduce(..., reduce, include_self=True) */
-static dv_status read_mode(dv_aten_at *at, dv_scatter_mode *mode)
-{
-    static const struct {
-        const char *name;
-        dv_scatter_mode mode;
-    } modes[] = {{"sum", DV_SCATTER_ADD},
-                 {"prod", DV_SCATTER_MUL},
-                 {"amax", DV_SCATTER_MAX},
-                 {"amin", DV_SCATTER_MIN}};
-    const char *name = at->args[4].type == DV_ATEN_TEXT ? at->args[4].text : "";
-    bool self;
-    DV_TRY(dv_aten_flag(at, 5, &self));
-    for (size_t i = 0; self && name && i < sizeof modes / sizeof modes[0]; i++)
-        if (strcmp(modes[i].name, name) == 0) {
-            *mode = modes[i].mode;
-            return DV_OK;
-        }
-    return dv_aten_opaque(at, "a reduction '%.20s'%s is not supported", name ? name : "",
-                          self ? "" : " without the tensor itself");
-}
-
 dv_status dv_aten_read_scatter(dv_aten_at *at)
 {
     bool adds = strstr(at->call->source_type, "scatter_add") != NULL;
     dv_op_params params = {.scatter = {.mode = adds ? DV_SCATTER_ADD : DV_SCATTER_SET}};
-    if (strstr(at->call->source_type, "scatter_reduce"))
-        DV_TRY(read_mode(at, &params.scatter.mode));
-    if (at->reason)
-        return DV_OK;
     dv_tensor_id a, index, updates;
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_axis(at, 1, a, &params.scatter.axis));
@@ -302,6 +276,44 @@ static dv_status put_masked(dv_aten_at *at, dv_tensor_id a, dv_tensor_id mask, d
     return dv_aten_finish(at, DV_OP_WHERE, NULL, mask, value, a);
 }
 
+/* Indices with dims between or before them: as those reads go, in both directions. */
+static dv_status put_scattered(dv_aten_at *at, dv_tensor_id a, dv_tensor_id values,
+                               dv_scatter_mode mode)
+{
+    dv_op_params params = {.scatter = {.mode = mode}}, wide = {.view = {.allow_zero = true}};
+    const dv_shape x = *dv_aten_shape_of(at, a);
+    dv_index_order order;
+    dv_tensor_id packed[DV_MAX_RANK], index;
+    dv_shape shape, *put = &wide.view.shape;
+    uint8_t back[2 * DV_MAX_RANK], forth[DV_MAX_RANK];
+    DV_TRY(dv_aten_index_order(&at->args[1], x.rank, &order));
+    for (uint32_t i = 0; i < order.count; i++)
+        packed[i] = at->args[1].tensors[order.perm[i]];
+    DV_TRY(tuples(at, &(index_list){.ids = packed, .given = order.count}, &index, &shape));
+    if (at->reason)
+        return DV_OK;
+    if (shape.rank + x.rank - order.count > DV_MAX_RANK)
+        return dv_fail(DV_BAD_INPUT, "it writes more than %d dimensions", DV_MAX_RANK);
+    put->rank = (uint8_t)(shape.rank + x.rank - order.count);
+    dv_aten_index_back(&order, shape.rank, x.rank, back);
+    for (uint8_t d = 0; d < put->rank; d++) {
+        uint8_t from = back[d]; /* of [index dims, the others] */
+        put->dim[d] = from < shape.rank ? shape.dim[from]
+                                        : x.dim[order.perm[order.count + from - shape.rank]];
+        forth[from] = d;
+    }
+    DV_TRY(dv_aten_cast(at, dv_aten_dtype_of(at, a), &values));
+    DV_TRY(dv_aten_emit(at, DV_OP_EXPAND, &wide, values, DV_NONE, &values));
+    DV_TRY(turned(at, forth, put->rank, &values));
+    DV_TRY(turned(at, order.perm, x.rank, &a));
+    dv_tensor_id inputs[3] = {a, index, values};
+    DV_TRY(dv_aten_emit_all(at, DV_OP_SCATTER_ND, &params, inputs, 3, &a));
+    for (uint8_t d = 0; d < x.rank; d++)
+        forth[order.perm[d]] = d;
+    DV_TRY(turned(at, forth, x.rank, &a));
+    return dv_aten_finish(at, DV_OP_IDENTITY, NULL, a, DV_NONE, DV_NONE);
+}
+
 dv_status dv_aten_read_index_put(dv_aten_at *at)
 {
     dv_tensor_id a, index, values;
@@ -322,8 +334,10 @@ dv_status dv_aten_read_index_put(dv_aten_at *at)
     if (list.given == 1)
         return put_along(at, a, list.ids[list.first], list.first, values, mode);
     const dv_shape x = *dv_aten_shape_of(at, a);
-    if (!list.lead || !dv_shape_known(&x) || list.given > x.rank)
-        return dv_aten_opaque(at, "indices with gaps between them are not supported");
+    if (!dv_shape_known(&x) || list.given > x.rank)
+        return dv_aten_opaque(at, "the shape of its input is not known");
+    if (!list.lead)
+        return put_scattered(at, a, values, mode);
     DV_TRY(tuples(at, &list, &index, &shape));
     if (at->reason)
         return DV_OK;

@@ -31,6 +31,7 @@ static dv_status read_conv(dv_aten_at *at, const conv_arguments *from)
     dv_op_params params = {.conv = {.transposed = from->transposed}};
     dv_conv_params *conv = &params.conv;
     dv_tensor_id inputs[3];
+    bool opened;
     DV_TRY(dv_aten_input(at, 0, &inputs[0]));
     DV_TRY(dv_aten_input(at, 1, &inputs[1]));
     DV_TRY(dv_aten_option(at, 2, &inputs[2]));
@@ -39,7 +40,7 @@ static dv_status read_conv(dv_aten_at *at, const conv_arguments *from)
         return dv_aten_opaque(at, "a weight of %u dimensions is not supported", rank);
     conv->spatial = (uint8_t)(rank - 2);
     size_t n = conv->spatial;
-    DV_TRY(dv_aten_check_batch(at, inputs[0], conv->spatial));
+    DV_TRY(dv_aten_open_batch(at, &inputs[0], conv->spatial, &opened));
     DV_TRY(dv_aten_spatial(at, from->stride, n, 1, conv->stride));
     DV_TRY(dv_aten_spatial(at, from->dilation, n, 1, conv->dilation));
     DV_TRY(dv_aten_int(at, from->groups, &conv->groups));
@@ -55,9 +56,12 @@ static dv_status read_conv(dv_aten_at *at, const conv_arguments *from)
     }
     if (at->reason)
         return DV_OK;
+    if (from->least && opened)
+        return dv_aten_opaque(at, "a clamped convolution without a batch is not supported");
     if (from->least)
         return finish_clamped(at, &params, inputs, from->least);
-    return dv_aten_finish(at, DV_OP_CONVOLUTION, &params, inputs[0], inputs[1], inputs[2]);
+    return dv_aten_finish_image(at, opened, DV_OP_CONVOLUTION, &params, inputs,
+                                inputs[2] == DV_NONE ? 2 : 3);
 }
 
 dv_status dv_aten_read_convolution(dv_aten_at *at)

@@ -220,7 +220,9 @@ dv_status dv_aten_read_as_strided(dv_aten_at *at)
         plain = params.view.shape.dim[d] == 1 || strides[d] == expected;
         expected *= params.view.shape.dim[d];
     }
+    if (!plain && (count != steps || !dv_shape_known(shape)))
+        return dv_aten_opaque(at, "its strides do not fit its shape, or that is not known");
     if (!plain)
-        return dv_aten_opaque(at, "elements that overlap or are left out are not supported");
+        return dv_aten_take_strided(at, x, &params.view.shape, strides, offset);
     return dv_aten_finish(at, DV_OP_VIEW, &params, x, DV_NONE, DV_NONE);
 }

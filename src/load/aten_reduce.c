@@ -249,25 +249,54 @@ dv_status dv_aten_read_count_nonzero(dv_aten_at *at)
     return dv_aten_finish(at, DV_OP_SUM, &over, a, DV_NONE, DV_NONE);
 }
 
+/* (sum |x|^p)^(1/p); the largest |x| for p without end, the smallest for its negative. Argument 1
+   is p, 2 the dims and 3 keepdim. */
 dv_status dv_aten_read_vector_norm(dv_aten_at *at)
 {
     dv_op_params over = {0};
-    dv_tensor_id a;
-    double order;
+    dv_tensor_id a, power;
+    double order = 2;
     DV_TRY(dv_aten_input(at, 0, &a));
-    DV_TRY(dv_aten_real(at, 1, &order));
-    if (order != 2 && order != 1)
-        return dv_aten_opaque(at, "a norm of order %g is not supported", order);
+    if (at->args[1].type == DV_ATEN_TEXT)
+        return dv_aten_opaque(at, "a norm of matrices is not supported");
+    if (dv_aten_given(at, 1))
+        DV_TRY(dv_aten_real(at, 1, &order));
     at->args[1] = at->args[2];
     at->args[2] = at->args[3];
     DV_TRY(read_axes(at, &over.reduce));
-    if (order == 1) {
-        DV_TRY(dv_aten_emit(at, DV_OP_ABS, NULL, a, DV_NONE, &a));
-        return dv_aten_finish(at, DV_OP_SUM, &over, a, DV_NONE, DV_NONE);
+    DV_TRY(dv_aten_cast(at, dv_aten_made_dtype(at, DV_DTYPE_NONE), &a));
+    if (order == 0 || isnan(order))
+        return dv_aten_opaque(at, "a norm of order %g is not supported", order);
+    if (order == 2) {
+        DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, a, &a));
+        DV_TRY(dv_aten_emit(at, DV_OP_SUM, &over, a, DV_NONE, &a));
+        return dv_aten_finish(at, DV_OP_SQRT, NULL, a, DV_NONE, DV_NONE);
     }
-    DV_TRY(dv_aten_emit(at, DV_OP_MUL, NULL, a, a, &a));
+    DV_TRY(dv_aten_emit(at, DV_OP_ABS, NULL, a, DV_NONE, &a));
+    if (isinf(order) || order == 1)
+        return dv_aten_finish(at,
+                              order == 1  ? DV_OP_SUM
+                              : order > 0 ? DV_OP_AMAX
+                                          : DV_OP_AMIN,
+                              &over, a, DV_NONE, DV_NONE);
+    DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, a), order, &power));
+    DV_TRY(dv_aten_emit(at, DV_OP_POW, NULL, a, power, &a));
     DV_TRY(dv_aten_emit(at, DV_OP_SUM, &over, a, DV_NONE, &a));
-    return dv_aten_finish(at, DV_OP_SQRT, NULL, a, DV_NONE, DV_NONE);
+    DV_TRY(dv_aten_scalar(at, dv_aten_dtype_of(at, a), 1 / order, &power));
+    return dv_aten_finish(at, DV_OP_POW, NULL, a, power, DV_NONE);
+}
+
+/* A norm over two dims, or all of a matrix, without an order is that of all their elements. */
+dv_status dv_aten_read_linalg_norm(dv_aten_at *at)
+{
+    dv_tensor_id a;
+    DV_TRY(dv_aten_input(at, 0, &a));
+    uint8_t dims = at->args[2].type == DV_ATEN_INTS  ? (uint8_t)at->args[2].count
+                   : at->args[2].type == DV_ATEN_INT ? 1
+                                                     : dv_aten_rank_of(at, a);
+    if (dims > 1 && dv_aten_given(at, 1))
+        return dv_aten_opaque(at, "a norm of matrices is not supported");
+    return dv_aten_read_vector_norm(at);
 }
 
 dv_status dv_aten_read_softmax(dv_aten_at *at)
@@ -276,5 +305,6 @@ dv_status dv_aten_read_softmax(dv_aten_at *at)
     dv_tensor_id a;
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_axis(at, 1, a, &params.axis.axis));
+    DV_TRY(dv_aten_cast(at, dv_aten_made_dtype(at, DV_DTYPE_NONE), &a));
     return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
 }

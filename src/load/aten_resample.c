@@ -113,6 +113,24 @@ static dv_status smooth(dv_aten_at *at, dv_resize_params *out)
     return DV_OK;
 }
 
+/* The pixel whose middle is nearest, where "nearest" takes the one at or before it. */
+dv_status dv_aten_read_upsample_nearest_exact(dv_aten_at *at)
+{
+    const dv_resize_params exact = {.coordinate = DV_COORDINATE_HALF_PIXEL,
+                                    .nearest = DV_NEAREST_ROUND_PREFER_CEIL};
+    return resample(at, exact, 2);
+}
+
+/* Shrinking averages over all pixels; torch's cubic is another one then. */
+dv_status dv_aten_read_upsample_antialias(dv_aten_at *at)
+{
+    dv_resize_params resize;
+    DV_TRY(smooth(at, &resize));
+    resize.antialias = resize.exclude_outside = true;
+    resize.cubic = -0.5;
+    return resample(at, resize, 3);
+}
+
 dv_status dv_aten_read_upsample(dv_aten_at *at)
 {
     dv_resize_params resize;

@@ -282,6 +282,49 @@ dv_status dv_aten_read_pad_edge(dv_aten_at *at)
     return finish_pad(at, DV_PAD_EDGE, 0);
 }
 
+/* One dim with its own end in front and its own beginning behind. */
+static dv_status wrap(dv_aten_at *at, int64_t axis, int64_t size, int64_t begin, int64_t end,
+                      dv_tensor_id *id)
+{
+    dv_op_params slice = {.slice = {.count = 1, .axes = {axis}, .step = {1}}};
+    dv_op_params join = {.axis = {.axis = axis}};
+    dv_tensor_id parts[3];
+    uint32_t count = 0;
+    if (begin < 0 || end < 0 || begin > size || end > size)
+        return dv_fail(DV_BAD_INPUT, "pads of %lld and %lld do not go once around %lld",
+                       (long long)begin, (long long)end, (long long)size);
+    slice.slice.begin[0] = size - begin;
+    slice.slice.end[0] = size;
+    if (begin > 0)
+        DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &slice, *id, DV_NONE, &parts[count++]));
+    parts[count++] = *id;
+    slice.slice.begin[0] = 0;
+    slice.slice.end[0] = end;
+    if (end > 0)
+        DV_TRY(dv_aten_emit(at, DV_OP_SLICE, &slice, *id, DV_NONE, &parts[count++]));
+    return count == 1 ? DV_OK : dv_aten_emit_all(at, DV_OP_CAT, &join, parts, count, id);
+}
+
+static dv_status pad_around(dv_aten_at *at)
+{
+    dv_tensor_id id;
+    int64_t pads[2 * DV_MAX_RANK];
+    size_t count;
+    dv_shape x;
+    DV_TRY(dv_aten_input(at, 0, &id));
+    DV_TRY(dv_aten_ints(at, 1, pads, 2 * DV_MAX_RANK, &count));
+    DV_TRY(dv_aten_known_shape(at, id, &x));
+    if (at->reason)
+        return DV_OK;
+    if (count % 2 != 0 || count / 2 > x.rank)
+        return dv_fail(DV_BAD_INPUT, "it has %zu pads for %u dimensions", count, (unsigned)x.rank);
+    for (size_t i = 0; i < count / 2; i++) {
+        size_t axis = x.rank - 1 - i;
+        DV_TRY(wrap(at, (int64_t)axis, x.dim[axis], pads[2 * i], pads[2 * i + 1], &id));
+    }
+    return dv_aten_finish(at, DV_OP_IDENTITY, NULL, id, DV_NONE, DV_NONE);
+}
+
 dv_status dv_aten_read_pad(dv_aten_at *at)
 {
     const char *mode = at->args[2].type == DV_ATEN_TEXT ? at->args[2].text : "constant";
@@ -294,6 +337,8 @@ dv_status dv_aten_read_pad(dv_aten_at *at)
         return finish_pad(at, DV_PAD_REFLECT, 0);
     if (strcmp(mode, "replicate") == 0)
         return finish_pad(at, DV_PAD_EDGE, 0);
+    if (strcmp(mode, "circular") == 0)
+        return pad_around(at);
     return dv_aten_opaque(at, "padding mode '%.40s' is not supported", mode);
 }
 

@@ -3,12 +3,15 @@
 
 #include "load/aten_build.h"
 
-/* An index tensor of that shape, whose element (i, j) is first + i * row + j * column. */
+/* An index tensor of that shape (a list if columns is 0), whose element (i, j) is
+   first + i * row + j * column. */
 static dv_status places(dv_aten_at *at, int64_t rows, int64_t columns, int64_t first, int64_t row,
                         int64_t column, dv_tensor_id *id)
 {
     size_t count, bytes;
     enum { MOST = 1 << 20 };
+    bool list = columns == 0;
+    columns = list ? 1 : columns;
     if (rows < 1 || columns < 1 || !dv_mul_size((size_t)rows, (size_t)columns, &count) ||
         count > MOST || !dv_mul_size(count, sizeof(int64_t), &bytes))
         return dv_fail(DV_BAD_INPUT, "it reads %lld times %lld places, which is none or too many",
@@ -25,7 +28,7 @@ static dv_status places(dv_aten_at *at, int64_t rows, int64_t columns, int64_t f
                         .shape = {2, {rows, columns}},
                         .role = DV_ROLE_CONSTANT,
                         .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer}};
-    if (columns == 1)
+    if (list)
         tensor.shape = (dv_shape){1, {rows}};
     dv_status status = dv_graph_add_tensor(at->graph, &tensor, id);
     dv_buffer_release(buffer);
@@ -63,7 +66,7 @@ dv_status dv_aten_read_diagonal(dv_aten_at *at)
     read.axis.axis = last.permute.rank;
     last.permute.perm[last.permute.rank++] = (uint8_t)a;
     last.permute.perm[last.permute.rank++] = (uint8_t)b;
-    DV_TRY(places(at, length, 1, down * columns + right, columns + 1, 0, &index));
+    DV_TRY(places(at, length, 0, down * columns + right, columns + 1, 0, &index));
     DV_TRY(dv_aten_emit(at, DV_OP_PERMUTE, &last, x, DV_NONE, &x));
     DV_TRY(dv_aten_emit(at, DV_OP_VIEW, &flat, x, DV_NONE, &x));
     return dv_aten_finish(at, DV_OP_INDEX_SELECT, &read, x, index, DV_NONE);
@@ -83,13 +86,11 @@ dv_status dv_aten_read_unfold(dv_aten_at *at)
     DV_TRY(dv_aten_axis(at, 1, x, &axis));
     DV_TRY(dv_aten_int(at, 2, &size));
     DV_TRY(dv_aten_int(at, 3, &step));
-    if (shape.rank == 0 || shape.rank >= DV_MAX_RANK || size < 2 || step < 1 ||
+    if (shape.rank == 0 || shape.rank >= DV_MAX_RANK || size < 1 || step < 1 ||
         size > shape.dim[axis])
         return dv_aten_opaque(at, "windows of %lld, %lld apart, are not supported", (long long)size,
                               (long long)step);
     DV_TRY(places(at, (shape.dim[axis] - size) / step + 1, size, 0, step, 1, &index));
-    if (dv_aten_rank_of(at, index) != 2)
-        return dv_aten_opaque(at, "it makes one window");
     read.axis.axis = axis;
     DV_TRY(dv_aten_emit(at, DV_OP_INDEX_SELECT, &read, x, index, &x));
     order.permute.rank = (uint8_t)(shape.rank + 1);
@@ -119,14 +120,14 @@ dv_status dv_aten_read_im2col(dv_aten_at *at)
         return dv_aten_opaque(at, "an image without a batch is not supported");
     for (uint8_t d = 0; d < 2; d++) {
         int64_t most = INT32_MAX;
-        if (kernel[d] < 2 || kernel[d] > most || dilation[d] < 1 || dilation[d] > most ||
+        if (kernel[d] < 1 || kernel[d] > most || dilation[d] < 1 || dilation[d] > most ||
             stride[d] < 1 || padding[d] < 0 || padding[d] > most || shape.dim[2 + d] > most)
             return dv_aten_opaque(at, "such a window is not supported");
         pad.pad.begin[2 + d] = pad.pad.end[2 + d] = padding[d];
         int64_t reach = shape.dim[2 + d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1;
         count[d] = reach < 0 ? 0 : reach / stride[d] + 1;
-        if (count[d] < 2)
-            return dv_aten_opaque(at, "an image of one window is not supported");
+        if (count[d] < 1)
+            return dv_fail(DV_BAD_INPUT, "its windows do not fit into the image");
     }
     DV_TRY(dv_aten_emit(at, DV_OP_PAD, &pad, x, DV_NONE, &x));
     for (uint8_t d = 0; d < 2; d++) {
@@ -161,7 +162,7 @@ dv_status dv_aten_read_one_hot(dv_aten_at *at)
     DV_TRY(dv_aten_int(at, 1, &count));
     if (count < 2)
         return dv_aten_opaque(at, "the number of its classes is not given");
-    DV_TRY(places(at, count, 1, 0, 1, 0, &classes));
+    DV_TRY(places(at, count, 0, 0, 1, 0, &classes));
     DV_TRY(dv_aten_cast(at, DV_DTYPE_I64, &x));
     DV_TRY(dv_aten_emit(at, DV_OP_UNSQUEEZE, &open, x, DV_NONE, &x));
     DV_TRY(dv_aten_emit(at, DV_OP_EQ, NULL, x, classes, &x));

@@ -188,8 +188,11 @@ static dv_status add_input(dv_pt2 *b, const dv_json_at *spec)
     dv_pt2_value *value = &b->values[index];
     if (value->id != DV_NONE || value->weight)
         return dv_fail(DV_BAD_INPUT, "input '%.*s' is listed twice", SHOWN, text);
-    dv_tensor input = {
-        .name = value->name, .role = DV_ROLE_INPUT, .dtype = value->dtype, .shape = value->shape};
+    dv_tensor input = {.name = value->name,
+                       .role = DV_ROLE_INPUT,
+                       .dtype = value->dtype,
+                       .shape = value->shape,
+                       .is_complex = value->is_complex};
     if (value->dtype == DV_DTYPE_NONE || !dv_shape_known(&value->shape))
         return dv_fail(DV_BAD_INPUT,
                        "input '%.*s' has an element type or rank that is not "

@@ -11,14 +11,49 @@
 bool dv_pt2_is_view(const char *name)
 {
     static const char *const views[] = {
-        "adjoint",    "alias",    "broadcast_to", "chunk",     "contiguous",
-        "detach",     "diagonal", "expand",       "expand_as", "flatten",
-        "lift_fresh", "mH",       "mT",           "moveaxis",  "movedim",
-        "narrow",     "numpy_T",  "permute",      "ravel",     "reshape",
-        "reshape_as", "select",   "slice",        "split",     "split_with_sizes",
-        "squeeze",    "swapaxes", "swapdims",     "t",         "tensor_split",
-        "transpose",  "unbind",   "unflatten",    "unfold",    "unsqueeze",
-        "view",       "view_as",
+        "_conj",
+        "adjoint",
+        "alias",
+        "broadcast_to",
+        "chunk",
+        "conj",
+        "contiguous",
+        "detach",
+        "diagonal",
+        "expand",
+        "expand_as",
+        "flatten",
+        "lift_fresh",
+        "mH",
+        "mT",
+        "moveaxis",
+        "movedim",
+        "imag",
+        "narrow",
+        "numpy_T",
+        "permute",
+        "ravel",
+        "real",
+        "reshape",
+        "reshape_as",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "tensor_split",
+        "transpose",
+        "unbind",
+        "unflatten",
+        "unfold",
+        "unsqueeze",
+        "view",
+        "view_as",
+        "view_as_complex",
+        "view_as_real",
     };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
         if (strcmp(views[i], name) == 0)
@@ -166,11 +201,16 @@ static dv_status put_back(dv_pt2 *b, const char *node, uint32_t whole, uint32_t 
     if (strstr(target, ".aten.select."))
         return scatter(b, node, &made, false, whole, id, out);
     bool turned = false;
-    DV_TRY(turn_back(b, &made, target, b->values[whole].shape.rank, &params.permute, &turned));
+    uint8_t rank = b->values[whole].shape.rank;
+    bool complex = b->values[whole].is_complex && rank > 0;
+    DV_TRY(turn_back(b, &made, target, (uint8_t)(rank - complex), &params.permute, &turned));
+    if (turned && complex)
+        params.permute.perm[params.permute.rank++] = (uint8_t)(rank - 1);
     if (turned)
         return emit(b, node, DV_OP_PERMUTE, &params, id, whole, out);
-    static const char *const same_order[] = {".view.",      ".reshape.",   ".flatten.", ".squeeze.",
-                                             ".unsqueeze.", ".unflatten.", ".alias.",   ".detach."};
+    static const char *const same_order[] = {
+        ".view.",      ".reshape.", ".flatten.", ".squeeze.",         ".unsqueeze.",
+        ".unflatten.", ".alias.",   ".detach.",  ".view_as_complex.", ".view_as_real."};
     for (size_t i = 0; i < sizeof same_order / sizeof same_order[0]; i++)
         if (strstr(target, same_order[i])) {
             params.view = (dv_view_params){b->values[whole].shape, true};

@@ -170,6 +170,15 @@ static dv_status read_flag(const dv_json_at *at, dv_aten_value *out)
     return DV_OK;
 }
 
+/* {"real": 0.0, "imag": 1.0} */
+static dv_status read_complex(const dv_json_at *at, dv_aten_value *out)
+{
+    dv_json_at real = dv_json_member(at, "real"), imag = dv_json_member(at, "imag");
+    *out = (dv_aten_value){.type = DV_ATEN_COMPLEX};
+    DV_TRY(read_real(&real, &out->real));
+    return read_real(&imag, &out->imaginary);
+}
+
 static dv_status read_device(const dv_json_at *at, dv_aten_value *out)
 {
     dv_json_at type = dv_json_member(at, "type");
@@ -210,6 +219,8 @@ dv_status dv_pt2_argument(dv_pt2 *b, const dv_json_at *arg, dv_aten_value *out)
         out->type = DV_ATEN_REAL;
         return read_real(&at, &out->real);
     }
+    if (IS("complex"))
+        return read_complex(&at, out);
     if (IS("sym_int")) {
         out->type = DV_ATEN_INT;
         return read_symbolic(b, &at, &out->integer);

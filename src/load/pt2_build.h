@@ -19,6 +19,7 @@ typedef struct dv_pt2_value {
     const char *name;
     dv_dtype dtype; /* as recorded; NONE, and an unknown rank, if it is not */
     dv_shape shape;
+    bool is_complex;     /* of such parts; the shape's last dim is 2 */
     dv_tensor_id id;     /* what holds it now; DV_NONE: a weight that nobody has read yet */
     const char *weight;  /* a weight's name in the module, else NULL */
     bool is_constant;    /* a weight among the archive's constants */

@@ -234,7 +234,7 @@ static dv_status add_opaque(dv_pt2 *b, const dv_pt2_node *n, const dv_tensor_id 
 static dv_status add_operator(dv_pt2 *b, const dv_pt2_node *n, const dv_tensor_id *outputs)
 {
     bool ours = strcmp(n->space, "aten") == 0 || strcmp(n->space, "quantized_decomposed") == 0 ||
-                strcmp(n->space, "dim_order_ops") == 0;
+                strcmp(n->space, "dim_order_ops") == 0 || strcmp(n->space, "transformers") == 0;
     const dv_aten_rule *rule = ours ? dv_aten_find(n->op, n->overload) : NULL;
     char reason[256];
     snprintf(reason, sizeof reason, "operator %.200s is not supported", n->target);

@@ -285,8 +285,11 @@ dv_status dv_pt2_open_scope(dv_pt2 *b, dv_pt2_scope *scope)
         dv_shape shape = {.rank = DV_RANK_UNKNOWN};
         DV_TRY(dv_pt2_value_of(b, meta.key, &index));
         DV_TRY(dv_within(read_shape(b, &meta, &shape), "tensor '%.120s'", meta.key));
+        dv_dtype part = dv_aten_complex_part(dv_pt2_scalar_type(&dtype));
+        b->values[index].is_complex =
+            part != DV_DTYPE_NONE && dv_shape_known(&shape) && dv_aten_complex_shape(&shape);
         b->values[index].shape = shape;
-        b->values[index].dtype = dv_pt2_dtype(&dtype);
+        b->values[index].dtype = b->values[index].is_complex ? part : dv_pt2_dtype(&dtype);
     }
     return DV_OK;
 }
@@ -297,6 +300,7 @@ dv_status dv_pt2_add_output(dv_pt2 *b, uint32_t index, dv_tensor_id *id)
     dv_tensor tensor = {.name = value->name,
                         .dtype = value->dtype,
                         .shape = value->shape,
+                        .is_complex = value->is_complex,
                         .role = DV_ROLE_ACTIVATION};
     return dv_graph_add_tensor(b->graph, &tensor, id);
 }

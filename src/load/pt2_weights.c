@@ -97,14 +97,29 @@ static bool has(const dv_pt2_list *list, const char *name)
 
 /* ---- one tensor ---- */
 
+/* Complex numbers as pairs of their parts. */
+static bool by_parts(dv_strided *layout)
+{
+    enum { MOST = INT32_MAX };
+    bool ok = layout->offset <= MOST;
+    for (uint8_t d = 0; d < layout->shape.rank; d++) {
+        ok &= layout->strides[d] <= MOST;
+        layout->strides[d] *= ok ? 2 : 1;
+    }
+    layout->offset *= ok ? 2 : 1;
+    layout->strides[layout->shape.rank] = 1;
+    return ok && dv_aten_complex_shape(&layout->shape);
+}
+
 static dv_status read_layout(dv_pt2 *b, const dv_json_at *meta, dv_strided *out)
 {
     dv_json_at dtype = dv_json_member(meta, "dtype"), sizes = dv_json_member(meta, "sizes");
     dv_json_at strides = dv_json_member(meta, "strides");
     dv_json_at offset = dv_json_member(meta, "storage_offset");
-    *out = (dv_strided){.dtype = dv_pt2_dtype(&dtype)};
-    size_t rank = dv_json_count(&sizes);
-    if (!dv_json_is_array(&sizes) || rank > DV_MAX_RANK || dv_json_count(&strides) != rank)
+    dv_dtype part = dv_aten_complex_part(dv_pt2_scalar_type(&dtype));
+    *out = (dv_strided){.dtype = part != DV_DTYPE_NONE ? part : dv_pt2_dtype(&dtype)};
+    size_t rank = dv_json_count(&sizes), most = DV_MAX_RANK - (part != DV_DTYPE_NONE);
+    if (!dv_json_is_array(&sizes) || rank > most || dv_json_count(&strides) != rank)
         return dv_fail(DV_BAD_INPUT, "its sizes and strides are not lists of one length");
     if (out->dtype == DV_DTYPE_NONE)
         return dv_fail(DV_BAD_INPUT, "its element type is not supported");
@@ -119,7 +134,11 @@ static dv_status read_layout(dv_pt2 *b, const dv_json_at *meta, dv_strided *out)
     }
     out->shape.rank = (uint8_t)rank;
     DV_TRY(dv_pt2_size(b, &offset, &out->offset));
-    return out->offset >= 0 ? DV_OK : dv_fail(DV_BAD_INPUT, "its offset is negative");
+    if (out->offset < 0)
+        return dv_fail(DV_BAD_INPUT, "its offset is negative");
+    return part == DV_DTYPE_NONE || by_parts(out)
+               ? DV_OK
+               : dv_fail(DV_BAD_INPUT, "a stride or its offset is too large");
 }
 
 static bool is_contiguous(const dv_strided *at)
@@ -276,7 +295,8 @@ static void stand_in(dv_pt2 *b, uint32_t index, dv_tensor *tensor)
 dv_status dv_pt2_add_weight(dv_pt2 *b, uint32_t index, dv_tensor_id *id)
 {
     const dv_pt2_value *value = &b->values[index];
-    dv_tensor tensor = {.name = value->name, .role = DV_ROLE_CONSTANT};
+    dv_tensor tensor = {
+        .name = value->name, .role = DV_ROLE_CONSTANT, .is_complex = value->is_complex};
     const dv_pt2_list *list = value->is_constant ? &b->constants : &b->weights;
     dv_status status = DV_OK;
     if (!has(list, value->weight)) /* buffers that are not persistent lie among the constants */

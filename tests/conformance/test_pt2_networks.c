@@ -98,6 +98,21 @@ static void images_are_resized_by_their_factors(void)
     expect_close("resized", 1e-5);
 }
 
+static void complex_numbers_compute_as_in_torch(void)
+{
+    expect_both("spectra", 1e-5);
+}
+
+static void losses_and_bags_compute_as_in_torch(void)
+{
+    expect_both("losses", 1e-5);
+}
+
+static void images_without_a_batch_compute_as_in_torch(void)
+{
+    expect_both("unbatched", 1e-5);
+}
+
 static void cells_compute_as_in_torch(void)
 {
     expect_close("cells", 1e-5);
@@ -148,6 +163,8 @@ DV_SUITE(pt2_networks, DV_TEST(a_convolutional_network_computes_as_in_torch),
          DV_TEST(recurrent_layers_compute_as_in_torch), DV_TEST(graphs_inside_nodes_are_inlined),
          DV_TEST(archives_of_older_torch_compute_as_there),
          DV_TEST(functions_of_several_steps_compute_as_in_torch),
+         DV_TEST(complex_numbers_compute_as_in_torch), DV_TEST(losses_and_bags_compute_as_in_torch),
+         DV_TEST(images_without_a_batch_compute_as_in_torch),
          DV_TEST(images_are_resized_by_their_factors), DV_TEST(cells_compute_as_in_torch),
          DV_TEST(branches_and_loops_compute_as_in_torch),
          DV_TEST(a_quantised_network_computes_as_in_torch),

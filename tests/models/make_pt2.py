@@ -408,6 +408,79 @@ def quantised(module, inputs):
     return convert_pt2e(prepared)
 
 
+class Spectra(nn.Module):
+    """Complex numbers: transforms of signals and images, frames and back, rotary positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.window = nn.Buffer(torch.hann_window(12))
+        self.filter = nn.Parameter(torch.randn(3, 4, 3, 3, dtype=torch.cfloat))
+        self.places = nn.Buffer(torch.polar(torch.ones(5, 2), torch.arange(10.0).reshape(5, 2)))
+
+    def forward(self, signal, image, heads):
+        frames = torch.stft(signal, 16, 4, 12, self.window, return_complex=True)
+        back = torch.istft(frames / (1 + frames.abs()), 16, 4, 12, self.window, length=signal.shape[1])
+        half = torch.fft.rfft2(image, norm="ortho")
+        kept = torch.zeros(1, 4, 6, 4, dtype=torch.cfloat)
+        kept[:, :, :3, :3] = torch.einsum("bihw,iohw->bohw", half[:, :, :3, :3], self.filter)
+        rows = torch.fft.irfft2(kept, s=image.shape[-2:], norm="ortho")
+        pairs = torch.view_as_complex(heads.reshape(*heads.shape[:-1], 2, 2))
+        turned = torch.view_as_real(pairs * self.places[:, None]).flatten(2)
+        whole = torch.fft.fftshift(torch.fft.fft(signal, n=20))
+        product = whole[:, :6].reshape(2, 3, 2) @ whole[:, 6:10].reshape(2, 2, 2).conj()
+        sides = torch.stack((product.real, product.imag, product.sum(0).abs().expand(2, 3, 2)))
+        return back, rows, turned, sides, torch.fft.irfft(1j * whole[:, :7]), torch.fft.rfftfreq(9, 0.5)
+
+
+class Losses(nn.Module):
+    """What a network is trained with, and bags, scatters, diagonals and norms around it."""
+
+    def __init__(self):
+        super().__init__()
+        self.bag = nn.EmbeddingBag(7, 3, mode="mean", padding_idx=1)
+        self.largest = nn.EmbeddingBag(7, 3, mode="max")
+        self.pair = nn.Bilinear(3, 3, 2)
+
+    def forward(self, x, y, words):
+        classes = words[:, 0] % 4
+        share = torch.softmax(y, 1)
+        losses = torch.stack((F.cross_entropy(x, classes, ignore_index=2), F.cross_entropy(x, share),
+                              F.nll_loss(F.log_softmax(x, 1), classes, share[0], reduction="sum"),
+                              F.mse_loss(x, y), F.l1_loss(x, y), F.huber_loss(x, y, delta=0.3),
+                              F.smooth_l1_loss(x, y, beta=0.5), F.kl_div(F.log_softmax(x, 1), share),
+                              F.binary_cross_entropy(share, torch.sigmoid(x)),
+                              F.binary_cross_entropy_with_logits(x, share, pos_weight=share[1])))
+        bag, largest = self.bag(words), self.largest(words.flatten(), torch.tensor([0, 2, 2, 5]))
+        places = words[:, :4] % 4
+        mean = x.scatter_reduce(1, places, y, "mean"), x.scatter_reduce(1, places, y, "amax", include_self=False)
+        upper = torch.triu_indices(3, 4, 1)
+        made = torch.eye(3, 4) * x + torch.diag_embed(x[0])[:3] + x[upper[0], upper[1]].sum()
+        strided = x.as_strided((3, 3, 2), (1, 4, 1)) + F.pad(x, (1, 1), mode="circular")[:, None, :2]
+        return (losses, bag, largest, *mean, made, strided, self.pair(bag, bag),
+                torch.linalg.norm(x, float("inf"), 1), torch.einsum("...i,...i", x, y),
+                x.repeat_interleave(classes, 0, output_size=4)[:, :0].sum() + torch.histc(x, 5, -1, 1))
+
+
+class Unbatched(nn.Module):
+    """Images without a batch, and ways to change their size."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv1d(9, 4, 3, padding=1), nn.Conv2d(3, 4, 3, stride=2)
+        self.back = nn.ConvTranspose2d(4, 2, 2, stride=2)
+
+    def forward(self, x):
+        large, places = F.max_pool2d(x, 2, return_indices=True)
+        y = self.back(self.two(x))
+        small = F.interpolate(x[None], size=(5, 4), mode="bilinear", antialias=True)
+        cubic = F.interpolate(x[None], size=(5, 4), mode="bicubic", antialias=True)
+        exact = F.interpolate(x[None], size=(5, 13), mode="nearest-exact")
+        windows = F.unfold(x[None], (3, 1), stride=(2, 1))
+        folded = F.fold(F.unfold(x[None], (2, 3), padding=1, stride=2), (9, 8), (2, 3), padding=1, stride=2)
+        return (self.one(x[0]), F.avg_pool1d(x[0], 2), F.adaptive_avg_pool2d(x, 1), large, places, y, small,
+                cubic, exact, windows, folded)
+
+
 def small():
     batch = torch.export.Dim("batch", min=1, max=64)
     length = torch.export.Dim("length", min=2, max=12)
@@ -441,6 +514,12 @@ def small():
     yield "cells", Cells(), (torch.randn(3, 2, 4),), {}, None
     yield "rows", Rows(), (torch.randn(3, 8), torch.randn(4, 2)), {}, None
     yield "branch", Branch(), (torch.randn(3, 4),), {"dynamic_shapes": ({0: batch},)}, None
+    for core in (("", None), ("_core", {})):
+        yield "spectra" + core[0], Spectra(), (torch.randn(2, 40), torch.randn(1, 3, 6, 6),
+                                               torch.randn(5, 3, 4)), {}, core[1]
+        yield "losses" + core[0], Losses(), (torch.randn(3, 4), torch.randn(3, 4),
+                                             torch.randint(0, 7, (3, 4))), {}, core[1]
+        yield "unbatched" + core[0], Unbatched(), (torch.randn(3, 9, 8),), {}, core[1]
     yield "modes", Modes(), (torch.randn(3, 4),), {}, None
 
 
