@@ -84,6 +84,12 @@ DV_MUST_USE dv_status dv_program_scratch(dv_program *program, size_t bytes, dv_v
 DV_MUST_USE dv_status dv_program_step(dv_program *program, const dv_step_code *code, void *object,
                                       const dv_value *values, uint32_t count);
 
+/* Adds a step that makes rows of `to` 0 where those of `from` have no softmax: a number that is none
+   or infinite, or -inf alone. Libraries differ in what they make of them. Both hold that many rows
+   of `columns` f32 elements. */
+DV_MUST_USE dv_status dv_program_guard(dv_program *program, dv_value from, dv_value to, size_t rows,
+                                       size_t columns);
+
 /* The index of the one operator that reads what the operator at `at` makes, if it has a single
    output, that one reader is later in this segment and nobody outside needs the tensor; else
    DV_NONE. That operator may be done together with this one: dv_program_take. */

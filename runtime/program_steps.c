@@ -1,4 +1,6 @@
-/* program_steps.c - the steps that every program knows: copies, layouts, portable kernels. */
+/* program_steps.c - the steps that every program knows: copies, layouts, guards, portable kernels.
+ */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,49 @@ dv_status dv_program_add_convert(dv_program *program, const dv_tensor *tensor, d
     step->from_layout = (dv_layout)from_layout;
     step->to_layout = (dv_layout)to_layout;
     return dv_program_step(program, &convert_code, step, (dv_value[]){from, to}, 2);
+}
+
+typedef struct guard_step {
+    size_t rows, columns;
+    const float *from;
+    float *to;
+} guard_step;
+
+static dv_status bind_guard(void *object, void *const *memory)
+{
+    guard_step *step = object;
+    step->from = memory[0];
+    step->to = memory[1];
+    return DV_OK;
+}
+
+static dv_status run_guard(void *object)
+{
+    const guard_step *step = object;
+    for (size_t r = 0; r < step->rows; r++) {
+        const float *row = step->from + r * step->columns;
+        bool some = false, all = true;
+        for (size_t c = 0; c < step->columns; c++) {
+            some |= row[c] > -INFINITY;
+            all &= row[c] < INFINITY;
+        }
+        if (!some || !all)
+            memset(step->to + r * step->columns, 0, step->columns * sizeof *step->to);
+    }
+    return DV_OK;
+}
+
+static const dv_step_code guard_code = {bind_guard, run_guard, free};
+
+dv_status dv_program_guard(dv_program *program, dv_value from, dv_value to, size_t rows,
+                           size_t columns)
+{
+    guard_step *step = calloc(1, sizeof *step);
+    if (!step)
+        return dv_fail(DV_NO_MEMORY, "no memory for a step");
+    step->rows = rows;
+    step->columns = columns;
+    return dv_program_step(program, &guard_code, step, (dv_value[]){from, to}, 2);
 }
 
 typedef struct portable_step {

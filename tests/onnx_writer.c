@@ -129,6 +129,11 @@ void onnx_output(onnx_writer *w, const char *name, int type, const char *dims)
     put_value_info(&w->graph, 12, name, type, dims);
 }
 
+void onnx_recorded(onnx_writer *w, const char *name, int type, const char *dims)
+{
+    put_value_info(&w->graph, 13, name, type, dims);
+}
+
 static void put_tensor_dim(void *context, const char *part)
 {
     pb_int(context, 1, strtoll(part, NULL, 10));

@@ -42,6 +42,9 @@ void onnx_free(onnx_writer *w);
 void onnx_input(onnx_writer *w, const char *name, int type, const char *dims);
 void onnx_output(onnx_writer *w, const char *name, int type, const char *dims);
 
+/* What shape inference leaves in the file about a value between nodes. */
+void onnx_recorded(onnx_writer *w, const char *name, int type, const char *dims);
+
 /* An initialiser with raw_data of size bytes. */
 void onnx_raw(onnx_writer *w, const char *name, int type, const char *dims, const void *bytes,
               size_t size);

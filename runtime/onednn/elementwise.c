@@ -158,9 +158,12 @@ dv_status dv_dnn_lower_softmax(dv_program *program, uint32_t at, bool *done)
 {
     const dv_op *op = dv_program_op(program, at);
     const dv_shape *x = &dv_program_graph(program)->tensors[op->inputs[0]].shape;
-    uint32_t layout = dv_dnn_at_hand(program, op->inputs[0]);
+    bool guarded = op->params.axis.guarded;
+    uint32_t layout = guarded ? DV_LAYOUT_PLAIN : dv_dnn_at_hand(program, op->inputs[0]);
     dnnl_memory_desc_t data = dv_dnn_desc(dv_dnn_context_of(program), x, layout);
     dnnl_softmax_v2_desc_t desc;
+    if (guarded && op->params.axis.axis != x->rank - 1)
+        return DV_OK;
     if (x->rank < 1 || dnnl_softmax_v2_forward_desc_init(
                            &desc, dnnl_forward_inference,
                            op->kind == DV_OP_SOFTMAX ? dnnl_softmax_accurate : dnnl_softmax_log,
@@ -170,7 +173,14 @@ dv_status dv_dnn_lower_softmax(dv_program *program, uint32_t at, bool *done)
     if (!pd)
         return DV_OK;
     *done = true;
-    return add_plain(program, pd, op->inputs[0], op->outputs[0], layout);
+    DV_TRY(add_plain(program, pd, op->inputs[0], op->outputs[0], layout));
+    dv_value values[2];
+    size_t count, columns = (size_t)x->dim[x->rank - 1];
+    if (!guarded || !dv_shape_elements(x, &count))
+        return DV_OK;
+    DV_TRY(dv_program_read(program, op->inputs[0], layout, &values[0]));
+    DV_TRY(dv_program_read(program, op->outputs[0], layout, &values[1]));
+    return dv_program_guard(program, values[0], values[1], count / columns, columns);
 }
 
 /* The constants of a norm, count of them from the operator's second input on. */

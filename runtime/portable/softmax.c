@@ -7,7 +7,7 @@
 
 /* One line of `length` elements, `step` apart. */
 static void softmax_line(const dv_operand *in, const dv_operand *out, size_t first, size_t length,
-                         size_t step, bool logarithm)
+                         size_t step, bool logarithm, bool guarded)
 {
     double most = -INFINITY, sum = 0;
     for (size_t i = 0; i < length; i++) {
@@ -20,7 +20,8 @@ static void softmax_line(const dv_operand *in, const dv_operand *out, size_t fir
     double log_sum = log(sum);
     for (size_t i = 0; i < length; i++) {
         double x = dv_at(in, first + i * step) - most;
-        dv_put(out, first + i * step, logarithm ? x - log_sum : exp(x) / sum);
+        double y = logarithm ? x - log_sum : exp(x) / sum;
+        dv_put(out, first + i * step, guarded && isnan(y) ? 0 : y);
     }
 }
 
@@ -33,7 +34,7 @@ static dv_status softmax(const dv_kernel_call *call, bool logarithm)
         inner *= (size_t)in->shape.dim[d];
     for (size_t line = 0; in->count && line < in->count / length; line++)
         softmax_line(in, &call->outputs[0], line / inner * length * inner + line % inner, length,
-                     inner, logarithm);
+                     inner, logarithm, call->op->params.axis.guarded);
     return DV_OK;
 }
 

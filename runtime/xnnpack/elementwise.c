@@ -146,9 +146,11 @@ dv_status dv_xnn_lower_softmax(dv_program *program, uint32_t at, bool *done)
     if (!step)
         return DV_NO_MEMORY;
     step->unary = xnn_setup_softmax_nc_f32;
-    step->batch = elements_of(graph, op->inputs[0]) / channels;
+    size_t rows = step->batch = elements_of(graph, op->inputs[0]) / channels;
     enum xnn_status status = xnn_create_softmax_nc_f32(channels, channels, channels, 0, &step->op);
-    return dv_xnn_add(program, step, status, values, 2);
+    DV_TRY(dv_xnn_add(program, step, status, values, 2));
+    return op->params.axis.guarded ? dv_program_guard(program, values[0], values[1], rows, channels)
+                                   : DV_OK;
 }
 
 /* A slope for all or one a channel of an image. */

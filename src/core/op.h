@@ -278,6 +278,7 @@ typedef struct dv_axis_params {
     int64_t axis;            /* core form: in [0, rank) */
     bool flatten_2d;         /* source form of softmax before opset 13: flatten around axis first */
     bool exclusive, reverse; /* cumsum */
+    bool guarded;            /* softmax: 0 where it would be no number, as in a row of -inf alone */
 } dv_axis_params;
 
 typedef struct dv_view_params { /* view, expand: the target shape; repeat: the factors */

@@ -299,12 +299,22 @@ dv_status dv_aten_read_linalg_norm(dv_aten_at *at)
     return dv_aten_read_vector_norm(at);
 }
 
-dv_status dv_aten_read_softmax(dv_aten_at *at)
+static dv_status read_softmax(dv_aten_at *at, bool guarded)
 {
-    dv_op_params params = {0};
+    dv_op_params params = {.axis = {.guarded = guarded}};
     dv_tensor_id a;
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_axis(at, 1, a, &params.axis.axis));
     DV_TRY(dv_aten_cast(at, dv_aten_made_dtype(at, DV_DTYPE_NONE), &a));
     return dv_aten_finish(at, at->kind, &params, a, DV_NONE, DV_NONE);
+}
+
+dv_status dv_aten_read_softmax(dv_aten_at *at)
+{
+    return read_softmax(at, false);
+}
+
+dv_status dv_aten_read_safe_softmax(dv_aten_at *at)
+{
+    return read_softmax(at, true);
 }

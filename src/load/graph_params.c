@@ -212,6 +212,7 @@ static const dv_field axis_fields[] = {
     FLAG(dv_axis_params, flatten_2d),
     FLAG(dv_axis_params, exclusive),
     FLAG(dv_axis_params, reverse),
+    FLAG(dv_axis_params, guarded),
     END,
 };
 static const dv_field view_fields[] = {

@@ -213,6 +213,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     dv_onnx_reads_free(&b.reads);
     dv_onnx_known_free(&b.known);
     dv_onnx_callees_free(&b.callees);
+    dv_names_free(&b.recorded.names);
     dv_arena_destroy(b.arena);
     return status;
 }

@@ -46,6 +46,13 @@ typedef struct dv_onnx_call {
     struct dv_onnx_call *outer; /* NULL: the node is in the model's own graph */
 } dv_onnx_call;
 
+/* What the model's own graph records of values that nodes make: messages by name, once asked. */
+typedef struct dv_onnx_recorded {
+    bool is_read;
+    dv_names names;
+    dv_span *items;
+} dv_onnx_recorded;
+
 typedef struct dv_onnx_builder {
     const uint8_t *file; /* start of the mapped model */
     dv_onnx_files files;
@@ -55,6 +62,7 @@ typedef struct dv_onnx_builder {
     dv_onnx_reads reads;
     dv_onnx_known known;
     dv_onnx_callees callees;
+    dv_onnx_recorded recorded;
     dv_onnx_sequence *sequences;
     uint32_t sequence_count, sequence_room;
     dv_graph *graph;
@@ -125,6 +133,10 @@ DV_MUST_USE dv_status dv_onnx_add_loop(dv_onnx_builder *b, dv_onnx_at *at, bool 
 
 /* Gives a node of a function's body the attributes of the call that it refers to. */
 DV_MUST_USE dv_status dv_onnx_resolve(const dv_onnx_builder *b, dv_onnx_node *node);
+
+/* Gives what a node makes that is kept by name the element types and shapes that the file records,
+   or the node's attributes tell; what neither does stays unknown. After the node was added. */
+DV_MUST_USE dv_status dv_onnx_record_outputs(dv_onnx_builder *b, dv_onnx_at *at);
 
 /* Counts nodes that are built in place of a call or a loop. DV_BAD_INPUT once there are more than
    any real model has: a small file can ask for astronomically many. */

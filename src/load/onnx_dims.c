@@ -39,6 +39,24 @@ static int64_t bound_value(dv_onnx_dims *dims, const dv_onnx_value *input, uint3
     return OPEN;
 }
 
+bool dv_onnx_dims_recorded(dv_onnx_dims *dims, const dv_onnx_value *value, dv_shape *out)
+{
+    if (value->rank > DV_MAX_RANK)
+        return false;
+    *out = (dv_shape){.rank = (uint8_t)value->rank};
+    for (uint32_t i = 0; i < value->rank; i++) {
+        const dv_onnx_dim *dim = &value->dims[i];
+        bool named = dim->symbol.size > 0;
+        int64_t size = dim->known ? dim->value : named ? bound_value(dims, value, i) : OPEN;
+        bool batch = named ? dv_names_find(&dims->batch, dim->symbol, 0) != 0
+                           : i == 0 && (!dims->options || dims->options->dim_count == 0);
+        if (size < 0 && !batch)
+            return false;
+        out->dim[i] = size < 0 ? 1 : size;
+    }
+    return true;
+}
+
 bool dv_onnx_dims_count(dv_onnx_dims *dims, const dv_onnx_value *input, int64_t *count)
 {
     const dv_load_options *options = dims->options;

@@ -26,6 +26,11 @@ DV_MUST_USE dv_status dv_onnx_dims_note(dv_onnx_dims *dims, const dv_onnx_value 
 DV_MUST_USE dv_status dv_onnx_dims_shape(dv_onnx_dims *dims, const dv_onnx_value *input,
                                          dv_shape *out);
 
+/* The shape that the file records of a value that nodes make, whose open dims are called as those of
+   inputs; a first one without a name is the batch, where no dim is bound. False if a dim stays
+   open. */
+bool dv_onnx_dims_recorded(dv_onnx_dims *dims, const dv_onnx_value *value, dv_shape *out);
+
 /* Is there a --dim by the name of the input itself: how many tensors a sequence has, or whether an
    optional is given? */
 bool dv_onnx_dims_count(dv_onnx_dims *dims, const dv_onnx_value *input, int64_t *count);

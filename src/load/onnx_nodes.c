@@ -186,6 +186,7 @@ static uint32_t outputs_of(const dv_onnx_rule *rule)
         {"Split", DV_MANY},
         {"TopK", 2},
         {"Unique", 4},
+        {"ai.onnx.ml.LinearClassifier", 2},
         {"ai.onnx.preview.training.Adagrad", DV_MANY},
         {"ai.onnx.preview.training.Adam", DV_MANY},
         {"ai.onnx.preview.training.Momentum", DV_MANY},
@@ -463,7 +464,8 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
         DV_TRY(add_captures(b, &at));
     at.op.inputs = at.inputs;
     at.op.outputs = at.outputs;
-    return dv_onnx_add(&at, &at.op);
+    DV_TRY(dv_onnx_add(&at, &at.op));
+    return at.op.kind == DV_OP_OPAQUE ? dv_onnx_record_outputs(b, &at) : DV_OK;
 }
 
 dv_status dv_onnx_add_node(dv_onnx_builder *b, const dv_onnx_graph *graph, uint32_t index)

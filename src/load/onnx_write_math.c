@@ -296,6 +296,17 @@ dv_status dv_onnx_write_cumsum(dv_onnx_put *put)
     return dv_put_last(put, put->type, dv_put_input(put, 0), dv_put_long(put, axis->axis), NULL);
 }
 
+dv_status dv_onnx_write_softmax(dv_onnx_put *put)
+{
+    if (!put->op->params.axis.guarded)
+        return dv_onnx_write_axis(put);
+    dv_put_int(put, "axis", put->op->params.axis.axis);
+    const char *share = dv_put_part(put, put->type, dv_put_input(put, 0), NULL, NULL);
+    const char *none = dv_put_part(put, "IsNaN", share, NULL, NULL);
+    const char *zero = dv_put_scalar(put, dv_put_input_tensor(put, 0)->dtype, 0);
+    return dv_put_last(put, "Where", none, zero, share);
+}
+
 dv_status dv_onnx_write_axis(dv_onnx_put *put)
 {
     dv_put_int(put, "axis", put->op->params.axis.axis);

@@ -298,7 +298,7 @@ static dv_status canon_pow(dv_rewrite *rewrite, const dv_op *op, bool *done)
     return dv_rewrite_replace(rewrite, &made);
 }
 
-/* Constants stand on the right; what adds 0 or multiplies by 1 goes. */
+/* Constants stand on the right; what adds 0 or multiplies by 1 goes; 1 / x is a reciprocal. */
 static dv_status canon_arithmetic(dv_rewrite *rewrite, const dv_op *op, bool *done)
 {
     const dv_tensor *a = dv_old_input(rewrite, op, 0), *b = dv_old_input(rewrite, op, 1);
@@ -316,7 +316,17 @@ static dv_status canon_arithmetic(dv_rewrite *rewrite, const dv_op *op, bool *do
     }
     if (op->kind == DV_OP_MAXIMUM || op->kind == DV_OP_MINIMUM)
         return canon_extreme(rewrite, op, done);
-    double value, neutral = op->kind == DV_OP_MUL || op->kind == DV_OP_DIV ? 1 : 0;
+    double value;
+    if (op->kind == DV_OP_DIV && dv_constant_value(a, &value) && value == 1 &&
+        dv_dtype_is_float(b->dtype) && same_tensors(b, dv_old_output(rewrite, op))) {
+        dv_tensor_id divisor;
+        DV_TRY(dv_rewrite_tensor(rewrite, op->inputs[1], &divisor));
+        dv_made made = {
+            .source = op, .kind = DV_OP_RECIPROCAL, .input_count = 1, .inputs = &divisor};
+        *done = true;
+        return dv_rewrite_replace(rewrite, &made);
+    }
+    double neutral = op->kind == DV_OP_MUL || op->kind == DV_OP_DIV ? 1 : 0;
     if (dv_constant_value(b, &value) && value == neutral &&
         same_tensors(a, dv_old_output(rewrite, op)))
         return dv_become_input(rewrite, op, 0, done);

@@ -249,7 +249,7 @@ dv_status dv_canon_softmax(dv_rewrite *rewrite, const dv_op *op, bool *done)
             wide_count++;
         }
     }
-    dv_op_params params = {.axis = {.axis = wide}};
+    dv_op_params params = {.axis = {.axis = wide, .guarded = op->params.axis.guarded}};
     if (wide_count <= 1)
         return dv_become(rewrite, op, op->kind, &params, 1, done);
     dv_tensor_id id;

@@ -4,6 +4,7 @@
      attention  softmax(q k^T * scale + mask) v, with the permutations that bring q, k and v into
                 heads and the result out of them                    (Vaswani et al. 2017)
      RMS norm   x * rsqrt(mean(x * x) + eps) [* weight]             (Zhang and Sennrich 2019)
+                or x / sqrt(mean(x * x) + eps)
      rotary     x * cos + cat(-x[half:], x[:half]) * sin            (Su et al. 2021)
                 or cat(a * cos - b * sin, a * sin + b * cos) of two parts of x
      dynamic    real((q - z) (w - z')) * (s * s') [+ bias], activated, with q, s and z chosen from
@@ -19,7 +20,7 @@
 #include "lower/passes.h"
 #include "lower/rewrite.h"
 
-enum { MOST_MEMBERS = 24, MOST_CHAIN = 6 };
+enum { MOST_MEMBERS = 24, MOST_CHAIN = 6, MOST_SCORES = 10 };
 
 typedef struct block {
     const dv_graph *graph;
@@ -81,16 +82,21 @@ static bool take_operand(block *b, dv_tensor_id t)
     return true;
 }
 
-/* t = q k^T, scaled and masked in any order: takes in the way back to the product. */
+/* t = q k^T, scaled, capped by a tanh and masked in any order: takes in the way back to the
+ * product.
+ */
 static bool take_scores(block *b, dv_tensor_id t, int depth)
 {
     const dv_op *op = inner(b, t);
     uint32_t count = b->count;
-    if (!op || depth == MOST_CHAIN || !add(b, id_of(b, op)))
+    if (!op || depth == MOST_SCORES || !add(b, id_of(b, op)))
         return false;
     if (op->kind == DV_OP_MATMUL)
         return take_operand(b, op->inputs[0]) && take_operand(b, op->inputs[1]);
     if ((is_view(op) || is_scale(b, op)) && take_scores(b, op->inputs[0], depth + 1))
+        return true;
+    if ((op->kind == DV_OP_SUB || op->kind == DV_OP_TANH) &&
+        take_scores(b, op->inputs[0], depth + 1))
         return true;
     for (uint32_t i = 0; op->kind == DV_OP_ADD && i < 2; i++)
         if (take_scores(b, op->inputs[i], depth + 1))
@@ -116,11 +122,11 @@ static bool match_attention(block *b, const dv_op *last)
            take_operand(b, last->inputs[1]);
 }
 
-/* t = rsqrt(mean(x * x) + eps) over the last dim of that x? */
-static bool match_rms(block *b, dv_tensor_id t, dv_tensor_id x)
+/* t = kind(mean(x * x) + eps) over the last dim of that x, kind a root? */
+static bool match_rms(block *b, dv_tensor_id t, dv_tensor_id x, dv_op_kind kind)
 {
     const dv_op *root = inner(b, t);
-    const dv_op *sum = root && root->kind == DV_OP_RSQRT ? inner(b, root->inputs[0]) : NULL;
+    const dv_op *sum = root && root->kind == kind ? inner(b, root->inputs[0]) : NULL;
     const dv_op *mean = sum && sum->kind == DV_OP_ADD && is_constant(b, sum->inputs[1])
                             ? inner(b, sum->inputs[0])
                             : NULL;
@@ -133,8 +139,10 @@ static bool match_rms(block *b, dv_tensor_id t, dv_tensor_id x)
 
 static bool match_norm(block *b, const dv_op *last)
 {
+    if (last->kind == DV_OP_DIV)
+        return match_rms(b, last->inputs[1], last->inputs[0], DV_OP_SQRT) && add(b, id_of(b, last));
     for (uint32_t i = 0; i < 2; i++)
-        if (match_rms(b, last->inputs[1 - i], last->inputs[i]))
+        if (match_rms(b, last->inputs[1 - i], last->inputs[i], DV_OP_RSQRT))
             return add(b, id_of(b, last));
     return false;
 }
@@ -284,6 +292,8 @@ static bool match(block *b, const dv_op *last)
         return match_attention(b, last);
     case DV_OP_MUL:
         return match_norm(b, last) || match_dynamic(b, last);
+    case DV_OP_DIV:
+        return match_norm(b, last);
     case DV_OP_CAT:
         return match_pairs(b, last);
     case DV_OP_QUANTIZE:
@@ -309,8 +319,8 @@ static void take_followers(block *b, dv_op_id last)
             return;
         dv_op_id next = graph->consumers[graph->consumer_start[t]];
         const dv_op *op = &graph->ops[next];
-        bool weight =
-            kind == DV_OP_MUL && i == 0 && op->kind == DV_OP_MUL && is_constant(b, op->inputs[1]);
+        bool weight = (kind == DV_OP_MUL || kind == DV_OP_DIV) && i == 0 && op->kind == DV_OP_MUL &&
+                      is_constant(b, op->inputs[1]);
         bool out = kind == DV_OP_MATMUL && (op->kind == DV_OP_PERMUTE || is_view(op));
         bool bias = op->kind == DV_OP_ADD && is_constant(b, op->inputs[1]) && !has_bias;
         bool follows =

@@ -104,11 +104,13 @@ dv_status dv_infer_axes(const dv_infer *infer, int64_t *axes, size_t count, int6
 }
 
 /* A torch.export program records the shapes of all values, a TFLite file those that do not depend
-   on values: an operator without a rule can be placed all the same. */
+   on values, an ONNX file those that some exporter or shape inference wrote down: an operator
+   without a rule can be placed all the same. */
 static bool take_recorded(dv_infer *infer)
 {
     const dv_graph *from = infer->rewrite->from;
-    bool known = strcmp(from->format, "pt2") == 0 || strcmp(from->format, "tflite") == 0;
+    bool known = strcmp(from->format, "pt2") == 0 || strcmp(from->format, "tflite") == 0 ||
+                 strcmp(from->format, "onnx") == 0;
     for (uint32_t i = 0; known && i < infer->output_count; i++) {
         dv_tensor_id id = infer->source->outputs[i];
         if (id == DV_NONE)
@@ -126,7 +128,8 @@ dv_status dv_infer_opaque(dv_infer *infer)
     if (take_recorded(infer))
         return DV_OK;
     const char *reason = infer->source->reason;
-    bool recorded = strcmp(infer->rewrite->from->format, "tflite") == 0;
+    const char *format = infer->rewrite->from->format;
+    bool recorded = strcmp(format, "tflite") == 0 || strcmp(format, "onnx") == 0;
     return dv_infer_fail(infer, "%s%s", reason ? reason : "this operator is not supported",
                          recorded ? ", and the file does not tell the shapes of what it makes"
                                   : "");

@@ -204,9 +204,9 @@ static void print_axes(dv_text *out, const dv_op_params *p)
 
 static void print_axis(dv_text *out, const dv_op_params *p)
 {
-    dv_text_append(out, " axis=%lld%s%s%s", (long long)p->axis.axis,
+    dv_text_append(out, " axis=%lld%s%s%s%s", (long long)p->axis.axis,
                    p->axis.flatten_2d ? " flatten" : "", p->axis.exclusive ? " exclusive" : "",
-                   p->axis.reverse ? " reverse" : "");
+                   p->axis.reverse ? " reverse" : "", p->axis.guarded ? " guarded" : "");
 }
 
 static void print_view(dv_text *out, const dv_op_params *p)

@@ -8,6 +8,7 @@
      SiLU        x * sigmoid(x)
      hardsigmoid clamp(x + 3, 0, 6) / 6
      hardswish   x * hardsigmoid(x)                                 (Howard et al. 2019)
+     softmax     isnan(s) ? 0 : s of s = softmax(x), guarded        (PyTorch's attention)
      layer norm  (x - mean) / sqrt(mean((x - mean)^2) + eps) [* weight [+ bias]]  (Ba et al. 2016)
 
    One walk, a bounded look back at each operator; O(operators + edges). */
@@ -336,11 +337,27 @@ static dv_status recognise_clamp(dv_rewrite *rewrite, const dv_op *op, bool *don
     return become_of(rewrite, op, DV_OP_CLAMP, &params, before->inputs[0], done);
 }
 
+/* isnan(s) ? 0 : s of a softmax s that nothing else reads: a row that is masked as a whole gives 0.
+ */
+static dv_status recognise_guard(dv_rewrite *rewrite, const dv_op *op, bool *done)
+{
+    const dv_graph *graph = rewrite->from;
+    const dv_op *test = inner(graph, op->inputs[0], DV_OP_ISNAN);
+    const dv_op *softmax = dv_graph_maker(graph, op->inputs[2]);
+    double zero;
+    if (!test || !softmax || softmax->kind != DV_OP_SOFTMAX || test->inputs[0] != op->inputs[2] ||
+        dv_graph_readers(graph, op->inputs[2]) != 2 ||
+        !dv_constant_value(&graph->tensors[op->inputs[1]], &zero) || zero != 0)
+        return DV_OK;
+    dv_op_params params = softmax->params;
+    params.axis.guarded = true;
+    return become_of(rewrite, op, DV_OP_SOFTMAX, &params, softmax->inputs[0], done);
+}
+
 static const dv_canon_rule rules[DV_OP_COUNT] = {
-    [DV_OP_CLAMP] = recognise_clamp,
-    [DV_OP_MUL] = recognise_product,
-    [DV_OP_DIV] = recognise_product,
-    [DV_OP_ADD] = recognise_sum,
+    [DV_OP_CLAMP] = recognise_clamp, [DV_OP_MUL] = recognise_product,
+    [DV_OP_DIV] = recognise_product, [DV_OP_ADD] = recognise_sum,
+    [DV_OP_WHERE] = recognise_guard,
 };
 
 dv_status dv_pass_recognise(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)

@@ -367,6 +367,15 @@ void cases_of_rows(const char *backend)
                         "softmax");
         }
     dv_graph *graph = new_graph();
+    dv_op_params guarded = {.axis = {.axis = 1, .guarded = true}};
+    dv_tensor_id none = net_input(graph, "1x17"); /* the logarithm of 0 is -inf */
+    none = NET_OP(graph, DV_OP_SUB, NULL, "1x17", none, net_constant(graph, "17", 0, 1e3));
+    none = NET_OP(graph, DV_OP_LOG, NULL, "1x17", NET_OP(graph, DV_OP_RELU, NULL, "1x17", none));
+    none = NET_OP(graph, DV_OP_CAT, &(dv_op_params){.axis = {.axis = 0}}, "3x17", none,
+                  net_input(graph, "2x17"));
+    expect_same(graph, NET_OP(graph, DV_OP_SOFTMAX, &guarded, "3x17", none), backend,
+                "guarded softmax");
+    graph = new_graph();
     dv_op_params norm = {.norm = {.eps = 1e-5, .axes = 1, .groups = 0}};
     dv_tensor_id x = net_input(graph, "1x6x5x4");
     dv_tensor_id y = NET_OP(graph, DV_OP_BATCH_NORM, &norm, "1x6x5x4", x,

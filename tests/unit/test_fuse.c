@@ -157,10 +157,58 @@ static void test_attention_whose_weights_are_an_output_is_no_block(void)
     dv_graph_destroy(graph);
 }
 
+/* Scores capped by a tanh, masked in two ways with views between, and a guard behind: still one
+   attention. */
+static void test_attention_with_a_cap_masks_and_a_guard_is_one_unit(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id q = build_input(graph, "q", "f32 2x5x4"), k = build_input(graph, "k", "f32 2x4x5");
+    dv_tensor_id v = build_input(graph, "v", "f32 2x5x4"), m = build_input(graph, "m", "f32 2x5x5");
+    dv_tensor_id zero = build_fill(graph, "zero", "f32 scalar", 0);
+    dv_tensor_id cap = build_fill(graph, "cap", "f32 scalar", 30);
+    dv_op_params images = build_none(), rows = build_none();
+    images.view.shape = dv_shape_make((int64_t[]){1, 2, 5, 5}, 4);
+    rows.view.shape = dv_shape_make((int64_t[]){2, 5, 5}, 3);
+    dv_tensor_id s = BUILD_OP(graph, DV_OP_MATMUL, build_none(), "scores", q, k);
+    s = BUILD_OP(graph, DV_OP_DIV, build_none(), "small", s, cap);
+    s = BUILD_OP(graph, DV_OP_TANH, build_none(), "capped", s);
+    s = BUILD_OP(graph, DV_OP_MUL, build_none(), "large", s, cap);
+    s = BUILD_OP(graph, DV_OP_ADD, build_none(), "biased", s, m);
+    s = BUILD_OP(graph, DV_OP_VIEW, images, "images", s);
+    s = BUILD_OP(graph, DV_OP_SUB, build_none(), "masked", s, m);
+    s = BUILD_OP(graph, DV_OP_VIEW, rows, "rows", s);
+    s = BUILD_OP(graph, DV_OP_SOFTMAX, build_axis(-1), "weights", s);
+    dv_tensor_id test = BUILD_OP(graph, DV_OP_ISNAN, build_none(), "test", s);
+    s = BUILD_OP(graph, DV_OP_WHERE, build_none(), "guarded", test, zero, s);
+    graph = lowered(build_finish(graph, BUILD_OP(graph, DV_OP_MATMUL, build_none(), "y", s, v)));
+    CU_ASSERT_EQUAL(graph->unit_count, 1);
+    dv_graph_destroy(graph);
+}
+
+/* x / sqrt(mean(x x) + eps) * weight */
+static void test_an_rms_norm_that_divides_is_one_unit(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 3x8");
+    dv_tensor_id eps = build_fill(graph, "eps", "f32 scalar", 1e-6);
+    dv_tensor_id weight = build_random(graph, "w", "f32 8", 3, 1, 0);
+    dv_op_params last = {.reduce = {.axes = {-1}, .count = 1, .keep_dims = true}};
+    dv_tensor_id s = BUILD_OP(graph, DV_OP_MUL, build_none(), "square", x, x);
+    s = BUILD_OP(graph, DV_OP_MEAN, last, "mean", s);
+    s = BUILD_OP(graph, DV_OP_ADD, build_none(), "sum", s, eps);
+    s = BUILD_OP(graph, DV_OP_SQRT, build_none(), "root", s);
+    s = BUILD_OP(graph, DV_OP_DIV, build_none(), "norm", x, s);
+    graph = lowered(build_finish(graph, BUILD_OP(graph, DV_OP_MUL, build_none(), "y", s, weight)));
+    CU_ASSERT_EQUAL(graph->unit_count, 1);
+    dv_graph_destroy(graph);
+}
+
 DV_SUITE(lower_fuse, DV_TEST(test_a_residual_block_is_three_units),
          DV_TEST(test_a_result_that_others_need_ends_its_unit),
          DV_TEST(test_one_activation_a_unit_and_views_for_free),
          DV_TEST(test_movement_and_softmax_take_no_activation),
          DV_TEST(test_units_cover_all_operators_and_keep_the_order),
          DV_TEST(test_attention_rms_norm_and_rotary_positions_are_units),
-         DV_TEST(test_attention_whose_weights_are_an_output_is_no_block));
+         DV_TEST(test_attention_whose_weights_are_an_output_is_no_block),
+         DV_TEST(test_attention_with_a_cap_masks_and_a_guard_is_one_unit),
+         DV_TEST(test_an_rms_norm_that_divides_is_one_unit));

@@ -219,8 +219,43 @@ static void test_what_only_looks_alike_is_left(void)
     dv_graph_destroy(graph);
 }
 
+/* isnan(s) ? 0 : s, as PyTorch writes attention whose mask may hide a whole row. */
+static void test_a_guard_against_masked_rows_is_the_softmaxs_own(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id s = BUILD_OP(graph, DV_OP_SOFTMAX, build_axis(-1), "s", x);
+    dv_tensor_id test = one(graph, DV_OP_ISNAN, s);
+    dv_tensor_id y = BUILD_OP(graph, DV_OP_WHERE, build_none(), "y", test, scalar(graph, 0), s);
+    graph = becomes(graph, y, DV_OP_SOFTMAX);
+    CU_ASSERT_TRUE(graph->ops[0].params.axis.guarded);
+    dv_graph_destroy(graph);
+
+    graph = build_graph(); /* another value than 0 is somebody's own */
+    x = build_input(graph, "x", "f32 4x16");
+    s = BUILD_OP(graph, DV_OP_SOFTMAX, build_axis(-1), "s", x);
+    test = one(graph, DV_OP_ISNAN, s);
+    y = BUILD_OP(graph, DV_OP_WHERE, build_none(), "y", test, scalar(graph, 1), s);
+    graph = lowered(build_finish(graph, y));
+    CU_ASSERT_EQUAL(graph->op_count, 3);
+    dv_graph_destroy(graph);
+}
+
+static void test_one_over_a_root_is_one_operator(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f32 4x16");
+    dv_tensor_id square = two(graph, DV_OP_ADD, two(graph, DV_OP_MUL, x, x), scalar(graph, 1));
+    dv_tensor_id root = one(graph, DV_OP_SQRT, square);
+    graph = lowered(build_finish(graph, two(graph, DV_OP_DIV, scalar(graph, 1), root)));
+    CU_ASSERT_EQUAL(graph->ops[graph->op_count - 1].kind, DV_OP_RSQRT);
+    dv_graph_destroy(graph);
+}
+
 DV_SUITE(lower_recognise, DV_TEST(test_a_clamp_of_a_clamp_is_one),
          DV_TEST(test_gelu_as_torch_exports_it), DV_TEST(test_gelu_in_its_tanh_forms),
          DV_TEST(test_gates_of_their_own_input), DV_TEST(test_layer_norm_with_weight_and_bias),
          DV_TEST(test_layer_norm_over_two_dims_without_parameters),
-         DV_TEST(test_what_only_looks_alike_is_left));
+         DV_TEST(test_what_only_looks_alike_is_left),
+         DV_TEST(test_a_guard_against_masked_rows_is_the_softmaxs_own),
+         DV_TEST(test_one_over_a_root_is_one_operator));
