@@ -84,9 +84,9 @@ DV_MUST_USE dv_status dv_program_scratch(dv_program *program, size_t bytes, dv_v
 DV_MUST_USE dv_status dv_program_step(dv_program *program, const dv_step_code *code, void *object,
                                       const dv_value *values, uint32_t count);
 
-/* Adds a step that makes rows of `to` 0 where those of `from` have no softmax: a number that is none
-   or infinite, or -inf alone. Libraries differ in what they make of them. Both hold that many rows
-   of `columns` f32 elements. */
+/* Adds a step that makes rows of `to` 0 where those of `from` have no softmax: a number that is
+   none or infinite, or -inf alone. Libraries differ in what they make of them. Both hold that many
+   rows of `columns` f32 elements. */
 DV_MUST_USE dv_status dv_program_guard(dv_program *program, dv_value from, dv_value to, size_t rows,
                                        size_t columns);
 

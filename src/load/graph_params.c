@@ -208,12 +208,9 @@ static const dv_field axes_fields[] = {
     END,
 };
 static const dv_field axis_fields[] = {
-    INTEGER(dv_axis_params, axis, 0),
-    FLAG(dv_axis_params, flatten_2d),
-    FLAG(dv_axis_params, exclusive),
-    FLAG(dv_axis_params, reverse),
-    FLAG(dv_axis_params, guarded),
-    END,
+    INTEGER(dv_axis_params, axis, 0), FLAG(dv_axis_params, flatten_2d),
+    FLAG(dv_axis_params, exclusive),  FLAG(dv_axis_params, reverse),
+    FLAG(dv_axis_params, guarded),    END,
 };
 static const dv_field view_fields[] = {
     SHAPE(dv_view_params, shape),

@@ -26,8 +26,8 @@ DV_MUST_USE dv_status dv_onnx_dims_note(dv_onnx_dims *dims, const dv_onnx_value 
 DV_MUST_USE dv_status dv_onnx_dims_shape(dv_onnx_dims *dims, const dv_onnx_value *input,
                                          dv_shape *out);
 
-/* The shape that the file records of a value that nodes make, whose open dims are called as those of
-   inputs; a first one without a name is the batch, where no dim is bound. False if a dim stays
+/* The shape that the file records of a value that nodes make, whose open dims are called as those
+   of inputs; a first one without a name is the batch, where no dim is bound. False if a dim stays
    open. */
 bool dv_onnx_dims_recorded(dv_onnx_dims *dims, const dv_onnx_value *value, dv_shape *out);
 
