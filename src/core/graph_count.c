@@ -88,6 +88,14 @@ static void work_elements(const dv_graph *graph, const dv_op *op, dv_work *work)
     (void)work;
 }
 
+/* What goes over all that comes in to pick a little of it. */
+static void work_inputs(const dv_graph *graph, const dv_op *op, dv_work *work)
+{
+    for (uint32_t i = 0; i < op->input_count; i++)
+        if (op->inputs[i] != DV_NONE)
+            work->elements += elements_of(graph, op->inputs[i]);
+}
+
 /* Compares and adds of a pooling window are no multiply-adds; its bytes tell its cost. */
 static void work_window(const dv_graph *graph, const dv_op *op, dv_work *work)
 {

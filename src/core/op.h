@@ -165,6 +165,24 @@ typedef struct dv_nms_params { /* non-maximum suppression */
     bool centred;              /* boxes are middle and size, not two corners */
 } dv_nms_params;
 
+/* What a detector's last layers give becomes boxes: (box encodings [1, n, 4 or more], scores [1, n,
+   classes, or one more: the background, first], anchors [n, 4]) to (boxes [1, most *
+   classes_per_box, 4], their classes, their scores, how many boxes were found [1]). Encodings and
+   anchors are (y, x, height, width) of the middle, boxes (top, left, bottom, right). */
+typedef struct dv_detect_params {
+    int64_t most, classes, classes_per_box;
+    bool by_class;          /* suppress within each class, not by the best class of each box */
+    int64_t most_per_class; /* by_class */
+    double score, overlap;  /* keeps what scores as much, and overlaps no better box by more */
+    double y_scale, x_scale, h_scale, w_scale; /* encodings are multiplied by them */
+} dv_detect_params;
+
+/* (boxes [n, 4] of two corners, scores [n], overlap, least score[, sigma]) to (which boxes are kept
+   [most], their scores, how many there are), zeros behind the last. */
+typedef struct dv_suppress_params {
+    int64_t most;
+} dv_suppress_params;
+
 typedef struct dv_mel_params { /* weights of so many mel bins over a DFT's */
     int64_t bins, length, rate;
     double low, high; /* Hertz */
@@ -410,6 +428,8 @@ typedef union dv_op_params {
     dv_rows_params rows;
     dv_unique_params unique;
     dv_nms_params nms;
+    dv_detect_params detect;
+    dv_suppress_params suppress;
     dv_mel_params mel;
     dv_shuffle_params shuffle;
     dv_tri_params tri;

@@ -121,6 +121,21 @@ static const dv_field nms_fields[] = {
     NUMBER(dv_nms_params, overlap, 0), NUMBER(dv_nms_params, score, -INFINITY),
     FLAG(dv_nms_params, centred),      END,
 };
+static const dv_field detect_fields[] = {
+    INTEGER(dv_detect_params, most, 0),
+    INTEGER(dv_detect_params, classes, 1),
+    INTEGER(dv_detect_params, classes_per_box, 1),
+    FLAG(dv_detect_params, by_class),
+    INTEGER(dv_detect_params, most_per_class, 100),
+    NUMBER(dv_detect_params, score, 0),
+    NUMBER(dv_detect_params, overlap, 0.5),
+    NUMBER(dv_detect_params, y_scale, 1),
+    NUMBER(dv_detect_params, x_scale, 1),
+    NUMBER(dv_detect_params, h_scale, 1),
+    NUMBER(dv_detect_params, w_scale, 1),
+    END,
+};
+static const dv_field suppress_fields[] = {INTEGER(dv_suppress_params, most, 0), END};
 static const dv_field mel_fields[] = {
     INTEGER(dv_mel_params, bins, 0),
     INTEGER(dv_mel_params, length, 0),

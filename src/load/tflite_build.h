@@ -213,7 +213,7 @@ typedef struct dv_tfl_rule {
 #include "load/tflite_ops.def"
 #undef BUILTIN
 #undef UNKNOWN
-dv_tfl_reader dv_tfl_op_custom_transposed;
+dv_tfl_reader dv_tfl_op_custom_transposed, dv_tfl_op_custom_detect;
 
 /* Adds an operator that is kept by name, with the shapes of its outputs as far as they are known:
    tflite_named.c. */
@@ -275,6 +275,10 @@ DV_MUST_USE dv_status dv_tfl_pad_symmetric(dv_tfl_at *at, const int64_t *pads, i
 /* Complex numbers: tflite_ops_complex.c. A RESHAPE of them keeps the pairs together. */
 bool dv_tfl_is_complex(const dv_tfl_tensor *tensor);
 DV_MUST_USE dv_status dv_tfl_reshape_complex(dv_tfl_at *at);
+DV_MUST_USE dv_status dv_tfl_cast_complex(dv_tfl_at *at);
+
+/* The axis in our tensor of an axis of the file's: from the end it counts past the pairs. */
+int64_t dv_tfl_axis_of(const dv_tfl_tensor *tensor, int64_t axis);
 
 /* Input i as i64. */
 DV_MUST_USE dv_status dv_tfl_long_input(dv_tfl_at *at, uint32_t i, dv_tensor_id *id);

@@ -17,6 +17,7 @@ enum { RULE_COUNT = sizeof rules / sizeof rules[0], CUSTOM = 32 };
 /* Operators of other programs whose meaning is known. */
 static const dv_tfl_rule customs[] = {
     {"Convolution2DTransposeBias", DV_OP_CONVOLUTION, dv_tfl_op_custom_transposed, 2, 3, NULL},
+    {"TFLite_Detection_PostProcess", DV_OP_DETECT, dv_tfl_op_custom_detect, 3, 3, NULL},
 };
 
 /* The operator's row and its name. Old files number it in a byte, new ones in a word. */
@@ -90,7 +91,9 @@ static dv_status check_arity(const dv_tfl_at *at)
 static bool knows_complex(const dv_tfl_rule *rule)
 {
     return rule->read == dv_tfl_op_rfft2d || rule->read == dv_tfl_op_complex_part ||
-           rule->read == dv_tfl_op_complex_abs || rule->read == dv_tfl_op_reshape;
+           rule->read == dv_tfl_op_complex_abs || rule->read == dv_tfl_op_reshape ||
+           rule->read == dv_tfl_op_squeeze || rule->read == dv_tfl_op_expand_dims ||
+           rule->read == dv_tfl_op_cast;
 }
 
 static bool is_held(const dv_tfl_at *at, const dv_tfl_tensor *tensor)

@@ -164,9 +164,12 @@ dv_status dv_tfl_long_input(dv_tfl_at *at, uint32_t i, dv_tensor_id *id)
                                                  : dv_tfl_emit1(at, DV_OP_CAST, &cast, *id, id);
 }
 
-/* A slot that nothing has filled yet. */
-static bool is_free(const dv_tfl_slot *slot)
+/* A slot that nothing has filled yet. Without elements it was taken for a constant. */
+static bool is_free(dv_tfl_slot *slot, const dv_tfl_tensor *tensor)
 {
+    size_t elements;
+    if (dv_shape_elements(&tensor->shape, &elements) && elements == 0)
+        slot->constant = DV_NONE;
     return slot->plain == DV_NONE && slot->planar == DV_NONE && slot->constant == DV_NONE &&
            slot->integers[0] == DV_NONE && slot->integers[1] == DV_NONE;
 }
@@ -176,7 +179,7 @@ dv_status dv_tfl_result(dv_tfl_at *at, uint32_t i, dv_tensor_id id, bool planar)
     dv_tfl_tensor tensor;
     DV_TRY(dv_tfl_output(at, i, &tensor));
     uint32_t slot = (uint32_t)dv_fb_i32_at(&at->outputs, i);
-    if (!is_free(&at->b->scope->slots[slot]))
+    if (!is_free(&at->b->scope->slots[slot], &tensor))
         return dv_fail(DV_BAD_INPUT, "its output %u is made elsewhere, too", i);
     const char *name = dv_tfl_text(at->b, tensor.name);
     return name ? dv_tfl_set(at->b, slot, planar, id, name)
@@ -188,7 +191,7 @@ dv_status dv_tfl_result_in_memory(dv_tfl_at *at, uint32_t i, dv_tensor_id id)
     dv_tfl_tensor tensor;
     DV_TRY(dv_tfl_output(at, i, &tensor));
     dv_tfl_slot *slot = &at->b->scope->slots[dv_fb_i32_at(&at->outputs, i)];
-    if (!is_free(slot))
+    if (!is_free(slot, &tensor))
         return dv_fail(DV_BAD_INPUT, "its output %u is made elsewhere, too", i);
     const char *name = dv_tfl_text(at->b, tensor.name);
     name = name ? dv_arena_copy(dv_graph_arena(at->b->graph), name) : NULL;

@@ -11,6 +11,11 @@ bool dv_tfl_is_complex(const dv_tfl_tensor *tensor)
     return tensor->type == COMPLEX64;
 }
 
+int64_t dv_tfl_axis_of(const dv_tfl_tensor *tensor, int64_t axis)
+{
+    return axis < 0 && dv_tfl_is_complex(tensor) ? axis - 1 : axis;
+}
+
 /* The spectrum of real images along their last two dims, of which the last is halved. The input is
    cut or padded with zeros to the lengths. */
 dv_status dv_tfl_op_rfft2d(dv_tfl_at *at)
@@ -49,6 +54,23 @@ dv_status dv_tfl_op_complex_part(dv_tfl_at *at)
                              dv_tfl_type_name(x.type));
     DV_TRY(dv_tfl_plain_input(at, 0, &id));
     DV_TRY(dv_tfl_emit1(at, DV_OP_SELECT, &part, id, &id));
+    return dv_tfl_result(at, 0, id, false);
+}
+
+/* A cast to real numbers drops the imaginary part. */
+dv_status dv_tfl_cast_complex(dv_tfl_at *at)
+{
+    dv_tfl_tensor out;
+    dv_tensor_id id;
+    dv_op_params part = {.select = {.axis = -1, .index = 0}};
+    DV_TRY(dv_tfl_output(at, 0, &out));
+    if (dv_tfl_is_complex(&out))
+        return dv_tfl_opaque(at, "its output is %s, which is not supported",
+                             dv_tfl_type_name(out.type));
+    dv_op_params cast = {.cast = {.dtype = dv_tfl_dtype(&out)}};
+    DV_TRY(dv_tfl_plain_input(at, 0, &id));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_SELECT, &part, id, &id));
+    DV_TRY(dv_tfl_emit1(at, DV_OP_CAST, &cast, id, &id));
     return dv_tfl_result(at, 0, id, false);
 }
 

@@ -122,8 +122,11 @@ dv_status dv_tfl_op_convert(dv_tfl_at *at)
 
 dv_status dv_tfl_op_cast(dv_tfl_at *at)
 {
-    dv_tfl_tensor out;
+    dv_tfl_tensor x, out;
+    DV_TRY(dv_tfl_input(at, 0, &x));
     DV_TRY(dv_tfl_output(at, 0, &out));
+    if (dv_tfl_is_complex(&x) || dv_tfl_is_complex(&out))
+        return dv_tfl_cast_complex(at);
     dv_op_params params = {.cast = {.dtype = dv_tfl_dtype(&out)}};
     return elementwise(at, DV_OP_CAST, &params, 1);
 }

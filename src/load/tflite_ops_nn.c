@@ -168,14 +168,16 @@ dv_status dv_tfl_op_conv_3d(dv_tfl_at *at)
     return convolve_volume(at, &params, 0, 2);
 }
 
-/* The output's shape: a constant, or where it is computed what the file has recorded. */
+/* The output's shape: a constant, or where it is computed (of a batch that is open, mostly) what
+   the file has recorded. Of a batch's size nobody makes use. */
 static dv_status output_size(dv_tfl_at *at, int rank, int64_t *size, int *count)
 {
     dv_tfl_tensor out, image;
     DV_TRY(dv_tfl_ints(at, 0, (size_t)rank, size, count));
     DV_TRY(dv_tfl_output(at, 0, &out));
     DV_TRY(dv_tfl_input(at, 2, &image));
-    if (*count >= 0 || out.shape.rank != rank || out.open != 0 || image.open != 0)
+    unsigned inner = (1u << (rank - 1)) - 2;
+    if (*count >= 0 || out.shape.rank != rank || (out.open | image.open) & inner)
         return DV_OK;
     memcpy(size, out.shape.dim, (size_t)rank * sizeof *size);
     *count = rank;

@@ -257,13 +257,15 @@ dv_status dv_tfl_op_reshape(dv_tfl_at *at)
 dv_status dv_tfl_op_squeeze(dv_tfl_at *at)
 {
     dv_tensor_id x;
+    dv_tfl_tensor tensor;
     dv_op_params params = {0};
     dv_fb_vector dims = dv_fb_list(&at->options, 0, 4);
     if (dims.count > DV_MAX_RANK)
         return dv_fail(DV_BAD_INPUT, "it has %u axes", dims.count);
+    DV_TRY(dv_tfl_input(at, 0, &tensor));
     params.axes.count = (uint8_t)dims.count;
     for (uint32_t d = 0; d < dims.count; d++)
-        params.axes.axes[d] = dv_fb_i32_at(&dims, d);
+        params.axes.axes[d] = dv_tfl_axis_of(&tensor, dv_fb_i32_at(&dims, d));
     DV_TRY(dv_tfl_plain_input(at, 0, &x));
     DV_TRY(dv_tfl_emit1(at, DV_OP_SQUEEZE, &params, x, &x));
     return dv_tfl_result(at, 0, x, false);
@@ -272,11 +274,14 @@ dv_status dv_tfl_op_squeeze(dv_tfl_at *at)
 dv_status dv_tfl_op_expand_dims(dv_tfl_at *at)
 {
     dv_tensor_id x;
+    dv_tfl_tensor tensor;
     dv_op_params params = {.axes = {.count = 1}};
     int count;
     DV_TRY(dv_tfl_ints(at, 1, 1, params.axes.axes, &count));
     if (count != 1)
         return computed(at, "axis is");
+    DV_TRY(dv_tfl_input(at, 0, &tensor));
+    params.axes.axes[0] = dv_tfl_axis_of(&tensor, params.axes.axes[0]);
     DV_TRY(dv_tfl_plain_input(at, 0, &x));
     DV_TRY(dv_tfl_emit1(at, DV_OP_UNSQUEEZE, &params, x, &x));
     return dv_tfl_result(at, 0, x, false);

@@ -51,7 +51,7 @@ DV_MUST_USE dv_status dv_infer_axes(const dv_infer *infer, int64_t *axes, size_t
     X(gather_elements) X(pixel_shuffle) X(cast) X(shape) X(numel) X(full) X(arange) X(opaque) \
     X(topk) X(gather_nd) X(scatter) X(scatter_nd) X(pixel_unshuffle) X(rnn) X(conv_integer) \
     X(max_unpool) X(col2im) X(grid_sample) X(affine_grid) X(roi_align) X(max_roi_pool) X(dft) \
-    X(stft) X(det) X(reverse_sequence) X(nonzero) X(unique) X(nms) X(mel_weights) X(matmul_integer) X(quantize) X(dequantize) X(choose_qparams)
+    X(stft) X(det) X(reverse_sequence) X(nonzero) X(unique) X(nms) X(suppress) X(detect) X(mel_weights) X(matmul_integer) X(quantize) X(dequantize) X(choose_qparams)
 /* clang-format on */
 
 #define DV_INFER_DECLARE(rule) dv_status dv_infer_##rule(dv_infer *infer);

@@ -106,6 +106,23 @@ static void print_nms(dv_text *out, const dv_op_params *p)
                    (long long)p->nms.rows);
 }
 
+static void print_detect(dv_text *out, const dv_op_params *p)
+{
+    const dv_detect_params *d = &p->detect;
+    dv_text_append(out, " most=%lld classes=%lld per_box=%lld score=%.17g overlap=%.17g",
+                   (long long)d->most, (long long)d->classes, (long long)d->classes_per_box,
+                   d->score, d->overlap);
+    dv_text_append(out, " scales=%.17g,%.17g,%.17g,%.17g", d->y_scale, d->x_scale, d->h_scale,
+                   d->w_scale);
+    if (d->by_class)
+        dv_text_append(out, " by_class=%lld", (long long)d->most_per_class);
+}
+
+static void print_suppress(dv_text *out, const dv_op_params *p)
+{
+    dv_text_append(out, " most=%lld", (long long)p->suppress.most);
+}
+
 static void print_mel(dv_text *out, const dv_op_params *p)
 {
     dv_text_append(out, " bins=%lld length=%lld rate=%lld low=%.17g high=%.17g to=%s",

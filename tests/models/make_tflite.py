@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python.xla import dynamic_update_slice
 import flatbuffers
+from flatbuffers import flexbuffers
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -171,6 +172,7 @@ CASES.update({
     "transpose_conv_valid": layer(lambda x: L.Conv2DTranspose(3, 4, strides=2)(x), 1, 4, 5, 2),
     "conv_3d": layer(lambda x: L.Conv3D(3, (2, 3, 3), strides=(1, 2, 1), padding="same", activation="relu")(x), 1, 4, 5, 6, 2),
     "conv_3d_transpose": layer(lambda x: L.Conv3DTranspose(2, 3, strides=2, padding="same")(x), 1, 2, 3, 3, 2),
+    "transpose_conv_batches": layer(lambda x: L.Conv2DTranspose(3, 3, strides=2, padding="same")(x), None, 4, 5, 2),
     "prelu": layer(lambda x: L.PReLU(shared_axes=[1, 2])(x), 1, 3, 4, 2),
     "conv_1d": layer(lambda x: L.Conv1D(4, 3, padding="causal")(x), 1, 9, 3),
     "dense": layer(lambda x: L.Dense(5, activation="relu")(x), 2, 7),
@@ -182,6 +184,7 @@ CASES.update({
     "gru_unrolled": layer(lambda x: L.GRU(4, unroll=True)(x), 1, 3, 3),
     "attention": layer(lambda x: L.LayerNormalization()(x + L.MultiHeadAttention(2, 4)(x, x)), 1, 5, 8),
 })
+simple("spectrum_parts", lambda x: (tf.cast(tf.signal.stft(x, 16, 8), tf.float32), tf.abs(tf.signal.rfft(x[:, :16]))), f32(None, 40))
 simple("lrn", lambda x: tf.nn.local_response_normalization(x, 2, 1.0, 0.5, 0.75), f32(1, 2, 3, 6))
 simple("batch_matmul", lambda a, b: (tf.matmul(a, b), tf.matmul(a, a, transpose_b=True), tf.matmul(b, b, adjoint_a=True)), f32(2, 3, 4), f32(2, 4, 5))
 
@@ -260,19 +263,23 @@ class Written:
 
     def __init__(self, operator, inputs, outputs, options=None, **fields):
         """Tensors are arrays (constants), (shape, type) pairs, or None for one left out; a third
-        element "variable" marks what the operator keeps. branches: further subgraphs that it calls,
+        element "variable" marks what the operator keeps. options: the name of a table of the schema,
+        or the attributes of a custom operator, a dict. branches: further subgraphs that it calls,
         each a Written."""
         branches = fields.pop("branches", [])
         self.model = schema.ModelT()
         self.model.version, self.model.buffers = 3, [schema.BufferT()]
         graph = schema.SubGraphT()
         graph.tensors, code = [], schema.OperatorCodeT()
-        code.builtinCode = getattr(schema.BuiltinOperator, operator)
+        code.builtinCode = getattr(schema.BuiltinOperator, operator, schema.BuiltinOperator.CUSTOM)
         code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
         node = schema.OperatorT()
         node.inputs = [self.tensor(graph, "in", value) for value in inputs]
         node.outputs = [self.tensor(graph, "out", value) for value in outputs]
-        if options:
+        if isinstance(options, dict):
+            code.customCode = operator
+            node.customOptions = list(flexbuffers.Dumps(options))
+        elif options:
             attributes = getattr(schema, options + "T")()
             for name, value in fields.items():
                 setattr(attributes, name, value)
@@ -302,7 +309,7 @@ class Written:
     def tensor(self, graph, name, value):
         if value is None:
             return -1
-        types = {"float32": 0, "int32": 2, "int64": 4, "bool": 6, "int16": 7, "complex64": 8, "int8": 9}
+        types = {"float32": 0, "int32": 2, "int64": 4, "bool": 6, "int16": 7, "complex64": 8, "int8": 9, "uint8": 3}
         tensor, buffer = schema.TensorT(), schema.BufferT()
         if isinstance(value, tuple):
             tensor.shape, dtype = list(value[0]), value[1]
@@ -598,6 +605,68 @@ def integer_average():
 
 
 CASES["written_average_i8"] = integer_average
+
+
+# Boxes that are picked. Scores of few values are often equal; some boxes have no area.
+def suppression(name, boxes, most, overlap, least, sigma=None, steps=None):
+    """Of that many boxes in a square, computed from numbers between -1 and 1."""
+    soft = sigma is not None
+
+    def network(x, scores):
+        middle, size = tf.split(x, 2, 1)
+        corners = tf.concat([3 * middle - size, 3 * middle + size], 1)
+        scores = scores if steps is None else tf.round(scores * steps) / steps
+        if soft:
+            return tf.raw_ops.NonMaxSuppressionV5(
+                boxes=corners, scores=scores, max_output_size=most, iou_threshold=overlap,
+                score_threshold=least, soft_nms_sigma=sigma, pad_to_max_output_size=True)
+        return tf.raw_ops.NonMaxSuppressionV4(
+            boxes=corners, scores=scores, max_output_size=most, iou_threshold=overlap, score_threshold=least,
+            pad_to_max_output_size=True)
+    simple(name, network, f32(boxes, 4), f32(boxes))
+
+
+suppression("suppression", 200, 40, 0.3, 0.1)
+suppression("suppression_few", 30, 40, 0.3, 0.1)
+suppression("suppression_steps", 300, 60, 0.4, 0.0, steps=8)
+suppression("suppression_soft", 120, 50, 0.6, 0.05, sigma=0.4)
+suppression("suppression_soft_steps", 120, 50, 1.0, 0.05, sigma=0.3, steps=4)
+written("suppression_without_area", "NON_MAX_SUPPRESSION_V5",
+        [np.float32([[0, 0, 1, 1], [2, 2, 2, 3], [0, 0, 1, 1.2], [5, 5, 5, 5]]), ((4,), F), np.array(6, np.int32),
+         np.array(0.5, np.float32), np.array(-2, np.float32), np.array(0, np.float32)],
+        [((6,), I), ((6,), F), ((), I)])
+
+
+def detection(name, boxes, classes, width=4, background=1, quantised=False, **attributes):
+    options = {"max_detections": 10, "max_classes_per_detection": 1, "num_classes": classes,
+               "nms_score_threshold": 0.1, "nms_iou_threshold": 0.5, "y_scale": 10.0, "x_scale": 10.0,
+               "h_scale": 5.0, "w_scale": 5.0}
+    options.update(attributes)
+    random = np.random.RandomState(len(name))
+    anchors = np.concatenate([random.uniform(0, 1, (boxes, 2)), random.uniform(0.1, 0.6, (boxes, 2))], 1)
+    kind = "uint8" if quantised else F
+    anchors = (anchors * 200).astype(np.uint8) if quantised else anchors.astype(np.float32)
+    rows = options["max_detections"] * options["max_classes_per_detection"]
+
+    def make():
+        network = Written("TFLite_Detection_PostProcess",
+                          [((1, boxes, width), kind), ((1, boxes, classes + background), kind), anchors],
+                          [((1, rows, 4), F), ((1, rows), F), ((1, rows), F), ((1,), F)], options)
+        for tensor, scale, zero in zip(network.model.subgraphs[0].tensors, (0.07, 1 / 256, 1 / 200), (130, 0, 0)):
+            if quantised:
+                tensor.quantization = schema.QuantizationParametersT()
+                tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [zero]
+        return network
+    CASES["written_" + name] = make
+
+
+detection("detection", 120, 5)
+detection("detection_u8", 150, 6, quantised=True)
+detection("detection_by_class", 120, 4, use_regular_nms=True)
+detection("detection_by_class_u8", 150, 3, quantised=True, use_regular_nms=True, detections_per_class=4)
+detection("detection_classes", 90, 4, width=6, max_classes_per_detection=3)
+detection("detection_no_background", 60, 3, background=0, max_detections=7, max_classes_per_detection=2,
+          nms_score_threshold=-1.0, nms_iou_threshold=0.9)
 
 
 def draw(detail, seed):

@@ -333,6 +333,14 @@ SOUND(nms)
     p->nms.centred = draw(m, 2);
 }
 
+SOUND(detect)
+{
+    LIMITED;
+    p->detect.by_class = draw(m, 2);
+}
+
+UNLIMITED(suppress)
+
 SOUND(mel)
 {
     LIMITED;

@@ -123,6 +123,26 @@ static void random_nms(dv_rng *rng, dv_op_params *p)
     p->nms = (dv_nms_params){number(rng, 0, 3), number(rng, 0, 3), real(rng), real(rng), coin(rng)};
 }
 
+static void random_detect(dv_rng *rng, dv_op_params *p)
+{
+    p->detect = (dv_detect_params){.most = number(rng, 0, 3),
+                                   .classes = number(rng, 1, 3),
+                                   .classes_per_box = number(rng, 0, 2),
+                                   .by_class = coin(rng),
+                                   .most_per_class = number(rng, 0, 3),
+                                   .score = real(rng),
+                                   .overlap = coin(rng) ? 0.5 : real(rng),
+                                   .y_scale = real(rng),
+                                   .x_scale = real(rng),
+                                   .h_scale = real(rng),
+                                   .w_scale = real(rng)};
+}
+
+static void random_suppress(dv_rng *rng, dv_op_params *p)
+{
+    p->suppress.most = number(rng, 0, 4);
+}
+
 static void random_mel(dv_rng *rng, dv_op_params *p)
 {
     p->mel = (dv_mel_params){.bins = number(rng, 0, 3),
@@ -472,6 +492,16 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
     case DV_OP_MAX_ROI_POOL:
         *shape = dv_shape_make((int64_t[]){2, c->kind == DV_OP_ROI_ALIGN ? 4 : 5}, i == 2 ? 1 : 2);
         return true;
+    case DV_OP_SUPPRESS:
+        *shape = dv_shape_make(&x->dim[0], i == 1 ? 1 : 0);
+        return x->rank > 0;
+    case DV_OP_DETECT: /* scores, with a background or not, and anchors */
+        if (x->rank < 2 || c->params.detect.classes < 1 || c->params.detect.classes > 3)
+            return false;
+        *shape = dv_shape_make((int64_t[]){1, x->dim[1], c->params.detect.classes + coin(rng)}, 3);
+        if (i == 2)
+            *shape = dv_shape_make((int64_t[]){x->dim[1], 4}, 2);
+        return true;
     case DV_OP_REVERSE_SEQUENCE:
         return along(x, c->params.reverse.batch, shape);
     case DV_OP_QUANTIZE_CHANNEL:
@@ -482,6 +512,25 @@ static bool fitting_shape(dv_rng *rng, const kernel_case *c, uint32_t i, dv_shap
         return true;
     case DV_OP_NMS:
         *shape = dv_shape_make((int64_t[]){x->rank > 0 ? x->dim[0] : 1, 2, channels}, 3);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What the first input of a few kinds must be, where random shapes seldom are. */
+static bool first_shape(dv_rng *rng, const kernel_case *c, dv_shape *shape)
+{
+    const dv_shape *image = &c->params.grid.shape;
+    switch (c->kind) {
+    case DV_OP_AFFINE_GRID:
+        *shape = dv_shape_make((int64_t[]){image->dim[0], image->rank - 2, image->rank - 1}, 3);
+        return image->rank >= 2 && image->dim[0] >= 0 && image->dim[0] < 4;
+    case DV_OP_SUPPRESS:
+        *shape = dv_shape_make((int64_t[]){small(rng, 0, 6), 4}, 2);
+        return true;
+    case DV_OP_DETECT:
+        *shape = dv_shape_make((int64_t[]){1, small(rng, 0, 6), small(rng, 3, 5)}, 3);
         return true;
     default:
         return false;
@@ -501,6 +550,8 @@ static dv_shape random_input_shape(dv_rng *rng, const kernel_case *c, uint32_t i
     }
     if (i == 0 && c->kind == DV_OP_NMS)
         return dv_shape_make((int64_t[]){small(rng, 0, 2), small(rng, 0, 5), 4}, 3);
+    if (i == 0 && dv_rng_below(rng, 8) && first_shape(rng, c, &shape))
+        return shape;
     if (i == 0)
         return random_shape(rng);
     if (dv_rng_below(rng, 8) && fitting_shape(rng, c, i, &shape))
@@ -526,7 +577,7 @@ static dv_dtype input_dtype(dv_op_kind kind, uint32_t i, dv_dtype dtype)
 {
     bool dequantises = kind == DV_OP_DEQUANTIZE || kind == DV_OP_DEQUANTIZE_CHANNEL;
     bool indexed = dv_op_info_of(kind)->family == DV_FAMILY_GATHER && kind != DV_OP_GRID_SAMPLE &&
-                   kind != DV_OP_NMS;
+                   kind != DV_OP_NMS && kind != DV_OP_SUPPRESS && kind != DV_OP_DETECT;
     if (dequantises)
         return i == 1 ? DV_DTYPE_F32 : DV_DTYPE_U8;
     if (kind == DV_OP_WHERE && i == 0)
