@@ -11,8 +11,8 @@
    starts at a multiple of DV_TENSOR_ALIGN. */
 enum { DV_TENSOR_PADDING = 128, DV_TENSOR_ALIGN = 64 };
 
-/* How a border tensor lies in memory. Rank-4 tensors only may be channels-last; all others are
-   row-major in their logical (NCHW) shape. */
+/* How a border tensor lies in memory. Rank-4 tensors of f32, i8 or u8 may be channels-last; all
+   others are row-major in their logical (NCHW) shape. */
 typedef enum dv_layout {
     DV_LAYOUT_PLAIN,
     DV_LAYOUT_CHANNELS_LAST,
@@ -50,8 +50,12 @@ typedef struct dv_backend {
        operator of the spec (fused ones share a stamp). */
     dv_status (*run)(dv_executable *executable, uint64_t *op_end_ns);
     void (*destroy)(dv_executable *executable); /* NULL is allowed */
-    /* Has it operators of its own for this kind, not just the portable ones? NULL: it has none. */
+    /* Has it operators of its own for this kind on f32, not just the portable ones? NULL: none. */
     bool (*is_own)(dv_op_kind kind);
+    /* Does it run this quantised operator, or conversion to or from 8-bit integers, on integers by
+       kernels of its own? An activation behind it may be part of the answer: a unit is asked by its
+       first operator. NULL: it never does. */
+    bool (*is_integer)(const dv_graph *graph, dv_op_id op);
 } dv_backend;
 
 /* By name, the i-th; NULL if there is none. */

@@ -29,6 +29,16 @@ const dv_op *dv_program_op(const dv_program *program, uint32_t at)
     return &program->spec.graph->ops[program->spec.ops[at]];
 }
 
+uint32_t dv_program_threads(const dv_program *program)
+{
+    return program->spec.threads > 0 ? program->spec.threads : 1;
+}
+
+dv_program_helper *dv_program_helper_of(dv_program *program)
+{
+    return &program->helper;
+}
+
 static const dv_tensor *tensor_of(const dv_program *program, dv_tensor_id tensor)
 {
     return &program->spec.graph->tensors[tensor];
@@ -52,8 +62,9 @@ static dv_status layout_bytes(const dv_program *program, dv_tensor_id tensor, ui
                               size_t *bytes)
 {
     const dv_tensor *t = tensor_of(program, tensor);
-    bool ok = layout < DV_LAYOUT_OWN ? dv_tensor_bytes(t, bytes)
-                                     : program->rules->own_bytes(program, t, bytes);
+    bool ok = layout < DV_LAYOUT_OWN || dv_program_is_bytes(t)
+                  ? dv_tensor_bytes(t, bytes)
+                  : program->rules->own_bytes(program, t, bytes);
     return ok ? DV_OK : dv_fail(DV_BAD_INPUT, "tensor '%s' has no size that fits memory", t->name);
 }
 
@@ -108,7 +119,8 @@ static dv_status read_constant(dv_program *program, dv_tensor_id tensor, uint32_
             free(plain);
             return no_memory();
         }
-        dv_layout_convert(&t->shape, plain, DV_LAYOUT_PLAIN, last, DV_LAYOUT_CHANNELS_LAST);
+        dv_layout_convert(t->dtype, &t->shape, plain, DV_LAYOUT_PLAIN, last,
+                          DV_LAYOUT_CHANNELS_LAST);
         free(plain);
         plain = last;
     }
@@ -299,7 +311,11 @@ static dv_status lower_by_rules(dv_program *program, uint32_t at, bool *done)
 {
     const dv_op *op = dv_program_op(program, at);
     dv_lower_fn lower = dv_program_lowering(program->rules, op->kind);
-    return lower && dv_program_all_f32(program->spec.graph, op) ? lower(program, at, done) : DV_OK;
+    if (lower && dv_program_all_f32(program->spec.graph, op))
+        return lower(program, at, done);
+    lower = program->rules->integers;
+    return lower && dv_program_some_bytes(program->spec.graph, op) ? lower(program, at, done)
+                                                                   : DV_OK;
 }
 
 static dv_status lower_one(dv_program *program, uint32_t at)

@@ -10,7 +10,10 @@
 
 #include "runtime/backend.h"
 
-/* Layouts of a value: dv_layout's two, and one of the backend's own. */
+/* Layouts of a value: dv_layout's two, and one of the backend's own. Of 8-bit integers that third
+   one is the same for every backend: channels-last where the rank is 4, else plain, with the
+   highest bit of every element the other way round, so that u8 reads as i8 with a zero point 128
+   less, and i8 as u8. */
 enum { DV_LAYOUT_OWN = 2, DV_LAYOUT_COUNT = 3 };
 
 typedef uint32_t dv_value; /* DV_NONE: none */
@@ -38,6 +41,7 @@ typedef struct dv_lowering {
 typedef struct dv_program_rules {
     const dv_lowering *lowerings; /* asked for operators that are all f32 */
     size_t lowering_count;
+    dv_lower_fn integers; /* asked for operators with 8-bit integers among them; NULL: none */
     /* Of the own layout: bytes of a rank-4 f32 tensor, and a step that converts between it and
        another. NULL if the backend has none. */
     bool (*own_bytes)(const dv_program *program, const dv_tensor *tensor, size_t *bytes);
@@ -60,6 +64,18 @@ void dv_program_destroy(dv_executable *executable);
 void *dv_program_context(const dv_program *program);
 const dv_graph *dv_program_graph(const dv_program *program);
 const dv_op *dv_program_op(const dv_program *program, uint32_t at);
+
+/* Threads that steps may use, at least 1. */
+uint32_t dv_program_threads(const dv_program *program);
+
+/* Something that lives as long as the program and is told after each run (a pool of threads). */
+typedef struct dv_program_helper {
+    void *object; /* NULL: none */
+    void (*after_run)(void *object);
+    void (*destroy)(void *object);
+} dv_program_helper;
+
+dv_program_helper *dv_program_helper_of(dv_program *program);
 
 /* The tensor's layouts at hand, as a mask of 1 << layout; all for a constant. */
 unsigned dv_program_layouts(const dv_program *program, dv_tensor_id tensor);
@@ -101,6 +117,16 @@ bool dv_program_has(const dv_program *program, dv_tensor_id tensor);
 
 /* Are all of the operator's tensors f32 with at least one element? What libraries are asked for. */
 bool dv_program_all_f32(const dv_graph *graph, const dv_op *op);
+
+/* Is it a tensor of i8 or u8? */
+bool dv_program_is_bytes(const dv_tensor *tensor);
+
+/* Is any of the operator's tensors of i8 or u8, and has every one elements? */
+bool dv_program_some_bytes(const dv_graph *graph, const dv_op *op);
+
+/* A step that copies bytes and turns the highest bit of each. */
+DV_MUST_USE dv_status dv_program_add_flip(dv_program *program, size_t bytes, dv_value from,
+                                          dv_value to);
 
 /* How the rules lower operators of that kind; NULL: not at all. */
 dv_lower_fn dv_program_lowering(const dv_program_rules *rules, dv_op_kind kind);

@@ -35,6 +35,7 @@ struct dv_program {
     dv_segment_spec spec; /* its arrays are ours */
     const dv_program_rules *rules;
     void *context;
+    dv_program_helper helper;
 
     program_memory *memory; /* a dv_value is an index into it */
     size_t memory_count, memory_capacity;

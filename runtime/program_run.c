@@ -36,11 +36,8 @@ static dv_status run_step(const dv_program *program, const program_step *step)
     return DV_OK;
 }
 
-dv_status dv_program_run(dv_executable *executable, uint64_t *op_end_ns)
+static dv_status run_steps(const dv_program *program, uint64_t *op_end_ns)
 {
-    const dv_program *program = (const dv_program *)executable;
-    if (!program->bound)
-        return dv_fail(DV_INTERNAL, "a segment is run before it is bound");
     if (!op_end_ns) {
         for (size_t s = 0; s < program->step_count; s++)
             DV_TRY(run_step(program, &program->steps[s]));
@@ -59,6 +56,17 @@ dv_status dv_program_run(dv_executable *executable, uint64_t *op_end_ns)
     return DV_OK;
 }
 
+dv_status dv_program_run(dv_executable *executable, uint64_t *op_end_ns)
+{
+    const dv_program *program = (const dv_program *)executable;
+    if (!program->bound)
+        return dv_fail(DV_INTERNAL, "a segment is run before it is bound");
+    dv_status status = run_steps(program, op_end_ns);
+    if (program->helper.object)
+        program->helper.after_run(program->helper.object);
+    return status;
+}
+
 void dv_program_destroy(dv_executable *executable)
 {
     dv_program *program = (dv_program *)executable;
@@ -68,6 +76,8 @@ void dv_program_destroy(dv_executable *executable)
         program->steps[s].code->destroy(program->steps[s].object);
     for (size_t i = 0; i < program->memory_count; i++)
         free(program->memory[i].owned);
+    if (program->helper.object)
+        program->helper.destroy(program->helper.object);
     if (program->rules->destroy)
         program->rules->destroy(program->context);
     dv_program_forget_lowering(program);

@@ -10,8 +10,10 @@
 
 typedef struct copy_step {
     size_t bytes;
-    dv_shape shape; /* of a conversion */
+    dv_dtype dtype; /* of a conversion */
+    dv_shape shape;
     dv_layout from_layout, to_layout;
+    bool flip; /* and turn the highest bit of every byte */
     const void *from;
     void *to;
 } copy_step;
@@ -31,15 +33,42 @@ static dv_status run_copy(void *object)
     return DV_OK;
 }
 
+/* from and to may be the same memory. */
+static void flip(const void *from, void *to, size_t bytes)
+{
+    const uint8_t *in = from;
+    uint8_t *out = to;
+    size_t i = 0;
+    for (; i + sizeof(uint64_t) <= bytes; i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, in + i, sizeof word);
+        word ^= UINT64_C(0x8080808080808080);
+        memcpy(out + i, &word, sizeof word);
+    }
+    for (; i < bytes; i++)
+        out[i] = in[i] ^ 0x80;
+}
+
 static dv_status run_convert(void *object)
 {
     const copy_step *step = object;
-    dv_layout_convert(&step->shape, step->from, step->from_layout, step->to, step->to_layout);
+    dv_layout_convert(step->dtype, &step->shape, step->from, step->from_layout, step->to,
+                      step->to_layout);
+    if (step->flip)
+        flip(step->to, step->to, step->bytes);
+    return DV_OK;
+}
+
+static dv_status run_flip(void *object)
+{
+    const copy_step *step = object;
+    flip(step->from, step->to, step->bytes);
     return DV_OK;
 }
 
 static const dv_step_code copy_code = {bind_copy, run_copy, free};
 static const dv_step_code convert_code = {bind_copy, run_convert, free};
+static const dv_step_code flip_code = {bind_copy, run_flip, free};
 
 dv_status dv_program_add_copy(dv_program *program, size_t bytes, dv_value from, dv_value to)
 {
@@ -50,18 +79,41 @@ dv_status dv_program_add_copy(dv_program *program, size_t bytes, dv_value from, 
     return dv_program_step(program, &copy_code, step, (dv_value[]){from, to}, 2);
 }
 
+dv_status dv_program_add_flip(dv_program *program, size_t bytes, dv_value from, dv_value to)
+{
+    copy_step *step = calloc(1, sizeof *step);
+    if (!step)
+        return dv_fail(DV_NO_MEMORY, "no memory for a step");
+    step->bytes = bytes;
+    return dv_program_step(program, &flip_code, step, (dv_value[]){from, to}, 2);
+}
+
+/* The standard layout of the bytes' own one, but for the flipped bit. */
+static dv_layout as_standard(const dv_tensor *tensor, uint32_t layout)
+{
+    if (layout < DV_LAYOUT_OWN)
+        return (dv_layout)layout;
+    return tensor->shape.rank == 4 ? DV_LAYOUT_CHANNELS_LAST : DV_LAYOUT_PLAIN;
+}
+
 dv_status dv_program_add_convert(dv_program *program, const dv_tensor *tensor, dv_value from,
                                  uint32_t from_layout, dv_value to, uint32_t to_layout)
 {
-    if (from_layout >= DV_LAYOUT_OWN || to_layout >= DV_LAYOUT_OWN)
+    bool bytes = dv_program_is_bytes(tensor), own = from_layout >= DV_LAYOUT_OWN;
+    if (!bytes && (own || to_layout >= DV_LAYOUT_OWN))
         return program->rules->own_convert(program, tensor, from, from_layout, to, to_layout);
     copy_step *step = calloc(1, sizeof *step);
     if (!step)
         return dv_fail(DV_NO_MEMORY, "no memory for a step");
+    (void)dv_tensor_bytes(tensor, &step->bytes); /* its memory was measured */
+    step->dtype = tensor->dtype;
     step->shape = tensor->shape;
-    step->from_layout = (dv_layout)from_layout;
-    step->to_layout = (dv_layout)to_layout;
-    return dv_program_step(program, &convert_code, step, (dv_value[]){from, to}, 2);
+    step->from_layout = as_standard(tensor, from_layout);
+    step->to_layout = as_standard(tensor, to_layout);
+    step->flip = own != (to_layout >= DV_LAYOUT_OWN);
+    bool in_place = step->from_layout == step->to_layout || dv_layout_same_bytes(&tensor->shape);
+    const dv_step_code *code = step->flip && in_place ? &flip_code : &convert_code;
+    return dv_program_step(program, code, step, (dv_value[]){from, to}, 2);
 }
 
 typedef struct guard_step {
@@ -218,6 +270,29 @@ static bool is_f32(const dv_graph *graph, dv_tensor_id tensor)
     return tensor == DV_NONE ||
            (graph->tensors[tensor].dtype == DV_DTYPE_F32 &&
             dv_shape_elements(&graph->tensors[tensor].shape, &elements) && elements > 0);
+}
+
+bool dv_program_is_bytes(const dv_tensor *tensor)
+{
+    return tensor->dtype == DV_DTYPE_I8 || tensor->dtype == DV_DTYPE_U8;
+}
+
+bool dv_program_some_bytes(const dv_graph *graph, const dv_op *op)
+{
+    bool some = false;
+    if (op->output_count == 0 || op->outputs[0] == DV_NONE || op->input_count == 0 ||
+        op->inputs[0] == DV_NONE)
+        return false;
+    for (uint32_t i = 0; i < op->input_count + op->output_count; i++) {
+        dv_tensor_id id = i < op->input_count ? op->inputs[i] : op->outputs[i - op->input_count];
+        size_t elements = 0;
+        if (id == DV_NONE)
+            continue;
+        if (!dv_shape_elements(&graph->tensors[id].shape, &elements) || elements == 0)
+            return false;
+        some |= dv_program_is_bytes(&graph->tensors[id]);
+    }
+    return some;
 }
 
 bool dv_program_all_f32(const dv_graph *graph, const dv_op *op)

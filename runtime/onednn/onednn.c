@@ -1,10 +1,15 @@
-/* onednn.c - oneDNN as a backend: f32, by its C interface of version 2. */
+/* onednn.c - oneDNN as a backend: f32, by its C interface of version 2.
+
+   Quantised operators are XNNPACK's (runtime/xnnpack). oneDNN's own products of 8-bit integers
+   add pairs in 16 bits on processors without dot-product instructions (AVX2), where they saturate:
+   the reference kernels would not agree. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/onednn/ops.h"
 #include "runtime/portable/portable.h"
+#include "runtime/xnnpack/integers.h"
 
 static const dv_lowering lowerings[] = {
     {DV_OP_CONVOLUTION, dv_dnn_lower_convolution},
@@ -130,7 +135,7 @@ static dv_status own_convert(dv_program *program, const dv_tensor *tensor, dv_va
 
 static const dv_program_rules rules = {.lowerings = lowerings,
                                        .lowering_count = sizeof lowerings / sizeof lowerings[0],
-
+                                       .integers = dv_xnn_lower_integers,
                                        .own_bytes = own_bytes,
                                        .own_convert = own_convert,
                                        .destroy = destroy_context};
@@ -168,4 +173,5 @@ const dv_backend dv_backend_onednn = {
     .run = run,
     .destroy = dv_program_destroy,
     .is_own = is_own,
+    .is_integer = dv_xnn_is_integer,
 };

@@ -30,7 +30,7 @@ typedef struct slot {
 
 /* A border tensor that the neighbours want channels-last: its plain twin is in the arena. */
 typedef struct conversion {
-    const dv_shape *shape;
+    const dv_tensor *tensor;
     uint32_t border; /* of inputs or outputs */
     uint32_t slot;
 } conversion;
@@ -125,7 +125,7 @@ static dv_status add_border_inputs(dv_executable *e, const dv_segment_spec *spec
         if (!dv_layout_may_be_channels_last(tensor->dtype, &tensor->shape))
             return dv_fail(DV_BAD_INPUT, "tensor '%s' cannot be channels-last", tensor->name);
         uint32_t s = add_slot(e, id, PLACE_ARENA, add_item(e, id, 0));
-        e->before[e->before_count++] = (conversion){&tensor->shape, i, s};
+        e->before[e->before_count++] = (conversion){tensor, i, s};
     }
     return DV_OK;
 }
@@ -177,7 +177,7 @@ static dv_status add_border_outputs(dv_executable *e, const dv_segment_spec *spe
         if (!dv_layout_may_be_channels_last(tensor->dtype, &tensor->shape))
             return dv_fail(DV_BAD_INPUT, "tensor '%s' cannot be channels-last", tensor->name);
         e->items[s->index].last = e->op_count + 1;
-        e->after[e->after_count++] = (conversion){&tensor->shape, i, at};
+        e->after[e->after_count++] = (conversion){tensor, i, at};
     }
     return DV_OK;
 }
@@ -291,18 +291,21 @@ static dv_status bind(dv_executable *e, void *const *inputs, void *const *output
 
 static dv_status run(dv_executable *e, uint64_t *op_end_ns)
 {
-    for (uint32_t i = 0; i < e->before_count; i++)
-        dv_layout_convert(e->before[i].shape, e->border_inputs[e->before[i].border],
-                          DV_LAYOUT_CHANNELS_LAST, e->slots[e->before[i].slot].memory,
-                          DV_LAYOUT_PLAIN);
+    for (uint32_t i = 0; i < e->before_count; i++) {
+        const conversion *c = &e->before[i];
+        dv_layout_convert(c->tensor->dtype, &c->tensor->shape, e->border_inputs[c->border],
+                          DV_LAYOUT_CHANNELS_LAST, e->slots[c->slot].memory, DV_LAYOUT_PLAIN);
+    }
     for (uint32_t i = 0; i < e->op_count; i++) {
         DV_TRY(dv_portable_op_run(e->ops[i]));
         if (op_end_ns)
             op_end_ns[i] = dv_clock_ns();
     }
-    for (uint32_t i = 0; i < e->after_count; i++)
-        dv_layout_convert(e->after[i].shape, e->slots[e->after[i].slot].memory, DV_LAYOUT_PLAIN,
-                          e->border_outputs[e->after[i].border], DV_LAYOUT_CHANNELS_LAST);
+    for (uint32_t i = 0; i < e->after_count; i++) {
+        const conversion *c = &e->after[i];
+        dv_layout_convert(c->tensor->dtype, &c->tensor->shape, e->slots[c->slot].memory,
+                          DV_LAYOUT_PLAIN, e->border_outputs[c->border], DV_LAYOUT_CHANNELS_LAST);
+    }
     return DV_OK;
 }
 

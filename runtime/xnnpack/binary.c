@@ -33,8 +33,7 @@ static dv_shape padded(const dv_shape *shape)
     return out;
 }
 
-/* Can this operand be read as channels-last: as it is, or because its bytes are the same? */
-static bool may_be_last(const dv_graph *graph, dv_tensor_id tensor)
+bool dv_xnn_may_be_last(const dv_graph *graph, dv_tensor_id tensor)
 {
     const dv_shape *shape = &graph->tensors[tensor].shape;
     if (shape->rank > 4)
@@ -52,24 +51,29 @@ static bool is_last(const dv_program *program, dv_tensor_id tensor)
            !dv_layout_same_bytes(&t->shape);
 }
 
-static dv_status read_operand(dv_program *program, dv_tensor_id tensor, bool last, size_t *rank,
-                              size_t *dims, dv_value *value)
+size_t dv_xnn_dims(const dv_shape *shape, bool last, size_t *dims)
 {
-    const dv_shape *shape = &dv_program_graph(program)->tensors[tensor].shape;
     if (!last) {
-        *rank = shape->rank;
         for (size_t i = 0; i < shape->rank; i++)
             dims[i] = (size_t)shape->dim[i];
-        return dv_program_read(program, tensor, DV_LAYOUT_PLAIN, value);
+        return shape->rank;
     }
     dv_shape full = padded(shape);
-    *rank = 4;
     dims[0] = (size_t)full.dim[0];
     dims[1] = (size_t)full.dim[2];
     dims[2] = (size_t)full.dim[3];
     dims[3] = (size_t)full.dim[1];
-    return dv_program_read(program, tensor,
-                           shape->rank == 4 ? DV_LAYOUT_CHANNELS_LAST : DV_LAYOUT_PLAIN, value);
+    return 4;
+}
+
+static dv_status read_operand(dv_program *program, dv_tensor_id tensor, bool last, size_t *rank,
+                              size_t *dims, dv_value *value)
+{
+    const dv_shape *shape = &dv_program_graph(program)->tensors[tensor].shape;
+    *rank = dv_xnn_dims(shape, last, dims);
+    bool image = last && shape->rank == 4;
+    return dv_program_read(program, tensor, image ? DV_LAYOUT_CHANNELS_LAST : DV_LAYOUT_PLAIN,
+                           value);
 }
 
 dv_status dv_xnn_lower_binary(dv_program *program, uint32_t at, bool *done)
@@ -87,7 +91,7 @@ dv_status dv_xnn_lower_binary(dv_program *program, uint32_t at, bool *done)
         !dv_shape_equal(&broadcast, y))
         return DV_OK;
     *done = true;
-    bool last = y->rank == 4 && may_be_last(graph, a) && may_be_last(graph, b) &&
+    bool last = y->rank == 4 && dv_xnn_may_be_last(graph, a) && dv_xnn_may_be_last(graph, b) &&
                 (is_last(program, a) || is_last(program, b));
     float low = 0, high = 0;
     if (binaries[row].clamped)

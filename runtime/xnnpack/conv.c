@@ -35,7 +35,7 @@ static bool small(int64_t value, int64_t least)
     return value >= least && value <= INT32_MAX;
 }
 
-static bool convolution_fits(const dv_graph *graph, const dv_op *op)
+bool dv_xnn_convolution_fits(const dv_graph *graph, const dv_op *op)
 {
     const dv_conv_params *p = &op->params.conv;
     const dv_shape *x = &graph->tensors[op->inputs[0]].shape;
@@ -118,7 +118,7 @@ dv_status dv_xnn_lower_convolution(dv_program *program, uint32_t at, bool *done)
     const dv_graph *graph = dv_program_graph(program);
     const dv_op *op = dv_program_op(program, at);
     const dv_conv_params *p = &op->params.conv;
-    if (!dv_xnn_is_constant(graph, op->inputs[1]) || !convolution_fits(graph, op) ||
+    if (!dv_xnn_is_constant(graph, op->inputs[1]) || !dv_xnn_convolution_fits(graph, op) ||
         !bias_fits(graph, op, graph->tensors[op->outputs[0]].shape.dim[1]))
         return DV_OK;
     *done = true;

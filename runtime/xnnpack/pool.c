@@ -19,17 +19,10 @@ static enum xnn_status setup_global(dv_xnn_step *step, void *const *memory)
                                                     memory[1], step->pool);
 }
 
-/* A window as the library takes it: no ceiling mode, so a last window that hangs over the end
-   becomes end padding. */
-typedef struct window {
-    uint32_t kernel[2], stride[2], dilation[2], before[2], after[2];
-    bool padded;   /* by the model */
-    bool overhang; /* by the ceiling mode */
-} window;
-
-static bool window_of(const dv_pool_params *p, const dv_shape *x, const dv_shape *y, window *w)
+bool dv_xnn_window_of(const dv_pool_params *p, const dv_shape *x, const dv_shape *y,
+                      dv_xnn_window *w)
 {
-    *w = (window){0};
+    *w = (dv_xnn_window){0};
     if (p->spatial != 2 || p->auto_pad != DV_PAD_EXPLICIT || p->global || x->rank != 4 ||
         y->rank != 4 || x->dim[0] != y->dim[0] || x->dim[1] != y->dim[1])
         return false;
@@ -59,7 +52,7 @@ static bool window_of(const dv_pool_params *p, const dv_shape *x, const dv_shape
     return w->kernel[0] * w->kernel[1] > 1; /* a window of one is refused by the library */
 }
 
-static enum xnn_status create_max(const window *w, size_t channels, float low, float high,
+static enum xnn_status create_max(const dv_xnn_window *w, size_t channels, float low, float high,
                                   xnn_operator_t *op)
 {
     return xnn_create_max_pooling2d_nhwc_f32(w->before[0], w->after[1], w->after[0], w->before[1],
@@ -68,8 +61,8 @@ static enum xnn_status create_max(const window *w, size_t channels, float low, f
                                              channels, low, high, 0, op);
 }
 
-static enum xnn_status create_average(const window *w, size_t channels, float low, float high,
-                                      xnn_operator_t *op)
+static enum xnn_status create_average(const dv_xnn_window *w, size_t channels, float low,
+                                      float high, xnn_operator_t *op)
 {
     return xnn_create_average_pooling2d_nhwc_f32(
         w->before[0], w->after[1], w->after[0], w->before[1], w->kernel[0], w->kernel[1],
@@ -78,7 +71,7 @@ static enum xnn_status create_average(const window *w, size_t channels, float lo
 
 /* The library's average leaves padding out of the divisor; where the model counts it, the image
    is padded by zeros first. Moves *input and *x to the padded image. */
-static dv_status pad_first(dv_program *program, dv_shape *x, window *w, dv_value *input)
+static dv_status pad_first(dv_program *program, dv_shape *x, dv_xnn_window *w, dv_value *input)
 {
     dv_value image = DV_NONE;
     int64_t before[2] = {w->before[0], w->before[1]}, after[2] = {w->after[0], w->after[1]};
@@ -104,10 +97,10 @@ dv_status dv_xnn_lower_pool(dv_program *program, uint32_t at, bool *done)
     const dv_pool_params *p = &op->params.pool;
     dv_shape x = graph->tensors[op->inputs[0]].shape;
     bool max = op->kind == DV_OP_MAX_POOL;
-    window w;
+    dv_xnn_window w;
     if (op->output_count > 1 && op->outputs[1] != DV_NONE)
         return DV_OK; /* indices */
-    if (!window_of(p, &x, &graph->tensors[op->outputs[0]].shape, &w))
+    if (!dv_xnn_window_of(p, &x, &graph->tensors[op->outputs[0]].shape, &w))
         return DV_OK;
     bool pad = !max && p->count_include_pad && w.padded;
     if (!max && (w.dilation[0] != 1 || w.dilation[1] != 1 ||

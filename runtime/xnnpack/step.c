@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include <pthreadpool.h>
+
 #include "runtime/memplan.h"
 #include "runtime/xnnpack/ops.h"
 
@@ -41,7 +43,7 @@ static dv_status run_step(void *object)
     return status == xnn_status_success ? DV_OK : failed("run an operator", status);
 }
 
-static void destroy_step(void *object)
+void dv_xnn_step_destroy(void *object)
 {
     dv_xnn_step *step = object;
     if (step->op)
@@ -50,7 +52,44 @@ static void destroy_step(void *object)
     free(step);
 }
 
-static const dv_step_code step_code = {bind_step, run_step, destroy_step};
+static const dv_step_code step_code = {bind_step, run_step, dv_xnn_step_destroy};
+
+static void do_nothing(void *context, size_t i)
+{
+    (void)context;
+    (void)i;
+}
+
+/* The pool's threads go on spinning for milliseconds after their last task, on cores that the next
+   device needs, unless that task told them to sleep. */
+static void rest(void *pool)
+{
+    pthreadpool_parallelize_1d(pool, do_nothing, NULL, pthreadpool_get_threads_count(pool),
+                               PTHREADPOOL_FLAG_YIELD_WORKERS);
+}
+
+static void destroy_pool(void *pool)
+{
+    pthreadpool_destroy(pool);
+}
+
+/* The program's pool, made when first asked for; NULL: this thread alone. */
+static bool pool_of(dv_program *program, pthreadpool_t *pool)
+{
+    dv_program_helper *helper = dv_program_helper_of(program);
+    uint32_t threads = dv_program_threads(program);
+    if (threads > 1 && !helper->object) {
+        helper->after_run = rest;
+        helper->destroy = destroy_pool;
+        helper->object = pthreadpool_create(threads);
+        if (!helper->object) {
+            dv_fail(DV_NO_MEMORY, "XNNPACK could not start %u threads", threads);
+            return false;
+        }
+    }
+    *pool = helper->object;
+    return true;
+}
 
 dv_xnn_step *dv_xnn_step_create(dv_program *program,
                                 enum xnn_status (*setup)(dv_xnn_step *, void *const *))
@@ -60,7 +99,10 @@ dv_xnn_step *dv_xnn_step_create(dv_program *program,
         dv_fail(DV_NO_MEMORY, "no memory for a step");
         return NULL;
     }
-    step->pool = ((const dv_xnn_context *)dv_program_context(program))->pool;
+    if (!pool_of(program, &step->pool)) {
+        free(step);
+        return NULL;
+    }
     step->setup = setup;
     step->batch = 1;
     return step;
@@ -70,7 +112,7 @@ dv_status dv_xnn_add(dv_program *program, dv_xnn_step *step, enum xnn_status sta
                      const dv_value *values, uint32_t count)
 {
     if (status != xnn_status_success) {
-        destroy_step(step);
+        dv_xnn_step_destroy(step);
         return failed("create an operator", status);
     }
     return dv_program_step(program, &step_code, step, values, count);
@@ -97,12 +139,12 @@ bool dv_xnn_is_constant(const dv_graph *graph, dv_tensor_id tensor)
     return tensor != DV_NONE && graph->tensors[tensor].role == DV_ROLE_CONSTANT;
 }
 
-float *dv_xnn_read_constant(const dv_tensor *tensor)
+void *dv_xnn_read_constant(const dv_tensor *tensor)
 {
     size_t elements = 0, bytes = 0;
     if (!dv_shape_elements(&tensor->shape, &elements) || !dv_tensor_bytes(tensor, &bytes))
         return NULL;
-    float *data = dv_memplan_allocate(bytes);
+    void *data = dv_memplan_allocate(bytes);
     if (data)
         dv_tensor_read(tensor, 0, elements, data);
     return data;
@@ -129,4 +171,12 @@ void dv_xnn_fuse_clamp(dv_program *program, uint32_t at, float *low, float *high
     }
     *output = op->outputs[0];
     dv_program_take(program, next);
+}
+
+enum xnn_status dv_xnn_initialise(void)
+{
+    static enum xnn_status status = xnn_status_uninitialized;
+    if (status != xnn_status_success)
+        status = xnn_initialize(NULL);
+    return status;
 }

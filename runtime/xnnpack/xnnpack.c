@@ -1,14 +1,12 @@
-/* xnnpack.c - Google's XNNPACK as a backend: f32, images channels-last.
+/* xnnpack.c - Google's XNNPACK as a backend: f32, and quantised operators on 8-bit integers; images
+   channels-last.
 
    For Debian 12's snapshot of February 2022 (operators take their weights at create and their
    shapes and pointers at setup). */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include <pthreadpool.h>
-
-#include "runtime/memplan.h"
 #include "runtime/portable/portable.h"
+#include "runtime/xnnpack/integers.h"
 #include "runtime/xnnpack/ops.h"
 
 static const dv_lowering lowerings[] = {
@@ -49,17 +47,9 @@ static const dv_lowering lowerings[] = {
     {DV_OP_PERMUTE, dv_xnn_lower_permute},
 };
 
-static enum xnn_status initialise(void)
-{
-    static enum xnn_status status = xnn_status_uninitialized;
-    if (status != xnn_status_success)
-        status = xnn_initialize(NULL);
-    return status;
-}
-
 static bool probe(char *why, size_t size)
 {
-    enum xnn_status status = initialise();
+    enum xnn_status status = dv_xnn_initialise();
     if (status == xnn_status_unsupported_hardware)
         snprintf(why, size, "XNNPACK does not support this processor");
     else if (status != xnn_status_success)
@@ -78,17 +68,9 @@ static bool supports(const dv_graph *graph, dv_op_id op, dv_dtype precision, cha
     return dv_portable_supports(graph, op, precision, why, size);
 }
 
-static void destroy_context(void *context)
-{
-    dv_xnn_context *own = context;
-    if (own->pool)
-        pthreadpool_destroy(own->pool);
-    free(own);
-}
-
 static const dv_program_rules rules = {.lowerings = lowerings,
                                        .lowering_count = sizeof lowerings / sizeof lowerings[0],
-                                       .destroy = destroy_context};
+                                       .integers = dv_xnn_lower_integers};
 
 static bool is_own(dv_op_kind kind)
 {
@@ -101,47 +83,22 @@ static dv_status compile(const dv_segment_spec *spec, dv_executable **out)
     *out = NULL;
     if (!probe(why, sizeof why))
         return dv_fail(DV_UNAVAILABLE, "%s", why);
-    dv_xnn_context *context = calloc(1, sizeof *context);
-    if (!context)
-        return dv_fail(DV_NO_MEMORY, "no memory to compile a segment");
-    if (spec->threads > 1 && !(context->pool = pthreadpool_create(spec->threads))) {
-        free(context);
-        return dv_fail(DV_UNAVAILABLE, "XNNPACK could not start %u threads", spec->threads);
-    }
     dv_program *program = NULL;
-    DV_TRY(dv_program_compile(spec, &rules, context, &program));
+    DV_TRY(dv_program_compile(spec, &rules, NULL, &program));
     *out = (dv_executable *)program;
     return DV_OK;
 }
 
-static void do_nothing(void *context, size_t i)
-{
-    (void)context;
-    (void)i;
-}
-
-/* The pool's threads go on spinning for milliseconds after their last task, on cores that the next
-   device needs, unless that task told them to sleep. */
-static dv_status run(dv_executable *executable, uint64_t *op_end_ns)
-{
-    const dv_xnn_context *context = dv_program_context((const dv_program *)executable);
-    dv_status status = dv_program_run(executable, op_end_ns);
-    if (context->pool)
-        pthreadpool_parallelize_1d(context->pool, do_nothing, NULL,
-                                   pthreadpool_get_threads_count(context->pool),
-                                   PTHREADPOOL_FLAG_YIELD_WORKERS);
-    return status;
-}
-
 const dv_backend dv_backend_xnnpack = {
     .name = "xnnpack",
-    .summary = "Google's XNNPACK, the CPU backend of ExecuTorch and TFLite (f32)",
+    .summary = "Google's XNNPACK, the CPU backend of ExecuTorch and TFLite (f32, int8)",
     .prefers_channels_last = true,
     .probe = probe,
     .supports = supports,
     .compile = compile,
     .bind = dv_program_bind,
-    .run = run,
+    .run = dv_program_run,
     .destroy = dv_program_destroy,
     .is_own = is_own,
+    .is_integer = dv_xnn_is_integer,
 };

@@ -55,3 +55,25 @@ bool dv_op_is_quantised(const dv_graph *graph, const dv_op *op)
         found |= op->outputs[i] != DV_NONE && graph->tensors[op->outputs[i]].quant.count > 0;
     return found && !dv_op_is_raw(op->kind);
 }
+
+bool dv_tensor_read_numbers(const dv_tensor *tensor, size_t first, size_t count, float *out)
+{
+    const dv_quant *quant = &tensor->quant;
+    size_t inner = 1;
+    if (quant->count == 0)
+        return dv_tensor_read_f32(tensor, first, count, out);
+    for (uint32_t d = quant->axis + 1; d < tensor->shape.rank; d++)
+        inner *= (size_t)tensor->shape.dim[d];
+    for (size_t i = 0; i < count;) {
+        enum { BLOCK = 256 };
+        int64_t block[BLOCK];
+        size_t some = count - i < BLOCK ? count - i : BLOCK;
+        if (!dv_tensor_read_i64(tensor, first + i, some, block))
+            return false;
+        for (size_t k = 0; k < some; k++, i++) {
+            size_t c = quant->count == 1 ? 0 : (first + i) / inner % quant->count;
+            out[i] = (float)((double)(block[k] - quant->zero[c]) * (double)quant->scale[c]);
+        }
+    }
+    return true;
+}

@@ -121,7 +121,7 @@ static void fill(const dv_tensor *tensor, uint64_t seed, dv_layout layout, void 
     if (layout == DV_LAYOUT_PLAIN)
         memcpy(memory, plain, elements * sizeof *plain);
     else
-        dv_layout_convert(&tensor->shape, plain, DV_LAYOUT_PLAIN, memory, layout);
+        dv_layout_convert(tensor->dtype, &tensor->shape, plain, DV_LAYOUT_PLAIN, memory, layout);
     free(plain);
 }
 
@@ -171,7 +171,8 @@ static dv_status run(const dv_graph *graph, const dv_backend *backend, dv_layout
         if (out_layout[i] == DV_LAYOUT_PLAIN)
             memcpy(outputs[i], out[i], bytes);
         else
-            dv_layout_convert(&tensor->shape, out[i], out_layout[i], outputs[i], DV_LAYOUT_PLAIN);
+            dv_layout_convert(tensor->dtype, &tensor->shape, out[i], out_layout[i], outputs[i],
+                              DV_LAYOUT_PLAIN);
         free(out[i]);
     }
     for (uint32_t i = 0; i < graph->input_count; i++)

@@ -21,13 +21,15 @@ static void channels_last_holds_every_element_where_it_belongs(void)
         CU_ASSERT_FATAL(plain && last && back);
         for (size_t i = 0; i < n * c * p; i++)
             plain[i] = (float)i;
-        dv_layout_convert(&shape, plain, DV_LAYOUT_PLAIN, last, DV_LAYOUT_CHANNELS_LAST);
+        dv_layout_convert(DV_DTYPE_F32, &shape, plain, DV_LAYOUT_PLAIN, last,
+                          DV_LAYOUT_CHANNELS_LAST);
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < c; j++)
                 for (size_t k = 0; k < p; k++)
                     wrong += last[(i * p + k) * c + j] != plain[(i * c + j) * p + k];
         CU_ASSERT_EQUAL(wrong, 0);
-        dv_layout_convert(&shape, last, DV_LAYOUT_CHANNELS_LAST, back, DV_LAYOUT_PLAIN);
+        dv_layout_convert(DV_DTYPE_F32, &shape, last, DV_LAYOUT_CHANNELS_LAST, back,
+                          DV_LAYOUT_PLAIN);
         CU_ASSERT_EQUAL(memcmp(back, plain, n * c * p * sizeof(float)), 0);
         free(plain);
         free(last);
