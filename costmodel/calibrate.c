@@ -159,7 +159,8 @@ static dv_status calibrate(dv_session *s, dv_text *out, dv_calibration *report)
         DV_TRY(dv_session_fit(s, d, report));
     DV_TRY(dv_session_measure_links(s));
     /* a change of layout or precision is an element-wise operator's traffic */
-    s->machine.convert_gbs = s->machine.devices[0].family[DV_FAMILY_ELEMENTWISE].activation_gbs;
+    s->machine.convert_gbs =
+        s->machine.devices[0].rows[DV_KERNELS_FLOATS].family[DV_FAMILY_ELEMENTWISE].activation_gbs;
     DV_TRY(dv_session_check_stop(s));
     return dv_machine_write(&s->machine, out);
 }

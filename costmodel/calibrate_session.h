@@ -6,7 +6,7 @@
 #include "costmodel/machine.h"
 #include "runtime/executor.h"
 
-enum { DV_MOST_PROBES = 8, DV_MOST_MOVES = 4096 };
+enum { DV_MOST_PROBES = 12, DV_MOST_MOVES = 4096 };
 
 /* How long passes over the probes go on, and when to hurry with what follows, in seconds since the
    start. */

@@ -24,9 +24,10 @@ static const char *first_working(const char *const *names)
 static void guess_rows(dv_machine_device *device)
 {
     static const dv_family all[] = {DV_FAMILY_CONV, DV_FAMILY_ELEMENTWISE};
+    dv_machine_rows *rows = &device->rows[DV_KERNELS_FLOATS];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        device->family_known[all[i]] = true;
-        device->family[all[i]] = (dv_fit){1.0, 20.0, 10.0, 10.0};
+        rows->family_known[all[i]] = true;
+        rows->family[all[i]] = (dv_fit){1.0, 20.0, 10.0, 10.0};
     }
 }
 
@@ -111,22 +112,33 @@ static void put_row(dv_json_writer *w, const char *key, const dv_fit *row, const
     dv_json_end(w, '}');
 }
 
-static void put_rows(dv_json_writer *w, const dv_machine_device *device, const char *source)
+static void put_rows(dv_json_writer *w, const dv_machine_rows *rows, const char *source)
 {
     char text[400];
     dv_json_begin_object(w, "families");
     for (int f = 0; f < DV_FAMILY_COUNT; f++) {
-        snprintf(text, sizeof text, "%.300s; %u samples", source, device->family_samples[f]);
-        if (device->family_known[f])
-            put_row(w, dv_family_name((dv_family)f), &device->family[f], text);
+        snprintf(text, sizeof text, "%.300s; %u samples", source, rows->family_samples[f]);
+        if (rows->family_known[f])
+            put_row(w, dv_family_name((dv_family)f), &rows->family[f], text);
     }
     dv_json_end(w, '}');
     dv_json_begin_object(w, "operators");
     for (int kind = 0; kind < DV_OP_COUNT; kind++) {
-        snprintf(text, sizeof text, "%.300s; %u samples", source, device->op_samples[kind]);
-        if (device->op_known[kind])
-            put_row(w, dv_op_info_of((dv_op_kind)kind)->name, &device->op[kind], text);
+        snprintf(text, sizeof text, "%.300s; %u samples", source, rows->op_samples[kind]);
+        if (rows->op_known[kind])
+            put_row(w, dv_op_info_of((dv_op_kind)kind)->name, &rows->op[kind], text);
     }
+    dv_json_end(w, '}');
+}
+
+/* Left out where too little of them was measured to stand for the rest. */
+static void put_integers(dv_json_writer *w, const char *key, const dv_machine_rows *rows,
+                         const char *source)
+{
+    if (!rows->family_known[DV_FAMILY_CONV] || !rows->family_known[DV_FAMILY_ELEMENTWISE])
+        return;
+    dv_json_begin_object(w, key);
+    put_rows(w, rows, source);
     dv_json_end(w, '}');
 }
 
@@ -143,7 +155,8 @@ static void put_realisation(dv_json_writer *w, const dv_realisation *real)
 
 static void put_device(dv_json_writer *w, const dv_machine_device *device, const char *source)
 {
-    const dv_fit *streaming = &device->family[DV_FAMILY_CONV];
+    const dv_machine_rows *floats = &device->rows[DV_KERNELS_FLOATS];
+    const dv_fit *streaming = &floats->family[DV_FAMILY_CONV];
     dv_json_begin_object(w, NULL);
     dv_json_put_string(w, "name", device->name);
     dv_json_put_string(w, "title", device->title);
@@ -158,7 +171,9 @@ static void put_device(dv_json_writer *w, const dv_machine_device *device, const
     put_figure(w, "weight_gbs", streaming->weight_gbs, source);
     put_figure(w, "activation_gbs", streaming->activation_gbs, source);
     put_figure(w, "relative_error", device->relative_error, source);
-    put_rows(w, device, source);
+    put_rows(w, floats, source);
+    put_integers(w, "integers", &device->rows[DV_KERNELS_INTEGERS], source);
+    put_integers(w, "reference", &device->rows[DV_KERNELS_REFERENCE], source);
     dv_json_end(w, '}');
     dv_json_end(w, ']');
     put_realisation(w, &device->real);

@@ -5,15 +5,21 @@
 #include "core/platform.h"
 #include "core/text.h"
 #include "costmodel/fit.h"
+#include "costmodel/kernels.h"
+
+/* What one sort of kernels takes. */
+typedef struct dv_machine_rows {
+    bool family_known[DV_FAMILY_COUNT], op_known[DV_OP_COUNT];
+    uint32_t family_samples[DV_FAMILY_COUNT], op_samples[DV_OP_COUNT];
+    dv_fit family[DV_FAMILY_COUNT];
+    dv_fit op[DV_OP_COUNT]; /* kinds that differ from their family */
+} dv_machine_rows;
 
 typedef struct dv_machine_device {
     const char *name, *title;
     dv_device_kind kind;
     dv_realisation real;
-    bool family_known[DV_FAMILY_COUNT], op_known[DV_OP_COUNT];
-    uint32_t family_samples[DV_FAMILY_COUNT], op_samples[DV_OP_COUNT];
-    dv_fit family[DV_FAMILY_COUNT];
-    dv_fit op[DV_OP_COUNT]; /* kinds that differ from their family */
+    dv_machine_rows rows[DV_KERNELS_COUNT];
     double dispatch_us, relative_error;
 } dv_machine_device;
 

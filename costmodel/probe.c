@@ -1,5 +1,6 @@
 /* probe.c - the probes: four networks of the usual manners of building, with odd widths, and one of
-   single operators. */
+   single operators; three of the four again in 8-bit integers, and two of such integers as only the
+   reference kernels take. */
 #include "costmodel/probe.h"
 #include "costmodel/probe_net.h"
 
@@ -24,9 +25,8 @@ static wire bottleneck(net *n, wire x, int64_t inner, int64_t out, int64_t strid
     return dv_net_unary(n, DV_OP_RELU, y);
 }
 
-static dv_status build_dense(dv_graph **out)
+static dv_status dense(net n, dv_graph **out)
 {
-    net n = dv_net_begin("dense");
     wire x = dv_net_conv(&n, image_input(&n, 3, 192), 56, 7, 2, 1, DV_OP_RELU);
     x = dv_net_pool(&n, x, DV_OP_MAX_POOL, 3, 2);
     x = bottleneck(&n, x, 48, 208, 1);
@@ -63,9 +63,8 @@ static wire inverted(net *n, wire x, int64_t inner, int64_t out, int64_t kernel,
     return stride == 1 && x.shape.dim[1] == out ? dv_net_binary(n, DV_OP_ADD, y, x) : y;
 }
 
-static dv_status build_separable(dv_graph **out)
+static dv_status separable(net n, dv_graph **out)
 {
-    net n = dv_net_begin("separable");
     wire x = dv_net_conv(&n, image_input(&n, 3, 240), 24, 3, 2, 1, DV_OP_CLAMP);
     x = dv_net_conv(&n, x, 24, 3, 1, 24, DV_OP_CLAMP);
     x = dv_net_conv(&n, x, 20, 1, 1, 1, NONE);
@@ -105,9 +104,8 @@ static wire branches(net *n, wire x, int64_t width)
     return dv_net_batch_norm(n, dv_net_cat(n, dv_net_cat(n, a, b, 1), c, 1), DV_OP_RELU);
 }
 
-static dv_status build_branched(dv_graph **out)
+static dv_status branched(net n, dv_graph **out)
 {
-    net n = dv_net_begin("branched");
     wire x = dv_net_conv(&n, image_input(&n, 3, 128), 32, 3, 2, 1, DV_OP_RELU);
     x = dv_net_conv(&n, x, 64, 3, 1, 4, DV_OP_RELU);
     x = branches(&n, x, 24);
@@ -194,9 +192,70 @@ static dv_status build_pointwise(dv_graph **out)
     return dv_net_end(&n, out);
 }
 
+/* Attention of integers, and what else no library computes on them. */
+static dv_status build_reference(dv_graph **out)
+{
+    net n = dv_net_begin("reference");
+    n.integers = n.odd = true;
+    wire x = dv_net_input(&n, "tokens", DV_DTYPE_F32, (int64_t[]){1, 24, 96}, 3);
+    wire other = dv_net_input(&n, "others", DV_DTYPE_F32, (int64_t[]){1, 24, 96}, 3);
+    wire few = dv_net_input(&n, "few", DV_DTYPE_F32, (int64_t[]){1, 6, 16}, 3);
+    x = attend(&n, x, 4, 192);
+    x = attend(&n, x, 2, 96);
+    few = attend(&n, few, 2, 32);
+    few = attend(&n, few, 1, 16);
+    wire y = dv_net_layer_norm(&n, dv_net_binary(&n, DV_OP_DIV, x, other));
+    y = dv_net_binary(&n, DV_OP_MAXIMUM, y, x);
+    dv_net_output(&n, dv_net_softmax(&n, dv_net_linear(&n, y, 64, NONE)));
+    dv_net_output(&n, dv_net_binary(&n, DV_OP_MINIMUM, few, dv_net_softmax(&n, few)));
+    wire image = image_input(&n, 16, 28);
+    image = dv_net_conv(&n, image, 32, 1, 1, 1, DV_OP_RELU);
+    wire deep = dv_net_conv(&n, image, 32, 3, 1, 32, DV_OP_RELU);
+    image = dv_net_pool(&n, dv_net_binary(&n, DV_OP_MINIMUM, image, deep), DV_OP_MAX_POOL, 3, 2);
+    image = dv_net_conv(&n, image, 48, 1, 1, 1, NONE);
+    deep = dv_net_conv(&n, image, 48, 3, 1, 48, NONE);
+    image = dv_net_pool(&n, dv_net_binary(&n, DV_OP_DIV, image, deep), DV_OP_MAX_POOL, 2, 2);
+    image = dv_net_conv(&n, image, 64, 3, 2, 1, DV_OP_RELU);
+    image = dv_net_pool(&n, dv_net_pad(&n, image, 1), DV_OP_MAX_POOL, 3, 1);
+    image = dv_net_cat(&n, dv_net_slice(&n, image, 1, 0, 16), image, 1);
+    image = dv_net_pool(&n, image, DV_OP_MAX_POOL, 3, 2);
+    dv_net_output(&n, dv_net_upsample(&n, image, DV_OP_UPSAMPLE_BILINEAR));
+    dv_net_output(&n, dv_net_mean(&n, image));
+    return dv_net_end(&n, out);
+}
+
+static net integers(const char *name, bool odd)
+{
+    net n = dv_net_begin(name);
+    n.integers = true;
+    n.odd = odd;
+    return n;
+}
+
+#define NETWORK(name, body, ...)                  \
+    static dv_status build_##name(dv_graph **out) \
+    {                                             \
+        return body(__VA_ARGS__, out);            \
+    }
+NETWORK(dense, dense, dv_net_begin("dense"))
+NETWORK(separable, separable, dv_net_begin("separable"))
+NETWORK(branched, branched, dv_net_begin("branched"))
+NETWORK(dense_integers, dense, integers("dense integers", false))
+NETWORK(separable_integers, separable, integers("separable integers", false))
+NETWORK(branched_integers, branched, integers("branched integers", false))
+NETWORK(branched_odd, branched, integers("branched odd integers", true))
+
 static const dv_probe probes[] = {
-    {"dense", build_dense},       {"separable", build_separable}, {"branched", build_branched},
-    {"sequence", build_sequence}, {"pointwise", build_pointwise},
+    {"dense", build_dense},
+    {"separable", build_separable},
+    {"branched", build_branched},
+    {"sequence", build_sequence},
+    {"pointwise", build_pointwise},
+    {"dense integers", build_dense_integers},
+    {"separable integers", build_separable_integers},
+    {"branched integers", build_branched_integers},
+    {"branched odd integers", build_branched_odd},
+    {"reference", build_reference},
 };
 
 const dv_probe *dv_probe_at(size_t i)

@@ -43,12 +43,48 @@ static wire add(net *n, const dv_tensor *tensor)
     return made;
 }
 
+/* Integers instead of floats, all activations alike. */
+static void quantise(const net *n, dv_op_kind maker, dv_tensor *tensor)
+{
+    static const float scale[] = {0.05f, 0x1p-8f};
+    static const int32_t zero[] = {0, -128};
+    bool share = maker == DV_OP_SOFTMAX && !n->odd; /* as libraries want it */
+    if (!n->integers || tensor->dtype != DV_DTYPE_F32)
+        return;
+    tensor->dtype = DV_DTYPE_I8;
+    tensor->quant = (dv_quant){1, 0, &scale[share], &zero[share]};
+}
+
 wire dv_net_input(net *n, const char *name, dv_dtype dtype, const int64_t *dims, size_t rank)
 {
-    return add(n, &(dv_tensor){.name = name,
-                               .dtype = dtype,
-                               .shape = dv_shape_make(dims, rank),
-                               .role = DV_ROLE_INPUT});
+    dv_tensor tensor = {
+        .name = name, .dtype = dtype, .shape = dv_shape_make(dims, rank), .role = DV_ROLE_INPUT};
+    quantise(n, DV_OP_COUNT, &tensor);
+    return add(n, &tensor);
+}
+
+/* Weights of integers with a scale for each of the first dim. */
+static wire integer_weight(net *n, dv_tensor *tensor)
+{
+    wire made = {DV_NONE, tensor->shape};
+    uint32_t channels = (uint32_t)tensor->shape.dim[0];
+    float *scale = malloc(channels * sizeof *scale);
+    int32_t *zero = calloc(channels, sizeof *zero);
+    if (n->status == DV_OK && (!scale || !zero))
+        n->status = dv_fail(DV_NO_MEMORY, "calibration: out of memory");
+    for (uint32_t c = 0; n->status == DV_OK && c < channels; c++) {
+        scale[c] = (float)(tensor->data.scale / 127);
+        zero[c] = n->odd ? 1 + (int32_t)(c % 2) : 0;
+    }
+    tensor->dtype = DV_DTYPE_I8;
+    tensor->data.scale = 126;
+    if (n->status == DV_OK) {
+        tensor->quant = (dv_quant){channels, 0, scale, zero};
+        made = add(n, tensor);
+    }
+    free(scale);
+    free(zero);
+    return made;
 }
 
 wire dv_net_weight(net *n, const int64_t *dims, size_t rank, double scale)
@@ -59,7 +95,7 @@ wire dv_net_weight(net *n, const int64_t *dims, size_t rank, double scale)
                         .role = DV_ROLE_CONSTANT};
     tensor.data = (dv_data){
         .storage = DV_STORAGE_GENERATED, .seed = n->op_count + UINT64_C(1), .scale = scale};
-    return add(n, &tensor);
+    return n->integers && rank > 1 ? integer_weight(n, &tensor) : add(n, &tensor);
 }
 
 wire dv_net_op(net *n, dv_op_kind kind, const wire *inputs, uint32_t count, dv_shape shape,
@@ -68,9 +104,10 @@ wire dv_net_op(net *n, dv_op_kind kind, const wire *inputs, uint32_t count, dv_s
     enum { MOST = 8 };
     char name[32];
     snprintf(name, sizeof name, "%u", n->op_count);
-    wire out = add(
-        n, &(dv_tensor){
-               .name = name, .dtype = DV_DTYPE_F32, .shape = shape, .role = DV_ROLE_ACTIVATION});
+    dv_tensor tensor = {
+        .name = name, .dtype = DV_DTYPE_F32, .shape = shape, .role = DV_ROLE_ACTIVATION};
+    quantise(n, kind, &tensor);
+    wire out = add(n, &tensor);
     dv_tensor_id ids[MOST];
     for (uint32_t i = 0; i < count && i < MOST; i++)
         ids[i] = inputs[i].id;
@@ -301,7 +338,10 @@ wire dv_net_pad(net *n, wire x, int64_t by)
 
 wire dv_net_embedding(net *n, int64_t rows, int64_t width, wire index)
 {
+    bool integers = n->integers;
+    n->integers = false; /* a table of its own kind: rows are looked up as they are */
     wire table = dv_net_weight(n, (int64_t[]){rows, width}, 2, 1.0);
+    n->integers = integers;
     dv_shape shape = index.shape;
     shape.dim[shape.rank++] = width;
     return dv_net_op(n, DV_OP_EMBEDDING, (wire[]){table, index}, 2, shape, NULL);

@@ -12,6 +12,9 @@ typedef struct net {
     size_t capacity;
     uint32_t op_count, unit_count;
     bool fuse; /* the next operator joins the unit of the one before */
+    /* Floats become quantised 8-bit integers; with `odd`, weights have a zero point a channel,
+       which no library takes, so that the reference kernels run. */
+    bool integers, odd;
 } net;
 
 /* A tensor of the net. */

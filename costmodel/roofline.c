@@ -228,10 +228,23 @@ dv_demand dv_demand_of(const dv_graph *graph, const dv_op_id *ops, uint32_t coun
     return demand;
 }
 
-const dv_family_cost *dv_roofline_row(const dv_target *target, dv_family family)
+/* The rows of one sort of kernels on a target. */
+typedef struct rows {
+    const dv_family_cost *family, *operators;
+} rows;
+
+static rows rows_of(const dv_target *target, dv_kernels kernels)
 {
-    if (target->family[family].given)
-        return &target->family[family];
+    const dv_cost_rows *own = kernels == DV_KERNELS_INTEGERS    ? target->integers
+                              : kernels == DV_KERNELS_REFERENCE ? target->reference
+                                                                : NULL;
+    return own ? (rows){own->family, own->operators} : (rows){target->family, target->operators};
+}
+
+static const dv_family_cost *row_of(const rows *all, dv_family family)
+{
+    if (all->family[family].given)
+        return &all->family[family];
     switch (family) {
     case DV_FAMILY_VIEW:
     case DV_FAMILY_PLUMBING:
@@ -240,23 +253,30 @@ const dv_family_cost *dv_roofline_row(const dv_target *target, dv_family family)
     case DV_FAMILY_GROUPED:
     case DV_FAMILY_DEPTHWISE:
     case DV_FAMILY_MATMUL:
-        return &target->family[DV_FAMILY_CONV];
+        return &all->family[DV_FAMILY_CONV];
     default:
-        return &target->family[DV_FAMILY_ELEMENTWISE];
+        return &all->family[DV_FAMILY_ELEMENTWISE];
     }
 }
 
-double dv_roofline_us(const dv_demand *demand, const dv_target *target)
+const dv_family_cost *dv_roofline_row(const dv_target *target, dv_family family)
 {
-    const dv_family_cost *main = dv_roofline_row(target, demand->family);
-    if (target->operators && target->operators[demand->kind].given)
-        main = &target->operators[demand->kind];
+    rows all = rows_of(target, DV_KERNELS_FLOATS);
+    return row_of(&all, family);
+}
+
+double dv_roofline_us(const dv_demand *demand, const dv_target *target, dv_kernels kernels)
+{
+    rows all = rows_of(target, kernels);
+    const dv_family_cost *main = row_of(&all, demand->family);
+    if (all.operators && all.operators[demand->kind].given)
+        main = &all.operators[demand->kind];
     if (!main)
         return 0.0;
     double compute_us = 0.0;
     for (int f = 0; f < DV_FAMILY_COUNT; f++) {
         bool own = (dv_family)f == demand->family;
-        const dv_family_cost *row = own ? main : dv_roofline_row(target, (dv_family)f);
+        const dv_family_cost *row = own ? main : row_of(&all, (dv_family)f);
         if (row && demand->macs[f] > 0.0) /* 1e9 a second are 1e3 a microsecond */
             compute_us += demand->macs[f] / (row->gmacs.value * 1e3);
     }
@@ -286,7 +306,8 @@ static bool in_passing(const dv_graph *graph, const dv_op_id *ops, uint32_t coun
 
 /* Processors, and all that a kernel library realises, run attention, a norm that was spelt out and
    the like kernel by kernel; what compiles a unit for an accelerator runs it whole. */
-static double kernels_us(const dv_graph *graph, const dv_unit *unit, const dv_target *target)
+static double kernels_us(const dv_graph *graph, const dv_unit *unit, const dv_target *target,
+                         const dv_realisation *real)
 {
     double total_us = 0;
     for (uint32_t first = 0, end; first < unit->op_count; first = end) {
@@ -295,7 +316,7 @@ static double kernels_us(const dv_graph *graph, const dv_unit *unit, const dv_ta
                 break;
         dv_demand demand = dv_demand_of(graph, unit->ops + first, end - first, target->precision,
                                         target->channel_multiple);
-        total_us += dv_roofline_us(&demand, target);
+        total_us += dv_roofline_us(&demand, target, dv_kernels_of(real, graph, unit->ops[first]));
     }
     return total_us;
 }
@@ -312,10 +333,10 @@ static double unit_time_us(const dv_graph *graph, dv_unit_id unit, const dv_plat
             return INFINITY;
     }
     if (device->kind == DV_DEVICE_CPU || device->realisation.backend)
-        return kernels_us(graph, group, target);
+        return kernels_us(graph, group, target, &device->realisation);
     dv_demand demand = dv_demand_of(graph, group->ops, group->op_count, target->precision,
                                     target->channel_multiple);
-    return dv_roofline_us(&demand, target);
+    return dv_roofline_us(&demand, target, DV_KERNELS_FLOATS);
 }
 
 const dv_cost_model dv_cost_model_roofline = {

@@ -4,6 +4,7 @@
 
 #include "core/graph.h"
 #include "core/platform.h"
+#include "costmodel/kernels.h"
 
 /* The demands of a group of operators that run as one on a target. */
 typedef struct dv_demand {
@@ -23,8 +24,8 @@ dv_demand dv_demand_of(const dv_graph *graph, const dv_op_id *ops, uint32_t coun
    views of a target that does not price them, which are free. */
 const dv_family_cost *dv_roofline_row(const dv_target *target, dv_family family);
 
-/* launch + max(multiply-adds / rate, bytes / bandwidth), us. */
-double dv_roofline_us(const dv_demand *demand, const dv_target *target);
+/* launch + max(multiply-adds / rate, bytes / bandwidth), us, by the rows of those kernels. */
+double dv_roofline_us(const dv_demand *demand, const dv_target *target, dv_kernels kernels);
 
 /* Bytes of a tensor on a target of that precision: floating elements are kept in it. */
 double dv_bytes_in(const dv_tensor *tensor, dv_dtype precision);

@@ -78,9 +78,10 @@ typedef struct dv_found {
     size_t rows; /* that there were for these inputs, room or not */
 } dv_found;
 
-/* Runs the graph on the portable backend with the same inputs and states and compares every
-   floating output and every state's new value: the largest relative RMS error
-   (rms(a - b) / rms(b), or / 1e-3 where b is smaller) and the tensor that has it. */
+/* Runs the graph on the portable backend with the same inputs and states and compares every output
+   of floats or quantised bytes and every state's new value: the largest relative RMS error
+   (rms(a - b) / rms(b), or / 1e-3, of bytes / 64 steps of the scale, where b is smaller) and the
+   tensor that has it. */
 typedef struct dv_check {
     double max_relative_rms;
     dv_tensor_id worst_output;

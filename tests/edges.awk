@@ -29,6 +29,7 @@ BEGIN {
 
     # Files that may use what their folder may not: those that measure
     special["costmodel/calibrate", "runtime"] = 1
+    special["costmodel/kernels", "runtime"] = 1
     special["costmodel/machine", "runtime"] = 1
     special["costmodel/probe", "runtime"] = 1
     special["costmodel/validate", "runtime"] = 1

@@ -97,6 +97,24 @@ static void cell_figure(dv_table *table, double value)
         dv_table_cell(table, "-");
 }
 
+static void print_families(dv_table *table, const dv_family_cost *families, const char *kernels)
+{
+    for (int f = 0; f < DV_FAMILY_COUNT; f++) {
+        const dv_family_cost *cost = &families[f];
+        if (!cost->given)
+            continue;
+        dv_table_row(table);
+        dv_table_cell(table, "%s", "");
+        dv_table_cell(table, "%s%s", dv_family_name((dv_family)f), kernels);
+        cell_figure(table, cost->launch_us.value);
+        cell_figure(table, cost->gmacs.value);
+        cell_figure(table, cost->weight_gbs.value);
+        cell_figure(table, cost->activation_gbs.value);
+        const char *source = cost->gmacs.source ? cost->gmacs.source : cost->launch_us.source;
+        dv_table_cell(table, "%s", source ? source : "");
+    }
+}
+
 static void print_targets(dv_cli *cli, const dv_platform *platform)
 {
     dv_table *table = dv_table_create("<target", "<family", ">launch us", ">G mult-adds/s",
@@ -113,20 +131,11 @@ static void print_targets(dv_cli *cli, const dv_platform *platform)
         cell_figure(table, target->activation_gbs.value);
         dv_table_cell(table, "%s",
                       target->activation_gbs.source ? target->activation_gbs.source : "");
-        for (int f = 0; f < DV_FAMILY_COUNT; f++) {
-            const dv_family_cost *cost = &target->family[f];
-            if (!cost->given)
-                continue;
-            dv_table_row(table);
-            dv_table_cell(table, "%s", "");
-            dv_table_cell(table, "%s", dv_family_name((dv_family)f));
-            cell_figure(table, cost->launch_us.value);
-            cell_figure(table, cost->gmacs.value);
-            cell_figure(table, cost->weight_gbs.value);
-            cell_figure(table, cost->activation_gbs.value);
-            const char *source = cost->gmacs.source ? cost->gmacs.source : cost->launch_us.source;
-            dv_table_cell(table, "%s", source ? source : "");
-        }
+        print_families(table, target->family, "");
+        if (target->integers)
+            print_families(table, target->integers->family, ", integers");
+        if (target->reference)
+            print_families(table, target->reference->family, ", reference");
     }
     dv_table_print(table, cli->colour, &cli->out);
     dv_table_destroy(table);

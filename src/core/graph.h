@@ -231,8 +231,8 @@ void dv_tensor_read(const dv_tensor *tensor, size_t first, size_t count, void *o
 bool dv_tensor_read_f32(const dv_tensor *tensor, size_t first, size_t count, float *out);
 bool dv_tensor_read_i64(const dv_tensor *tensor, size_t first, size_t count, int64_t *out);
 
-/* What elements of a constant of integers stand for, by its quantisation (their own values if it has
-   none), or elements of floats; false for STRING. */
+/* What elements of a constant of integers stand for, by its quantisation (their own values if it
+   has none), or elements of floats; false for STRING. */
 bool dv_tensor_read_numbers(const dv_tensor *tensor, size_t first, size_t count, float *out);
 
 /* Conversions of half precision, round to nearest even. */

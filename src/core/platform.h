@@ -37,6 +37,13 @@ typedef struct dv_family_cost {
     dv_figure activation_gbs;
 } dv_family_cost;
 
+/* Prices that stand beside those of floats: what a family does not give is taken from its nearest
+   kin. */
+typedef struct dv_cost_rows {
+    dv_family_cost family[DV_FAMILY_COUNT];
+    const dv_family_cost *operators; /* DV_OP_COUNT rows, or NULL */
+} dv_cost_rows;
+
 typedef struct dv_target {
     const char *name; /* "ane:f16" */
     dv_device_id device;
@@ -45,7 +52,10 @@ typedef struct dv_target {
     dv_figure weight_gbs, activation_gbs;
     dv_family_cost family[DV_FAMILY_COUNT];
     const dv_family_cost
-        *operators;        /* DV_OP_COUNT rows: kinds that have a price of their own; or NULL */
+        *operators; /* DV_OP_COUNT rows: kinds that have a price of their own; or NULL */
+    /* Of operators on 8-bit integers where the device's backend has integer kernels for them, and
+       where they run by the reference kernels; NULL: as floats. */
+    const dv_cost_rows *integers, *reference;
     double relative_error; /* of a prediction, as a share; from calibration, else 0 */
 } dv_target;
 

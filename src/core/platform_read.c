@@ -104,7 +104,8 @@ static dv_status read_cost_row(reader *to, const dv_json_at *at, const dv_target
     return DV_OK;
 }
 
-static dv_status read_family(reader *to, const dv_json_at *at, dv_target *target)
+static dv_status read_family(reader *to, const dv_json_at *at, const dv_target *target,
+                             dv_family_cost *families)
 {
     const char *names[DV_FAMILY_COUNT];
     for (int f = 0; f < DV_FAMILY_COUNT; f++)
@@ -115,11 +116,12 @@ static dv_status read_family(reader *to, const dv_json_at *at, dv_target *target
         return dv_json_fail(at, "unknown family of operators%s%s%s",
                             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
-    return read_cost_row(to, at, target, &target->family[family]);
+    return read_cost_row(to, at, target, &families[family]);
 }
 
 /* Kinds of operators that cost something else than the rest of their family. */
-static dv_status read_operators(reader *to, const dv_json_at *at, dv_target *target)
+static dv_status read_operators(reader *to, const dv_json_at *at, const dv_target *target,
+                                const dv_family_cost **out)
 {
     dv_json_at operators = dv_json_member(at, "operators");
     if (!dv_json_present(&operators))
@@ -128,7 +130,7 @@ static dv_status read_operators(reader *to, const dv_json_at *at, dv_target *tar
     dv_family_cost *rows = dv_arena_array(to->arena, DV_OP_COUNT, sizeof *rows);
     if (!rows)
         return no_memory(at);
-    target->operators = rows;
+    *out = rows;
     for (dv_json_at child = dv_json_first(&operators); child.node; child = dv_json_next(&child)) {
         dv_op_kind kind = dv_platform_read_kind(&child, child.key);
         if (kind == DV_OP_COUNT)
@@ -138,26 +140,44 @@ static dv_status read_operators(reader *to, const dv_json_at *at, dv_target *tar
     return DV_OK;
 }
 
-static dv_status read_families(reader *to, const dv_json_at *at, dv_target *target)
+static dv_status read_families(reader *to, const dv_json_at *at, const dv_target *target,
+                               dv_family_cost *rows)
 {
     dv_json_at families = dv_json_member(at, "families");
     DV_TRY(dv_json_object(&families));
     for (dv_json_at child = dv_json_first(&families); child.node; child = dv_json_next(&child))
-        DV_TRY(read_family(to, &child, target));
+        DV_TRY(read_family(to, &child, target, rows));
     /* what every other family can be estimated from */
     static const dv_family needed[] = {DV_FAMILY_CONV, DV_FAMILY_ELEMENTWISE};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (!target->family[needed[i]].given)
+        if (!rows[needed[i]].given)
             return dv_json_fail(&families, "the family \"%s\" is missing; every target needs it",
                                 dv_family_name(needed[i]));
     return DV_OK;
 }
 
+/* Prices of operators on 8-bit integers, under key; *out stays NULL if they are not given. */
+static dv_status read_rows(reader *to, const dv_json_at *at, const char *key,
+                           const dv_target *target, const dv_cost_rows **out)
+{
+    static const char *const keys[] = {"families", "operators", NULL};
+    dv_json_at member = dv_json_member(at, key);
+    if (!dv_json_present(&member))
+        return DV_OK;
+    DV_TRY(dv_json_only(&member, keys));
+    dv_cost_rows *rows = dv_arena_array(to->arena, 1, sizeof *rows);
+    if (!rows)
+        return no_memory(at);
+    *out = rows;
+    DV_TRY(read_families(to, &member, target, rows->family));
+    return read_operators(to, &member, target, &rows->operators);
+}
+
 static dv_status read_precision(reader *to, const dv_json_at *at, dv_device_id device)
 {
     static const char *const keys[] = {
-        "precision",      "channel_multiple", "weight_gbs", "activation_gbs",
-        "relative_error", "families",         "operators",  NULL};
+        "precision", "channel_multiple", "weight_gbs", "activation_gbs", "relative_error",
+        "families",  "operators",        "integers",   "reference",      NULL};
     DV_TRY(dv_json_only(at, keys));
     dv_target *target = &to->targets[to->platform->target_count];
     dv_json_at name = dv_json_member(at, "precision");
@@ -187,8 +207,10 @@ static dv_status read_precision(reader *to, const dv_json_at *at, dv_device_id d
         return dv_json_fail(&at_multiple, "must be a whole number from 1 to 1024");
     target->channel_multiple = (uint32_t)multiple.value;
     target->relative_error = error.value;
-    DV_TRY(read_families(to, at, target));
-    DV_TRY(read_operators(to, at, target));
+    DV_TRY(read_families(to, at, target, target->family));
+    DV_TRY(read_operators(to, at, target, &target->operators));
+    DV_TRY(read_rows(to, at, "integers", target, &target->integers));
+    DV_TRY(read_rows(to, at, "reference", target, &target->reference));
     to->platform->target_count++;
     return DV_OK;
 }

@@ -58,6 +58,31 @@ static dv_family_cost copy_cost(copier *to, dv_family_cost cost)
     return cost;
 }
 
+/* NULL of NULL. */
+static const dv_family_cost *copy_operators(copier *to, const dv_family_cost *from)
+{
+    if (!from)
+        return NULL;
+    dv_family_cost *rows = dv_arena_array(to->arena, DV_OP_COUNT, sizeof *rows);
+    for (int kind = 0; rows && kind < DV_OP_COUNT; kind++)
+        rows[kind] = copy_cost(to, from[kind]);
+    to->failed |= !rows;
+    return rows;
+}
+
+static const dv_cost_rows *copy_rows(copier *to, const dv_cost_rows *from)
+{
+    if (!from)
+        return NULL;
+    dv_cost_rows *rows = dv_arena_array(to->arena, 1, sizeof *rows);
+    to->failed |= !rows;
+    for (int f = 0; rows && f < DV_FAMILY_COUNT; f++)
+        rows->family[f] = copy_cost(to, from->family[f]);
+    if (rows)
+        rows->operators = copy_operators(to, from->operators);
+    return rows;
+}
+
 static dv_target copy_target(copier *to, const dv_target *from)
 {
     dv_target target = *from;
@@ -66,13 +91,9 @@ static dv_target copy_target(copier *to, const dv_target *from)
     target.activation_gbs = copy_figure(to, from->activation_gbs);
     for (int f = 0; f < DV_FAMILY_COUNT; f++)
         target.family[f] = copy_cost(to, from->family[f]);
-    if (!from->operators)
-        return target;
-    dv_family_cost *rows = dv_arena_array(to->arena, DV_OP_COUNT, sizeof *rows);
-    for (int kind = 0; rows && kind < DV_OP_COUNT; kind++)
-        rows[kind] = copy_cost(to, from->operators[kind]);
-    to->failed |= !rows;
-    target.operators = rows;
+    target.operators = copy_operators(to, from->operators);
+    target.integers = copy_rows(to, from->integers);
+    target.reference = copy_rows(to, from->reference);
     return target;
 }
 

@@ -60,7 +60,8 @@ static void test_a_fused_activation_is_free(void)
     CU_ASSERT_EQUAL(graph->units[0].op_count, 2);
     CU_ASSERT_EQUAL(whole.family, DV_FAMILY_CONV);
     CU_ASSERT_EQUAL(whole.activation_bytes, alone.activation_bytes);
-    CU_ASSERT_EQUAL(dv_roofline_us(&whole, cpu), dv_roofline_us(&alone, cpu));
+    CU_ASSERT_EQUAL(dv_roofline_us(&whole, cpu, DV_KERNELS_FLOATS),
+                    dv_roofline_us(&alone, cpu, DV_KERNELS_FLOATS));
     dv_platform_destroy(p);
     dv_graph_destroy(graph);
 }

@@ -75,8 +75,14 @@ static void test_a_calibrated_platform_follows_its_schema(void)
     dv_machine machine;
     dv_text text = {0};
     CU_ASSERT_EQUAL_FATAL(dv_machine_guess("host", &machine), DV_OK);
-    machine.devices[0].op_known[DV_OP_GELU] = true;
-    machine.devices[0].op[DV_OP_GELU] = (dv_fit){1, INFINITY, 1, 1};
+    machine.devices[0].rows[DV_KERNELS_FLOATS].op_known[DV_OP_GELU] = true;
+    machine.devices[0].rows[DV_KERNELS_FLOATS].op[DV_OP_GELU] = (dv_fit){1, INFINITY, 1, 1};
+    static const dv_family needed[] = {DV_FAMILY_CONV, DV_FAMILY_ELEMENTWISE};
+    for (int i = 0; i < 2; i++) {
+        dv_machine_rows *rows = &machine.devices[0].rows[DV_KERNELS_INTEGERS];
+        rows->family_known[needed[i]] = true;
+        rows->family[needed[i]] = (dv_fit){1, 20, 1, 1};
+    }
     CU_ASSERT_EQUAL(dv_machine_write(&machine, &text), DV_OK);
     check_follows("platform", dv_text_string(&text), text.length);
     dv_text_free(&text);
