@@ -108,6 +108,7 @@ static void fit_kinds(const fitting *f, dv_family family)
 static dv_status add_report(dv_calibration *report, const dv_machine_device *device,
                             const fitting *f, dv_family family)
 {
+    static const char *const precisions[DV_KERNELS_COUNT] = {"f32", "i8", "i8>f32"};
     const observation *all = f->all;
     double *scratch = f->scratch;
     size_t capacity = report->family_count, used = 0;
@@ -124,12 +125,9 @@ static dv_status add_report(dv_calibration *report, const dv_machine_device *dev
     dv_calibration_family *line = &report->families[report->family_count++];
     const char *inner = device->real.inner;
     *line = (dv_calibration_family){.samples = (uint32_t)used};
-    snprintf(line->precision, sizeof line->precision, "%s",
-             f->kernels == DV_KERNELS_FLOATS ? "f32" : "i8");
+    snprintf(line->precision, sizeof line->precision, "%s", precisions[f->kernels]);
     snprintf(line->backend, sizeof line->backend, "%s%s%s", device->real.backend, inner ? ":" : "",
              inner ? inner : "");
-    if (f->kernels == DV_KERNELS_REFERENCE)
-        snprintf(line->backend, sizeof line->backend, "%sportable", inner ? "worker:" : "");
     snprintf(line->family, sizeof line->family, "%s", dv_family_name(family));
     line->median_error = dv_quantile(scratch, used, 0.5);
     line->p90_error = dv_quantile(scratch, used, 0.9);

@@ -27,5 +27,5 @@ dv_kernels dv_kernels_of(const dv_realisation *real, const dv_graph *graph, dv_o
     if (!backend)
         return DV_KERNELS_FLOATS;
     return backend->is_integer && backend->is_integer(graph, op) ? DV_KERNELS_INTEGERS
-                                                                 : DV_KERNELS_REFERENCE;
+                                                                 : DV_KERNELS_CONVERTED;
 }

@@ -8,7 +8,8 @@
 typedef enum dv_kernels {
     DV_KERNELS_FLOATS,    /* no 8-bit integers among its tensors */
     DV_KERNELS_INTEGERS,  /* the backend's own, on integers */
-    DV_KERNELS_REFERENCE, /* integers that only the reference kernels compute with */
+    DV_KERNELS_CONVERTED, /* integers, on floats between conversions: the backend's kernels for
+                             floats, or the reference kernels */
     DV_KERNELS_COUNT,
 } dv_kernels;
 

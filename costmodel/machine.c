@@ -173,7 +173,7 @@ static void put_device(dv_json_writer *w, const dv_machine_device *device, const
     put_figure(w, "relative_error", device->relative_error, source);
     put_rows(w, floats, source);
     put_integers(w, "integers", &device->rows[DV_KERNELS_INTEGERS], source);
-    put_integers(w, "reference", &device->rows[DV_KERNELS_REFERENCE], source);
+    put_integers(w, "converted", &device->rows[DV_KERNELS_CONVERTED], source);
     dv_json_end(w, '}');
     dv_json_end(w, ']');
     put_realisation(w, &device->real);

@@ -1,6 +1,6 @@
 /* probe.c - the probes: four networks of the usual manners of building, with odd widths, and one of
-   single operators; three of the four again in 8-bit integers, and two of such integers as only the
-   reference kernels take. */
+   single operators; three of the four again in 8-bit integers, and two of such integers as no
+   library takes. */
 #include "costmodel/probe.h"
 #include "costmodel/probe_net.h"
 
@@ -193,9 +193,9 @@ static dv_status build_pointwise(dv_graph **out)
 }
 
 /* Attention of integers, and what else no library computes on them. */
-static dv_status build_reference(dv_graph **out)
+static dv_status build_converted(dv_graph **out)
 {
-    net n = dv_net_begin("reference");
+    net n = dv_net_begin("converted");
     n.integers = n.odd = true;
     wire x = dv_net_input(&n, "tokens", DV_DTYPE_F32, (int64_t[]){1, 24, 96}, 3);
     wire other = dv_net_input(&n, "others", DV_DTYPE_F32, (int64_t[]){1, 24, 96}, 3);
@@ -255,7 +255,7 @@ static const dv_probe probes[] = {
     {"separable integers", build_separable_integers},
     {"branched integers", build_branched_integers},
     {"branched odd integers", build_branched_odd},
-    {"reference", build_reference},
+    {"converted", build_converted},
 };
 
 const dv_probe *dv_probe_at(size_t i)

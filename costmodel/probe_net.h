@@ -13,7 +13,7 @@ typedef struct net {
     uint32_t op_count, unit_count;
     bool fuse; /* the next operator joins the unit of the one before */
     /* Floats become quantised 8-bit integers; with `odd`, weights have a zero point a channel,
-       which no library takes, so that the reference kernels run. */
+       which no library takes, so that they are converted. */
     bool integers, odd;
 } net;
 

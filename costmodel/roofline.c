@@ -236,7 +236,7 @@ typedef struct rows {
 static rows rows_of(const dv_target *target, dv_kernels kernels)
 {
     const dv_cost_rows *own = kernels == DV_KERNELS_INTEGERS    ? target->integers
-                              : kernels == DV_KERNELS_REFERENCE ? target->reference
+                              : kernels == DV_KERNELS_CONVERTED ? target->converted
                                                                 : NULL;
     return own ? (rows){own->family, own->operators} : (rows){target->family, target->operators};
 }

@@ -79,6 +79,8 @@ unsigned dv_program_layouts(const dv_program *program, dv_tensor_id tensor)
 {
     if (tensor_of(program, tensor)->role == DV_ROLE_CONSTANT)
         return (1u << DV_LAYOUT_COUNT) - 1;
+    if (dv_program_stands(program, tensor))
+        return dv_program_number_layouts(program, tensor);
     unsigned mask = 0;
     for (uint32_t layout = 0; layout < DV_LAYOUT_COUNT; layout++)
         if (program->slots[tensor][layout] != DV_NONE)
@@ -174,6 +176,8 @@ dv_status dv_program_read(dv_program *program, dv_tensor_id tensor, uint32_t lay
 {
     const dv_tensor *t = tensor_of(program, tensor);
     uint32_t *slots = program->slots[tensor];
+    if (dv_program_stands(program, tensor))
+        return dv_program_read_numbers(program, tensor, layout, out);
     if (slots[layout] == DV_NONE) {
         dv_value value = DV_NONE;
         if (t->role == DV_ROLE_CONSTANT && layout < DV_LAYOUT_OWN)
@@ -191,6 +195,8 @@ dv_status dv_program_read(dv_program *program, dv_tensor_id tensor, uint32_t lay
 dv_status dv_program_write(dv_program *program, dv_tensor_id tensor, uint32_t layout, dv_value *out)
 {
     program_memory row = {.place = PLACE_ARENA};
+    if (dv_program_stands(program, tensor))
+        return dv_program_write_numbers(program, tensor, layout, out);
     DV_TRY(layout_bytes(program, tensor, layout, &row.bytes));
     uint32_t border = program->output_of[tensor];
     if (border != DV_NONE &&
@@ -263,7 +269,12 @@ uint32_t dv_program_follower(const dv_program *program, uint32_t at)
         graph->tensors[tensor].is_kept || program->output_of[tensor] != DV_NONE)
         return DV_NONE;
     uint32_t next = program->index_of[graph->consumers[first]];
-    return next != DV_NONE && next > at && !program->done[next] ? next : DV_NONE;
+    if (next == DV_NONE || next <= at || program->done[next])
+        return DV_NONE;
+    if (program->asked == ASK_FLOATS && !dv_program_all_f32(graph, dv_program_op(program, next)))
+        return DV_NONE;
+    /* what is rounded in between has to be */
+    return program->asked == ASK_NUMBERS && dv_program_stands(program, tensor) ? DV_NONE : next;
 }
 
 void dv_program_take(dv_program *program, uint32_t at)
@@ -311,11 +322,21 @@ static dv_status lower_by_rules(dv_program *program, uint32_t at, bool *done)
 {
     const dv_op *op = dv_program_op(program, at);
     dv_lower_fn lower = dv_program_lowering(program->rules, op->kind);
-    if (lower && dv_program_all_f32(program->spec.graph, op))
+    const dv_graph *graph = program->spec.graph;
+    dv_lower_fn integers = program->rules->integers;
+    program->asked = ASK_FLOATS;
+    if (lower && dv_program_all_f32(graph, op))
         return lower(program, at, done);
-    lower = program->rules->integers;
-    return lower && dv_program_some_bytes(program->spec.graph, op) ? lower(program, at, done)
-                                                                   : DV_OK;
+    if (!dv_op_is_quantised(graph, op) && !dv_op_is_raw(op->kind))
+        return DV_OK;
+    if (integers && dv_program_some_bytes(graph, op)) {
+        program->asked = ASK_INTEGERS;
+        DV_TRY(integers(program, at, done));
+        program->asked = ASK_FLOATS;
+    }
+    if (!*done && lower && dv_program_is_of_numbers(graph, op))
+        return dv_program_lower_numbers(program, lower, at, done);
+    return DV_OK;
 }
 
 static dv_status lower_one(dv_program *program, uint32_t at)
@@ -412,13 +433,16 @@ static bool prepare(dv_program *program)
     const dv_graph *graph = spec->graph;
     program->done = calloc((size_t)spec->op_count + 1, sizeof *program->done);
     program->slots = malloc(((size_t)graph->tensor_count + 1) * sizeof *program->slots);
+    program->number_slots =
+        malloc(((size_t)graph->tensor_count + 1) * sizeof *program->number_slots);
     program->output_of = malloc(((size_t)graph->tensor_count + 1) * sizeof(uint32_t));
     program->index_of = malloc(((size_t)graph->op_count + 1) * sizeof(uint32_t));
     program->output_written = calloc((size_t)spec->output_count + 1, sizeof(bool));
-    if (!program->done || !program->slots || !program->output_of || !program->index_of ||
-        !program->output_written)
+    if (!program->done || !program->slots || !program->number_slots || !program->output_of ||
+        !program->index_of || !program->output_written)
         return false;
     memset(program->slots, 0xff, graph->tensor_count * sizeof *program->slots);
+    memset(program->number_slots, 0xff, graph->tensor_count * sizeof *program->number_slots);
     memset(program->output_of, 0xff, graph->tensor_count * sizeof(uint32_t));
     memset(program->index_of, 0xff, graph->op_count * sizeof(uint32_t));
     for (uint32_t i = 0; i < spec->output_count; i++)
@@ -432,11 +456,13 @@ void dv_program_forget_lowering(dv_program *program)
 {
     free(program->done);
     free(program->slots);
+    free(program->number_slots);
     free(program->output_of);
     free(program->index_of);
     free(program->output_written);
     program->done = program->output_written = NULL;
     program->slots = NULL;
+    program->number_slots = NULL;
     program->output_of = program->index_of = NULL;
 }
 

@@ -128,6 +128,17 @@ bool dv_program_some_bytes(const dv_graph *graph, const dv_op *op);
 DV_MUST_USE dv_status dv_program_add_flip(dv_program *program, size_t bytes, dv_value from,
                                           dv_value to);
 
+/* From count floats to 8-bit integers: round(x / scale) + zero, as the reference kernels do it. */
+typedef struct dv_conversion {
+    size_t count;
+    float scale;
+    int32_t zero; /* at most 65536 from 0 */
+    bool is_signed;
+} dv_conversion;
+
+DV_MUST_USE dv_status dv_program_add_rounding(dv_program *program, const dv_conversion *conversion,
+                                              dv_value from, dv_value to);
+
 /* How the rules lower operators of that kind; NULL: not at all. */
 dv_lower_fn dv_program_lowering(const dv_program_rules *rules, dv_op_kind kind);
 

@@ -31,6 +31,17 @@ typedef struct program_step {
 /* A tensor's values by layout; the last slot is a constant's elements as the graph has them. */
 enum { SLOT_RAW = DV_LAYOUT_COUNT, SLOT_COUNT };
 
+/* For what the operator being lowered is asked: floats, integers, or the numbers that quantised
+   tensors stand for. */
+typedef enum program_asked { ASK_FLOATS, ASK_INTEGERS, ASK_NUMBERS } program_asked;
+
+/* A value of floats that becomes integers when its operator is lowered. */
+typedef struct program_rounding {
+    dv_tensor_id tensor; /* DV_NONE: none */
+    uint32_t layout;
+    dv_value value;
+} program_rounding;
+
 struct dv_program {
     dv_segment_spec spec; /* its arrays are ours */
     const dv_program_rules *rules;
@@ -49,11 +60,14 @@ struct dv_program {
 
     /* while lowering */
     uint32_t at;
-    bool *done;                    /* per operator of the segment */
-    uint32_t (*slots)[SLOT_COUNT]; /* per tensor of the graph */
-    uint32_t *output_of;           /* per tensor: ordinal of the segment's outputs, or DV_NONE */
-    uint32_t *index_of;            /* per operator of the graph: index in the segment, or DV_NONE */
-    bool *output_written;          /* per output */
+    bool *done;                                /* per operator of the segment */
+    uint32_t (*slots)[SLOT_COUNT];             /* per tensor of the graph */
+    uint32_t (*number_slots)[DV_LAYOUT_COUNT]; /* of quantised tensors as floats */
+    program_asked asked;
+    program_rounding rounded;
+    uint32_t *output_of;  /* per tensor: ordinal of the segment's outputs, or DV_NONE */
+    uint32_t *index_of;   /* per operator of the graph: index in the segment, or DV_NONE */
+    bool *output_written; /* per output */
 };
 
 /* A new memory row. */
@@ -64,6 +78,18 @@ dv_status dv_program_read_raw(dv_program *program, dv_tensor_id tensor, dv_value
 
 /* Frees what only lowering needs. */
 void dv_program_forget_lowering(dv_program *program);
+
+/* Operators on numbers (program_numbers.c). Can the operator be one? Does the tensor stand for
+   numbers now? Its layouts at hand; reading and writing it as floats; lowering by the function for
+   floats. */
+bool dv_program_is_of_numbers(const dv_graph *graph, const dv_op *op);
+bool dv_program_stands(const dv_program *program, dv_tensor_id tensor);
+unsigned dv_program_number_layouts(const dv_program *program, dv_tensor_id tensor);
+dv_status dv_program_read_numbers(dv_program *program, dv_tensor_id tensor, uint32_t layout,
+                                  dv_value *out);
+dv_status dv_program_write_numbers(dv_program *program, dv_tensor_id tensor, uint32_t layout,
+                                   dv_value *out);
+dv_status dv_program_lower_numbers(dv_program *program, dv_lower_fn lower, uint32_t at, bool *done);
 
 /* Steps that every program knows. */
 dv_status dv_program_add_copy(dv_program *program, size_t bytes, dv_value from, dv_value to);

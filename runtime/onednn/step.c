@@ -301,11 +301,15 @@ dv_status dv_dnn_constant(const dv_program *program, const dv_tensor *tensor, in
     dnnl_status_t status = dnnl_out_of_memory;
     *out = (dv_dnn_operand){.arg = arg, .desc = *to, .value = DV_NONE};
     float *plain = NULL;
-    if (dv_shape_elements(&tensor->shape, &elements) && dv_tensor_bytes(tensor, &bytes))
+    if (dv_shape_elements(&tensor->shape, &elements) &&
+        dv_mul_size(elements, sizeof *plain, &bytes))
         plain = dv_memplan_allocate(bytes);
     out->constant_data = dv_memplan_allocate(dnnl_memory_desc_get_size(to));
     if (plain && out->constant_data) {
-        dv_tensor_read(tensor, 0, elements, plain);
+        if (tensor->quant.count > 0)
+            (void)dv_tensor_read_numbers(tensor, 0, elements, plain); /* integers have numbers */
+        else
+            dv_tensor_read(tensor, 0, elements, plain);
         status = dnnl_memory_create(&out->constant, to, context->engine, out->constant_data);
         if (status == dnnl_success)
             status = dnnl_memory_create(&source, from, context->engine, plain);

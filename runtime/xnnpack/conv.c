@@ -71,7 +71,7 @@ static float *read_bias(const dv_graph *graph, const dv_op *op, bool *ok)
     *ok = true;
     if (op->input_count < 3 || op->inputs[2] == DV_NONE)
         return NULL;
-    float *bias = dv_xnn_read_constant(&graph->tensors[op->inputs[2]]);
+    float *bias = dv_xnn_read_floats(&graph->tensors[op->inputs[2]]);
     *ok = bias != NULL;
     return bias;
 }
@@ -81,7 +81,7 @@ static float *read_kernel(const dv_tensor *weight, const dv_conv_params *p)
 {
     size_t pixels = (size_t)(weight->shape.dim[2] * weight->shape.dim[3]);
     size_t rows = (size_t)weight->shape.dim[0], columns = (size_t)weight->shape.dim[1];
-    float *plain = dv_xnn_read_constant(weight);
+    float *plain = dv_xnn_read_floats(weight);
     float *kernel = plain ? dv_memplan_allocate(rows * columns * pixels * sizeof *kernel) : NULL;
     if (kernel && !p->transposed) { /* [outputs][inputs of a group][pixels] */
         dv_layout_transpose(plain, kernel, rows, columns, pixels);
@@ -153,7 +153,7 @@ dv_status dv_xnn_lower_convolution(dv_program *program, uint32_t at, bool *done)
 /* The weight of a matrix product as [outputs][inputs]. */
 static float *read_matrix(const dv_tensor *weight, bool inputs_first, size_t inputs, size_t outputs)
 {
-    float *plain = dv_xnn_read_constant(weight);
+    float *plain = dv_xnn_read_floats(weight);
     if (!plain || !inputs_first)
         return plain;
     float *turned = dv_memplan_allocate(inputs * outputs * sizeof *turned);

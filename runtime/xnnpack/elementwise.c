@@ -177,7 +177,7 @@ dv_status dv_xnn_lower_prelu(dv_program *program, uint32_t at, bool *done)
         return DV_NO_MEMORY;
     step->unary = xnn_setup_prelu_nc_f32;
     step->batch = elements_of(graph, op->inputs[0]) / channels;
-    float *given = dv_xnn_read_constant(slope);
+    float *given = dv_xnn_read_floats(slope);
     float *all = dv_memplan_allocate(channels * sizeof *all);
     enum xnn_status status = xnn_status_out_of_memory;
     if (given && all) {
@@ -203,7 +203,7 @@ static bool batch_norm_constants(const dv_graph *graph, const dv_op *op, affine 
     float *part[4] = {NULL}; /* weight, bias, mean, variance */
     bool ok = true;
     for (size_t i = 0; i < 4; i++) {
-        part[i] = dv_xnn_read_constant(&graph->tensors[op->inputs[i + 1]]);
+        part[i] = dv_xnn_read_floats(&graph->tensors[op->inputs[i + 1]]);
         ok = ok && part[i];
     }
     for (size_t c = 0; ok && c < a->count; c++) {

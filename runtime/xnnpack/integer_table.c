@@ -1,6 +1,6 @@
 /* integer_table.c - what depends on one 8-bit element alone is a table of 256: activations,
    arithmetic with one number, another scale. The reference kernels fill it, so results are equal.
-   And the conversions from and to floats, which are the library's. */
+   And the conversions from and to floats. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -289,29 +289,14 @@ bool dv_xnn_conversion_fits(const dv_graph *graph, dv_op_id id)
            constants_of(graph, op, integers, &scale, &zero);
 }
 
-static enum xnn_status create_conversion(bool from_floats, bool is_signed, size_t n, float scale,
-                                         int32_t zero, dv_xnn_step *step)
+static enum xnn_status create_to_floats(bool is_signed, size_t n, float scale, int32_t zero,
+                                        dv_xnn_step *step)
 {
     typedef void (*any)(void);
-    any setup;
-    enum xnn_status status;
-    if (from_floats && is_signed) {
-        setup = (any)xnn_setup_convert_nc_f32_qs8;
-        status = xnn_create_convert_nc_f32_qs8(n, n, n, scale, (int8_t)zero, INT8_MIN, INT8_MAX, 0,
-                                               &step->op);
-    } else if (from_floats) {
-        setup = (any)xnn_setup_convert_nc_f32_qu8;
-        status = xnn_create_convert_nc_f32_qu8(n, n, n, scale, (uint8_t)zero, 0, UINT8_MAX, 0,
-                                               &step->op);
-    } else if (is_signed) {
-        setup = (any)xnn_setup_convert_nc_qs8_f32;
-        status = xnn_create_convert_nc_qs8_f32(n, n, n, scale, (int8_t)zero, 0, &step->op);
-    } else {
-        setup = (any)xnn_setup_convert_nc_qu8_f32;
-        status = xnn_create_convert_nc_qu8_f32(n, n, n, scale, (uint8_t)zero, 0, &step->op);
-    }
+    any setup = is_signed ? (any)xnn_setup_convert_nc_qs8_f32 : (any)xnn_setup_convert_nc_qu8_f32;
     step->unary = (dv_xnn_unary_setup)setup;
-    return status;
+    return is_signed ? xnn_create_convert_nc_qs8_f32(n, n, n, scale, (int8_t)zero, 0, &step->op)
+                     : xnn_create_convert_nc_qu8_f32(n, n, n, scale, (uint8_t)zero, 0, &step->op);
 }
 
 dv_status dv_xnn_lower_conversion(dv_program *program, uint32_t at, bool *done)
@@ -343,10 +328,14 @@ dv_status dv_xnn_lower_conversion(dv_program *program, uint32_t at, bool *done)
     else
         DV_TRY(dv_xnn_read_as(program, op->inputs[0], layout, is_signed, &values[0]));
     DV_TRY(dv_program_write(program, op->outputs[0], layout, &values[1]));
+    if (from_floats) { /* the library's own takes what is no number for the largest */
+        dv_conversion conversion = {n, scale, zero, is_signed};
+        return dv_program_add_rounding(program, &conversion, values[0], values[1]);
+    }
     dv_xnn_step *step = dv_xnn_step_create(program, setup_convert);
     if (!step)
         return DV_NO_MEMORY;
-    enum xnn_status status = create_conversion(from_floats, is_signed, n, scale, zero, step);
+    enum xnn_status status = create_to_floats(is_signed, n, scale, zero, step);
     return dv_xnn_add(program, step, status, values, 2);
 }
 

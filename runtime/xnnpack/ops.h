@@ -48,8 +48,10 @@ enum xnn_status dv_xnn_setup_unary(dv_xnn_step *step, void *const *memory);
 /* setup of step->binary over shape_a and shape_b; a constant stands for b. */
 enum xnn_status dv_xnn_setup_binary(dv_xnn_step *step, void *const *memory);
 
-/* A constant's elements, as they are, in new memory (padded; for free()); NULL without memory. */
+/* A constant's elements as they are, or as numbers in f32, in new memory (padded; for free()); NULL
+   without memory. */
 void *dv_xnn_read_constant(const dv_tensor *tensor);
+float *dv_xnn_read_floats(const dv_tensor *tensor);
 /* The library, started once. */
 enum xnn_status dv_xnn_initialise(void);
 

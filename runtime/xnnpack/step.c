@@ -150,6 +150,20 @@ void *dv_xnn_read_constant(const dv_tensor *tensor)
     return data;
 }
 
+float *dv_xnn_read_floats(const dv_tensor *tensor)
+{
+    size_t elements = 0, bytes = 0;
+    if (tensor->quant.count == 0)
+        return dv_xnn_read_constant(tensor);
+    if (!dv_shape_elements(&tensor->shape, &elements) ||
+        !dv_mul_size(elements, sizeof(float), &bytes))
+        return NULL;
+    float *data = dv_memplan_allocate(bytes);
+    if (data)
+        (void)dv_tensor_read_numbers(tensor, 0, elements, data); /* integers have numbers */
+    return data;
+}
+
 void dv_xnn_fuse_clamp(dv_program *program, uint32_t at, float *low, float *high,
                        dv_tensor_id *output)
 {

@@ -134,8 +134,8 @@ static void print_targets(dv_cli *cli, const dv_platform *platform)
         print_families(table, target->family, "");
         if (target->integers)
             print_families(table, target->integers->family, ", integers");
-        if (target->reference)
-            print_families(table, target->reference->family, ", reference");
+        if (target->converted)
+            print_families(table, target->converted->family, ", converted");
     }
     dv_table_print(table, cli->colour, &cli->out);
     dv_table_destroy(table);

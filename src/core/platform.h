@@ -53,9 +53,9 @@ typedef struct dv_target {
     dv_family_cost family[DV_FAMILY_COUNT];
     const dv_family_cost
         *operators; /* DV_OP_COUNT rows: kinds that have a price of their own; or NULL */
-    /* Of operators on 8-bit integers where the device's backend has integer kernels for them, and
-       where they run by the reference kernels; NULL: as floats. */
-    const dv_cost_rows *integers, *reference;
+    /* Of operators on 8-bit integers that the device's backend has integer kernels for, and of
+       those that are computed on floats between conversions; NULL: as floats. */
+    const dv_cost_rows *integers, *converted;
     double relative_error; /* of a prediction, as a share; from calibration, else 0 */
 } dv_target;
 

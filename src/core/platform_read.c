@@ -177,7 +177,7 @@ static dv_status read_precision(reader *to, const dv_json_at *at, dv_device_id d
 {
     static const char *const keys[] = {
         "precision", "channel_multiple", "weight_gbs", "activation_gbs", "relative_error",
-        "families",  "operators",        "integers",   "reference",      NULL};
+        "families",  "operators",        "integers",   "converted",      NULL};
     DV_TRY(dv_json_only(at, keys));
     dv_target *target = &to->targets[to->platform->target_count];
     dv_json_at name = dv_json_member(at, "precision");
@@ -210,7 +210,7 @@ static dv_status read_precision(reader *to, const dv_json_at *at, dv_device_id d
     DV_TRY(read_families(to, at, target, target->family));
     DV_TRY(read_operators(to, at, target, &target->operators));
     DV_TRY(read_rows(to, at, "integers", target, &target->integers));
-    DV_TRY(read_rows(to, at, "reference", target, &target->reference));
+    DV_TRY(read_rows(to, at, "converted", target, &target->converted));
     to->platform->target_count++;
     return DV_OK;
 }

@@ -93,7 +93,7 @@ static dv_target copy_target(copier *to, const dv_target *from)
         target.family[f] = copy_cost(to, from->family[f]);
     target.operators = copy_operators(to, from->operators);
     target.integers = copy_rows(to, from->integers);
-    target.reference = copy_rows(to, from->reference);
+    target.converted = copy_rows(to, from->converted);
     return target;
 }
 

@@ -96,12 +96,12 @@ static void test_integers_are_priced_by_the_kernels_that_run_them(void)
     CU_ASSERT_EQUAL_FATAL(dv_platform_restrict(whole, "cpu", &part), DV_OK);
     const dv_realisation *real = &part->devices[0].realisation;
     const dv_target *target = &part->targets[part->host];
-    CU_ASSERT_FATAL(target->integers && target->reference);
+    CU_ASSERT_FATAL(target->integers && target->converted);
     double macs = 32.0 * 3 * 9 * 64 * 64; /* 3x3 of 128 pixels, in steps of 2 */
     CU_ASSERT_EQUAL(dv_kernels_of(real, graphs[0], 0), DV_KERNELS_INTEGERS);
-    CU_ASSERT_EQUAL(dv_kernels_of(real, graphs[1], 0), DV_KERNELS_REFERENCE);
+    CU_ASSERT_EQUAL(dv_kernels_of(real, graphs[1], 0), DV_KERNELS_CONVERTED);
     for (size_t k = 0; k < 2; k++) {
-        const dv_cost_rows *rows = k == 0 ? target->integers : target->reference;
+        const dv_cost_rows *rows = k == 0 ? target->integers : target->converted;
         const dv_family_cost *row = &rows->family[DV_FAMILY_CONV];
         double us = row->launch_us.value + macs / (row->gmacs.value * 1e3);
         CU_ASSERT(first_us(graphs[k], part) >= us - 1e-9);
