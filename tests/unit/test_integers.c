@@ -105,14 +105,16 @@ static void *memory_for(const dv_tensor *t)
     return memory;
 }
 
-static void fill(const dv_tensor *t, uint64_t seed, void *memory)
+/* With nans, one in 64 floats is no number. */
+static void fill(const dv_tensor *t, uint64_t seed, bool nans, void *memory)
 {
     size_t elements = 0;
     (void)dv_shape_elements(&t->shape, &elements);
     for (size_t i = 0; i < elements; i++) {
         uint64_t bits = dv_rng_at(seed, i);
-        if (t->dtype == DV_DTYPE_F32) /* one in 64 is no number */
-            ((float *)memory)[i] = (bits & 63) ? (float)(bits >> 40) * 0x1p-21f - 4.0f : NAN;
+        if (t->dtype == DV_DTYPE_F32)
+            ((float *)memory)[i] =
+                nans && (bits & 63) == 0 ? NAN : (float)(bits >> 40) * 0x1p-21f - 4.0f;
         else
             ((uint8_t *)memory)[i] = (uint8_t)bits;
     }
@@ -134,7 +136,7 @@ static void *run(const dv_graph *graph, const char *name, dv_layout wanted)
             break;
         void *plain = memory_for(t);
         in[i] = memory_for(t);
-        fill(t, 7 + i, plain);
+        fill(t, 7 + i, graph->ops[0].kind == DV_OP_QUANTIZE, plain);
         size_t bytes = 0;
         (void)dv_tensor_bytes(t, &bytes);
         if (layouts[i] == DV_LAYOUT_PLAIN)
