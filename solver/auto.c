@@ -46,6 +46,10 @@ static const dv_param params[] = {
 /* In the rounds of better orders a few states do: nothing is claimed from them. */
 enum { STATE_LIMIT = 20000, ROUND_STATES = 400, ROUNDS = 6 };
 
+/* Of the bound along a path: some ten seconds where many tensors are alive at a time, as in a
+   network of a hundred branches. */
+enum { PATH_WORK = 2000000000 };
+
 /* Of a problem with more units each step takes seconds, and only those that gain much are taken. */
 enum { LARGE = 20000, ROUNDS_OF_LARGE = 2 };
 
@@ -166,7 +170,9 @@ static dv_status bound_by_least_times(search *s)
 static dv_status bound_any_order(search *s)
 {
     double bound_us;
-    DV_TRY(dv_frontier_path_bound(s->problem, &s->settings, s->plan, &bound_us));
+    dv_frontier_settings settings = s->settings;
+    settings.work_limit = PATH_WORK;
+    DV_TRY(dv_frontier_path_bound(s->problem, &settings, s->plan, &bound_us));
     if (bound_us > s->any_bound_us) {
         s->any_bound_us = bound_us;
         snprintf(s->any_by, sizeof s->any_by, "auto: path bound");

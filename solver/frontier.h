@@ -36,6 +36,9 @@ typedef struct dv_frontier_settings {
     uint32_t state_limit;
     double deadline_s;   /* on progress's clock; past it the search ends where it is */
     size_t memory_limit; /* bytes; states are dropped before they take more; 0: no limit */
+    /* Numbers that all layers together may hold and try: wide graphs keep fewer states; 0: no
+       limit. The same on every machine. */
+    double work_limit;
     const dv_progress *progress;
     double upper_us; /* cost of a known plan; states that cannot beat it go. INFINITY: none */
     /* Its placement: where the search ends early, the best beginning goes on as in that plan. NULL:

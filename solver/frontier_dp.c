@@ -299,7 +299,14 @@ static size_t trail_bytes(size_t states)
    to so many times more that are made from them. */
 static uint32_t state_limit(const dv_frontier_search *r, uint32_t k)
 {
+    enum { FEWEST = 100 };
     size_t limit = r->settings->state_limit, memory = r->settings->memory_limit;
+    if (r->settings->work_limit > 0) {
+        double of_layer = r->settings->work_limit / r->problem->unit_count,
+               of_state = (double)r->problem->target_count * (1.0 + r->next.width);
+        double most = fmax(of_layer / of_state, FEWEST);
+        limit = most < (double)limit ? (size_t)most : limit;
+    }
     if (memory == 0)
         return (uint32_t)limit;
     size_t left = memory > r->bytes ? memory - r->bytes : 0;

@@ -117,6 +117,28 @@ dv_status dv_onnx_op_ml_normalizer(dv_onnx_at *at)
     return DV_OK;
 }
 
+/* Whole numbers as rows with a 1 in the column of their category; others' rows are 0. */
+dv_status dv_onnx_op_ml_one_hot(dv_onnx_at *at)
+{
+    enum { MOST_CATEGORIES = 4096 };
+    dv_op_params whole = {.cast = {DV_DTYPE_I64}}, last = {.axes = {.axes = {-1}, .count = 1}};
+    int64_t values[MOST_CATEGORIES];
+    size_t count;
+    dv_tensor_id x, categories, is;
+    if (!dv_onnx_has(at, "cats_int64s"))
+        return dv_onnx_opaque(at, "only categories that are integers are supported");
+    DV_TRY(dv_onnx_ints(at, "cats_int64s", MOST_CATEGORIES, values, &count));
+    if (count == 0)
+        return dv_fail(DV_BAD_INPUT, "attribute 'cats_int64s' is empty");
+    DV_TRY(dv_onnx_emit(at, DV_OP_CAST, &whole, at->inputs[0], DV_NONE, &x));
+    DV_TRY(dv_onnx_emit(at, DV_OP_UNSQUEEZE, &last, x, DV_NONE, &x));
+    DV_TRY(dv_onnx_list(at, values, count, &categories));
+    DV_TRY(dv_onnx_emit(at, DV_OP_EQ, NULL, x, categories, &is));
+    dv_onnx_become(at, DV_OP_CAST, is, DV_NONE, DV_NONE);
+    at->op.params.cast.dtype = DV_DTYPE_F32;
+    return DV_OK;
+}
+
 /* The elements of x's last dim that the indices name, in one row if x has one dim. */
 dv_status dv_onnx_op_ml_extractor(dv_onnx_at *at)
 {

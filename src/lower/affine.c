@@ -195,6 +195,42 @@ static dv_status fold_into(dv_rewrite *rewrite, const dv_op *op, const dv_op *be
     return dv_rewrite_add_op(rewrite, &made); /* still named after the layer, as the source does */
 }
 
+/* A sum of a layer without a bias and a constant a channel, in a type that weights are not scaled
+   in: the constant is the bias. */
+static dv_status become_bias(dv_rewrite *rewrite, const dv_op *op, const dv_op *before, bool *done)
+{
+    const dv_tensor constant = rewrite->from->tensors[op->inputs[1]];
+    const dv_shape *y = &rewrite->from->tensors[op->outputs[0]].shape;
+    const dv_tensor *weight = dv_rewrite_at(rewrite, before->inputs[1]);
+    int64_t channels = y->dim[channel_axis(before, y)];
+    bool plain = before->kind == DV_OP_CONVOLUTION ||
+                 (before->params.linear.alpha == 1 && before->params.linear.beta == 1);
+    bool bare = before->input_count < 3 || before->inputs[2] == DV_NONE;
+    size_t count;
+    if (op->kind != DV_OP_ADD || !plain || !bare || constant.role != DV_ROLE_CONSTANT ||
+        weight->role != DV_ROLE_CONSTANT || weight->dtype != constant.dtype ||
+        weight->dtype == DV_DTYPE_F32 || !dv_dtype_is_float(weight->dtype) ||
+        !dv_shape_elements(&constant.shape, &count) || (int64_t)count != channels)
+        return DV_OK;
+    dv_tensor_id output, inputs[3] = {before->inputs[0], before->inputs[1], DV_NONE};
+    dv_shape shape = {.rank = 1, .dim = {channels}};
+    DV_TRY(dv_rewrite_constant(rewrite, constant.name, "row", constant.dtype, &shape,
+                               &constant.data, &inputs[2]));
+    DV_TRY(dv_rewrite_tensor(rewrite, op->outputs[0], &output));
+    dv_op made = *before;
+    made.inputs = inputs;
+    made.input_count = 3;
+    made.outputs = &output;
+    made.output_count = 1;
+    rewrite->changed = *done = true;
+    return dv_rewrite_add_op(rewrite, &made);
+}
+
+static bool takes_bias(const dv_op *before)
+{
+    return before && (before->kind == DV_OP_CONVOLUTION || before->kind == DV_OP_LINEAR);
+}
+
 static dv_status fold_affine(dv_rewrite *rewrite, const dv_op *op, bool *done)
 {
     const dv_graph *graph = rewrite->from;
@@ -203,6 +239,12 @@ static dv_status fold_affine(dv_rewrite *rewrite, const dv_op *op, bool *done)
         return DV_OK;
     DV_TRY(dv_rewrite_tensor(rewrite, op->inputs[0], &input));
     const dv_op *before = dv_rewrite_producer(rewrite, input);
+    if (takes_bias(before) && fits(graph, op, before)) {
+        dv_op layer = *before;
+        DV_TRY(become_bias(rewrite, op, &layer, done));
+        if (*done)
+            return DV_OK;
+    }
     if (!before || !has_foldable_weights(rewrite, before) || !fits(graph, op, before))
         return DV_OK;
     dv_op copy = *before; /* the row may move while tensors and operators are added */

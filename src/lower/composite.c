@@ -27,6 +27,7 @@ typedef struct block {
     uint32_t count;
     dv_op_id members[MOST_MEMBERS];
     bool is_dynamic;
+    const dv_op_id *block_of; /* those found before */
 } block;
 
 static bool add(block *b, dv_op_id op)
@@ -67,13 +68,15 @@ static bool is_scale(const block *b, const dv_op *op)
     return (op->kind == DV_OP_MUL || op->kind == DV_OP_DIV) && is_constant(b, op->inputs[1]);
 }
 
-/* Takes in what only brings an operand into its place: permutations, views, constant scales. */
+/* Takes in what only brings an operand into its place: permutations, views, constant scales; what
+   ends another block stays there. */
 static bool take_operand(block *b, dv_tensor_id t)
 {
     for (int i = 0; i < MOST_CHAIN; i++) {
         const dv_op *op = inner(b, t);
-        if (!op || !(op->kind == DV_OP_PERMUTE || op->kind == DV_OP_EXPAND || is_view(op) ||
-                     is_scale(b, op)))
+        if (!op || b->block_of[id_of(b, op)] != DV_NONE ||
+            !(op->kind == DV_OP_PERMUTE || op->kind == DV_OP_EXPAND || is_view(op) ||
+              is_scale(b, op)))
             return true;
         if (!add(b, id_of(b, op)))
             return false;
@@ -339,7 +342,7 @@ void dv_composites_find(const dv_graph *graph, dv_op_id *block_of)
     for (dv_op_id o = 0; o < graph->op_count; o++)
         block_of[o] = DV_NONE;
     for (dv_op_id o = 0; o < graph->op_count; o++) {
-        block b = {.graph = graph};
+        block b = {.graph = graph, .block_of = block_of};
         if (block_of[o] != DV_NONE || !match(&b, &graph->ops[o]))
             continue;
         take_followers(&b, o);

@@ -129,7 +129,8 @@ dv_status dv_infer_opaque(dv_infer *infer)
         return DV_OK;
     const char *reason = infer->source->reason;
     const char *format = infer->rewrite->from->format;
-    bool recorded = strcmp(format, "tflite") == 0 || strcmp(format, "onnx") == 0;
+    bool recorded = strcmp(format, "tflite") == 0 ||
+                    (strcmp(format, "onnx") == 0 && reason && strncmp(reason, "operator ", 9) == 0);
     return dv_infer_fail(infer, "%s%s", reason ? reason : "this operator is not supported",
                          recorded ? ", and the file does not tell the shapes of what it makes"
                                   : "");

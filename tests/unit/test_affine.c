@@ -216,6 +216,28 @@ static void test_a_batch_norm_that_divides_by_nothing_is_left(void)
     dv_graph_destroy(graph);
 }
 
+/* Weights of f16 are not scaled, but what is added to a bare layer is its bias. */
+static void test_a_sum_of_f16_becomes_the_bias(void)
+{
+    static const char *const shapes[] = {"f16 4", "f16 1x4"};
+    for (size_t i = 0; i < 2; i++) {
+        dv_graph *graph = build_graph(), *before = NULL;
+        dv_tensor_id x = build_input(graph, "x", "f16 3x8");
+        dv_tensor_id w = build_fill(graph, "w", "f16 8x4", 0.5);
+        dv_tensor_id b = build_fill(graph, "b", shapes[i], 0.25);
+        dv_tensor_id y = BUILD_OP(graph, DV_OP_MATMUL, build_none(), "product", x, w);
+        build_finish(graph, BUILD_OP(graph, DV_OP_ADD, build_none(), "y", y, b));
+        CU_ASSERT_EQUAL_FATAL(dv_pass_infer(graph, NULL, &before), DV_OK);
+        dv_graph *after = lowered(graph);
+        CU_ASSERT_EQUAL(after->op_count, 1);
+        CU_ASSERT_EQUAL(after->ops[0].kind, DV_OP_LINEAR);
+        CU_ASSERT_EQUAL(after->ops[0].input_count, 3);
+        CU_ASSERT_TRUE(difference(before, after, 3, 3) < 2e-3); /* one rounding fewer */
+        dv_graph_destroy(before);
+        dv_graph_destroy(after);
+    }
+}
+
 DV_SUITE(lower_affine, DV_TEST(test_batch_norm_goes_into_convolutions_of_every_kind),
          DV_TEST(test_batch_norm_goes_into_linear_layers),
          DV_TEST(test_an_equal_scale_leaves_computed_weights_computed),
@@ -223,4 +245,5 @@ DV_SUITE(lower_affine, DV_TEST(test_batch_norm_goes_into_convolutions_of_every_k
          DV_TEST(test_one_scale_after_the_other_multiplies_the_factors),
          DV_TEST(test_scales_and_shifts_by_constants_follow),
          DV_TEST(test_weights_with_other_readers_are_left),
-         DV_TEST(test_a_batch_norm_that_divides_by_nothing_is_left));
+         DV_TEST(test_a_batch_norm_that_divides_by_nothing_is_left),
+         DV_TEST(test_a_sum_of_f16_becomes_the_bias));

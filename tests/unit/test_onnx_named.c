@@ -160,6 +160,26 @@ static void rows_are_normalised_and_elements_picked(void)
     dv_graph_destroy(graph);
 }
 
+static void categories_become_columns(void)
+{
+    onnx_writer w = onnx_begin(13);
+    onnx_input(&w, "x", ONNX_INT64, "6");
+    other(&w, "ai.onnx.ml", "OneHotEncoder", "x", "y");
+    onnx_attr_ints(&w, "cats_int64s", "2,0,7");
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    dv_graph *graph = finished(&w);
+    void *in[1] = {0}, *out[1] = {0};
+    CU_ASSERT_TRUE(is_shape(output_of(graph, 0), "6x3"));
+    CU_ASSERT_TRUE_FATAL(run_portable(graph, 3, 4, in, out));
+    for (size_t i = 0; i < 18; i++) {
+        const int64_t category[] = {2, 0, 7}, x = ((int64_t *)in[0])[i / 3];
+        CU_ASSERT_EQUAL(((float *)out[0])[i], x == category[i % 3]);
+    }
+    free(in[0]);
+    free(out[0]);
+    dv_graph_destroy(graph);
+}
+
 /* Three bits, narrow: from -3 to 3 steps of a quarter. */
 static void numbers_of_few_bits_are_rounded_among_the_reals(void)
 {
@@ -244,5 +264,6 @@ DV_SUITE(load_onnx_named, DV_TEST(a_strangers_operator_has_the_shapes_that_the_f
          DV_TEST(without_a_shape_the_operator_is_named),
          DV_TEST(trees_tell_their_shapes_by_their_attributes),
          DV_TEST(a_linear_classifier_is_computed), DV_TEST(rows_are_normalised_and_elements_picked),
+         DV_TEST(categories_become_columns),
          DV_TEST(numbers_of_few_bits_are_rounded_among_the_reals),
          DV_TEST(random_numbers_are_drawn_once));

@@ -219,6 +219,21 @@ static void test_what_only_looks_alike_is_left(void)
     dv_graph_destroy(graph);
 }
 
+/* The root of 2 is 1.4140625 there. */
+static void test_gelu_of_f16_is_found(void)
+{
+    dv_graph *graph = build_graph();
+    dv_tensor_id x = build_input(graph, "x", "f16 4x16");
+    dv_tensor_id u = two(graph, DV_OP_DIV, x, build_fill(graph, "r", "f16 scalar", 1.4140625));
+    u = two(graph, DV_OP_ADD, one(graph, DV_OP_ERF, u), build_fill(graph, "o", "f16 scalar", 1));
+    u = two(graph, DV_OP_MUL, two(graph, DV_OP_MUL, x, u),
+            build_fill(graph, "h", "f16 scalar", 0.5));
+    graph = lowered(build_finish(graph, u));
+    CU_ASSERT_EQUAL(graph->op_count, 1);
+    CU_ASSERT_EQUAL(graph->ops[0].kind, DV_OP_GELU);
+    dv_graph_destroy(graph);
+}
+
 /* isnan(s) ? 0 : s, as PyTorch writes attention whose mask may hide a whole row. */
 static void test_a_guard_against_masked_rows_is_the_softmaxs_own(void)
 {
@@ -258,4 +273,4 @@ DV_SUITE(lower_recognise, DV_TEST(test_a_clamp_of_a_clamp_is_one),
          DV_TEST(test_layer_norm_over_two_dims_without_parameters),
          DV_TEST(test_what_only_looks_alike_is_left),
          DV_TEST(test_a_guard_against_masked_rows_is_the_softmaxs_own),
-         DV_TEST(test_one_over_a_root_is_one_operator));
+         DV_TEST(test_one_over_a_root_is_one_operator), DV_TEST(test_gelu_of_f16_is_found));
