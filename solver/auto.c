@@ -46,9 +46,9 @@ static const dv_param params[] = {
 /* In the rounds of better orders a few states do: nothing is claimed from them. */
 enum { STATE_LIMIT = 20000, ROUND_STATES = 400, ROUNDS = 6 };
 
-/* Of the bound along a path: some ten seconds where many tensors are alive at a time, as in a
-   network of a hundred branches. */
-enum { PATH_WORK = 2000000000 };
+/* Of the bound along a path: seconds where many tensors are alive at a time, as in a network of a
+   hundred branches. */
+enum { PATH_WORK = 400000000, PATH_WORK_A_UNIT = 500000 };
 
 /* Of a problem with more units each step takes seconds, and only those that gain much are taken. */
 enum { LARGE = 20000, ROUNDS_OF_LARGE = 2 };
@@ -171,7 +171,7 @@ static dv_status bound_any_order(search *s)
 {
     double bound_us;
     dv_frontier_settings settings = s->settings;
-    settings.work_limit = PATH_WORK;
+    settings.work_limit = fmax(PATH_WORK, (double)PATH_WORK_A_UNIT * s->problem->unit_count);
     DV_TRY(dv_frontier_path_bound(s->problem, &settings, s->plan, &bound_us));
     if (bound_us > s->any_bound_us) {
         s->any_bound_us = bound_us;
