@@ -4,7 +4,18 @@
 
 #include <string.h>
 
-enum { INT = 1, UINT, FLOAT, INDIRECT_INT = 6, INDIRECT_UINT, INDIRECT_FLOAT, MAP, BOOL = 26 };
+enum {
+    INT = 1,
+    UINT,
+    FLOAT,
+    INDIRECT_INT = 6,
+    INDIRECT_UINT,
+    INDIRECT_FLOAT,
+    MAP,
+    VECTOR_INT = 11,
+    VECTOR_UINT,
+    BOOL = 26
+};
 
 /* A map: its elements and its keys are vectors; the types of the elements follow them. */
 typedef struct map {
@@ -84,25 +95,57 @@ static bool number_at(dv_span bytes, size_t at, size_t width, unsigned type, dou
     return true;
 }
 
-bool dv_flex_number(dv_span bytes, const char *key, double *out)
+/* Where the map holds the value of key, how wide it is there (*width), and the byte that tells its
+   type. */
+static bool find(dv_span bytes, const char *key, size_t *at, size_t *width, uint64_t *type)
 {
     map m;
-    uint64_t type;
     if (!open_map(bytes, &m))
         return false;
     size_t i = 0;
     while (i < m.count && !is_key(&m, i, key))
         i++;
-    if (i == m.count || !bits_at(bytes, m.at + m.count * m.width + i, 1, &type))
+    *at = m.at + i * m.width;
+    *width = m.width;
+    return i < m.count && bits_at(bytes, m.at + m.count * m.width + i, 1, type);
+}
+
+bool dv_flex_number(dv_span bytes, const char *key, double *out)
+{
+    size_t at, width;
+    uint64_t type;
+    if (!find(bytes, key, &at, &width, &type))
         return false;
-    size_t at = m.at + i * m.width, width = m.width;
     unsigned kind = (unsigned)type >> 2;
     if (kind >= INDIRECT_INT && kind <= INDIRECT_FLOAT) {
-        width = (size_t)1 << (type & 3);
-        if (!follow(bytes, at, m.width, &at))
+        if (!follow(bytes, at, width, &at))
             return false;
+        width = (size_t)1 << (type & 3);
     } else if (kind != INT && kind != UINT && kind != FLOAT && kind != BOOL) {
         return false;
     }
     return number_at(bytes, at, width, kind, out);
+}
+
+bool dv_flex_integers(dv_span bytes, const char *key, size_t most, int64_t *out, size_t *count)
+{
+    size_t at, width;
+    uint64_t type, length;
+    if (!find(bytes, key, &at, &width, &type))
+        return false;
+    unsigned kind = (unsigned)type >> 2;
+    if ((kind != VECTOR_INT && kind != VECTOR_UINT) || !follow(bytes, at, width, &at))
+        return false;
+    width = (size_t)1 << (type & 3);
+    if (at < width || !bits_at(bytes, at - width, width, &length) || length > most)
+        return false;
+    *count = (size_t)length;
+    for (size_t i = 0; i < *count; i++) {
+        double number;
+        if (!number_at(bytes, at + i * width, width, kind == VECTOR_INT ? INT : UINT, &number) ||
+            !(number >= -9e15 && number <= 9e15))
+            return false;
+        out[i] = (int64_t)number;
+    }
+    return true;
 }

@@ -10,4 +10,8 @@
    map, hold no number under it, or point outside themselves. O(keys). */
 bool dv_flex_number(dv_span bytes, const char *key, double *out);
 
+/* The integers of the typed vector that a map holds under key, their number to *count. false if
+   there is no such vector, or it has more than most. O(keys + integers). */
+bool dv_flex_integers(dv_span bytes, const char *key, size_t most, int64_t *out, size_t *count);
+
 #endif

@@ -195,6 +195,7 @@ static dv_status load(const char *path, dv_buffer *buffer, const dv_load_options
     else
         dv_graph_destroy(b.graph);
     dv_tfl_free_states(&b);
+    dv_onnx_known_free(&b.known);
     dv_arena_destroy(b.arena);
     return status;
 }

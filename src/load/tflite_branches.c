@@ -239,7 +239,6 @@ static void read_counter(loop *l, uint32_t i)
     dv_fb_vector results = dv_fb_list(&l->body.subgraph, 2, 4);
     dv_fb_table node;
     int32_t result = i < results.count ? dv_fb_i32_at(&results, i) : -1;
-    c->known = constant_in(b, b->scope, (int32_t)dv_tfl_slot_of(l->at, i), &c->now);
     if (!c->known || input_index(&l->body, result) == (int32_t)i)
         return; /* left alone */
     c->known = maker_of(l, &l->body, result, &node);
@@ -313,11 +312,15 @@ static int count_rounds(loop *l)
     return -1;
 }
 
-/* A round after the first is given what the one before has made. */
+/* A round after the first is given what the one before has made; constants are there already. */
 static dv_status next_round(loop *l, int32_t subgraph, dv_tensor_id *values)
 {
     dv_tfl_builder *b = l->at->b;
+    const dv_tfl_slot *before = l->body.slots;
     DV_TRY(enter(b, subgraph, &l->body));
+    for (uint32_t i = 0; i < l->body.tensors.count; i++)
+        if (l->body.slots[i].constant != DV_NONE && before[i].constant != DV_NONE)
+            l->body.slots[i] = before[i];
     dv_fb_vector names = dv_fb_list(&l->body.subgraph, 1, 4);
     if (names.count != l->count)
         return dv_fail(DV_BAD_INPUT, "its body takes %u inputs, not %u", names.count, l->count);
@@ -347,6 +350,11 @@ dv_status dv_tfl_op_loop(dv_tfl_at *at)
         return dv_fail(DV_BAD_INPUT, "it has %u inputs and %u outputs", l.count, at->outputs.count);
     DV_TRY(enter(b, dv_fb_i32(&at->options, 0, 0), &l.condition));
     DV_TRY(enter(b, body, &l.body));
+    for (uint32_t i = 0; i < l.count; i++) {
+        int numbers;
+        DV_TRY(dv_tfl_ints(at, i, 1, &l.counters[i].now, &numbers));
+        l.counters[i].known = numbers == 1;
+    }
     int rounds = count_rounds(&l);
     DV_TRY(b->fb.status);
     if (rounds < 0)

@@ -12,6 +12,7 @@
 #include "core/graph.h"
 #include "load/flatbuffer.h"
 #include "load/load.h"
+#include "load/onnx_known.h"
 
 /* What the file says of a tensor. */
 typedef struct dv_tfl_tensor {
@@ -83,6 +84,7 @@ typedef struct dv_tfl_builder {
     size_t variable_count, variable_capacity;
     dv_tfl_kept *kept;
     size_t kept_count, kept_capacity;
+    dv_onnx_known known; /* what follows for tensors of the graph; the format does not matter */
 } dv_tfl_builder;
 
 /* ---- tensors: tflite_tensor.c, tflite_data.c ---- */
@@ -194,6 +196,7 @@ typedef struct dv_tfl_at {
     dv_fb_vector inputs, outputs;        /* i32 */
     const char *type;                    /* "CONV_2D", or a custom operator's own name */
     dv_op like;                          /* name, type and handle of all that is made for it */
+    int32_t version;                     /* of the operator, 1 being the first */
     const char *part;                    /* the name of what it makes on the way */
     bool opaque;                         /* its reader gave up; like.reason says why */
 } dv_tfl_at;
@@ -213,7 +216,9 @@ typedef struct dv_tfl_rule {
 #include "load/tflite_ops.def"
 #undef BUILTIN
 #undef UNKNOWN
-dv_tfl_reader dv_tfl_op_custom_transposed, dv_tfl_op_custom_detect;
+dv_tfl_reader dv_tfl_op_custom_transposed, dv_tfl_op_custom_detect, dv_tfl_op_transform_landmarks,
+    dv_tfl_op_landmarks_matrix, dv_tfl_op_transform_tensor, dv_tfl_op_pool_places,
+    dv_tfl_op_unpool_places;
 
 /* Adds an operator that is kept by name, with the shapes of its outputs as far as they are known:
    tflite_named.c. */
@@ -238,17 +243,20 @@ DV_MUST_USE dv_status dv_tfl_planar_input(const dv_tfl_at *at, uint32_t i, dv_te
 /* Would it be wasteful to take input i plain? */
 bool dv_tfl_prefers_planar(const dv_tfl_at *at, uint32_t i);
 
-/* The integers of constant input i; *count -1 if it is no constant, or has more than most. */
+/* The integers of input i if they are constant or follow from shapes and constants; *count -1 if
+   not, or if there are more than most. */
 DV_MUST_USE dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out,
                                   int *count);
 
 /* The number in constant input i of one element; *known false if it is no such constant. */
 DV_MUST_USE dv_status dv_tfl_number(const dv_tfl_at *at, uint32_t i, double *out, bool *known);
 
-/* Constants: one element, a list of i64. */
+/* Constants: one element, a list of i64, f32 of any shape. */
 DV_MUST_USE dv_status dv_tfl_scalar(dv_tfl_at *at, dv_dtype dtype, double value, dv_tensor_id *id);
 DV_MUST_USE dv_status dv_tfl_longs(dv_tfl_at *at, const int64_t *values, size_t count,
                                    dv_tensor_id *id);
+DV_MUST_USE dv_status dv_tfl_floats(dv_tfl_at *at, const float *values, const int64_t *dims,
+                                    unsigned rank, dv_tensor_id *id);
 
 /* Adds an operator; *id is its output, which may be the variable an input came from. */
 DV_MUST_USE dv_status dv_tfl_emit(dv_tfl_at *at, dv_op_kind kind, const dv_op_params *params,

@@ -18,6 +18,11 @@ enum { RULE_COUNT = sizeof rules / sizeof rules[0], CUSTOM = 32 };
 static const dv_tfl_rule customs[] = {
     {"Convolution2DTransposeBias", DV_OP_CONVOLUTION, dv_tfl_op_custom_transposed, 2, 3, NULL},
     {"TFLite_Detection_PostProcess", DV_OP_DETECT, dv_tfl_op_custom_detect, 3, 3, NULL},
+    {"Landmarks2TransformMatrix", DV_OP_MATMUL, dv_tfl_op_landmarks_matrix, 1, 1, NULL},
+    {"TransformTensorBilinear", DV_OP_GRID_SAMPLE, dv_tfl_op_transform_tensor, 2, 2, NULL},
+    {"TransformLandmarks", DV_OP_MATMUL, dv_tfl_op_transform_landmarks, 2, 2, NULL},
+    {"MaxPoolingWithArgmax2D", DV_OP_MAX_POOL, dv_tfl_op_pool_places, 1, 1, NULL},
+    {"MaxUnpooling2D", DV_OP_MAX_UNPOOL, dv_tfl_op_unpool_places, 2, 2, NULL},
 };
 
 /* The operator's row and its name. Old files number it in a byte, new ones in a word. */
@@ -30,6 +35,7 @@ static dv_status find_rule(dv_tfl_at *at)
     dv_fb_table code = dv_fb_table_at(&b->codes, index);
     int32_t old = dv_fb_i8(&code, 0, 0), builtin = dv_fb_i32(&code, 3, 0);
     dv_span custom = dv_fb_string(&code, 1);
+    at->version = dv_fb_i32(&code, 2, 1);
     DV_TRY(b->fb.status);
     int32_t number = old > builtin ? old : builtin;
     const char *reason = "";

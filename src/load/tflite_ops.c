@@ -58,13 +58,39 @@ bool dv_tfl_prefers_planar(const dv_tfl_at *at, uint32_t i)
     return slot->constant == DV_NONE && planar && !plain;
 }
 
+/* The integers of input i if they follow from shapes and constants by the rules of lowering. */
+static dv_status ints_that_follow(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out,
+                                  int *count)
+{
+    dv_tfl_builder *b = at->b;
+    const dv_tensor *is;
+    dv_tfl_tensor tensor;
+    dv_tensor_id id;
+    size_t elements;
+    DV_TRY(dv_tfl_input(at, i, &tensor));
+    dv_dtype dtype = dv_tfl_dtype(&tensor);
+    bool numbers = dtype == DV_DTYPE_I32 || dtype == DV_DTYPE_I64;
+    bool handle = b->scope->slots[dv_tfl_slot_of(at, i)].variable != DV_NONE;
+    if (!b->options || !b->options->infer || !numbers || handle)
+        return DV_OK;
+    b->known.graph = b->graph;
+    b->known.options = b->options;
+    DV_TRY(dv_tfl_plain_input(at, i, &id));
+    DV_TRY(dv_onnx_know(&b->known, id, &is));
+    if (is->role == DV_ROLE_CONSTANT && dv_shape_elements(&is->shape, &elements) &&
+        elements <= most && dv_tensor_read_i64(is, 0, elements, out))
+        *count = (int)elements;
+    return DV_OK;
+}
+
 dv_status dv_tfl_ints(const dv_tfl_at *at, uint32_t i, size_t most, int64_t *out, int *count)
 {
     *count = -1;
-    uint32_t source =
-        dv_tfl_given(at, i) ? at->b->scope->slots[dv_tfl_slot_of(at, i)].constant : DV_NONE;
-    if (source == DV_NONE)
+    if (!dv_tfl_given(at, i))
         return DV_OK;
+    uint32_t source = at->b->scope->slots[dv_tfl_slot_of(at, i)].constant;
+    if (source == DV_NONE)
+        return ints_that_follow(at, i, most, out, count);
     dv_tfl_tensor tensor;
     dv_tensor stored;
     size_t elements;
@@ -120,9 +146,8 @@ dv_status dv_tfl_scalar(dv_tfl_at *at, dv_dtype dtype, double value, dv_tensor_i
 
 dv_status dv_tfl_longs(dv_tfl_at *at, const int64_t *values, size_t count, dv_tensor_id *id)
 {
-    dv_buffer *buffer = dv_buffer_create(count * 8);
-    if (!buffer)
-        return dv_fail(DV_NO_MEMORY, "out of memory");
+    dv_buffer *buffer;
+    DV_TRY(dv_tfl_new_buffer(at->b, count * 8, &buffer));
     for (size_t i = 0; i < 8 * count; i++)
         dv_buffer_writable(buffer)[i] = (uint8_t)((uint64_t)values[i / 8] >> (8 * (i % 8)));
     dv_tensor tensor = {.dtype = DV_DTYPE_I64,
@@ -130,6 +155,22 @@ dv_status dv_tfl_longs(dv_tfl_at *at, const int64_t *values, size_t count, dv_te
                         .data = {.storage = DV_STORAGE_BUFFER, .buffer = buffer}};
     dv_status status = add_constant(at, &tensor, id);
     dv_buffer_release(buffer);
+    return status;
+}
+
+dv_status dv_tfl_floats(dv_tfl_at *at, const float *values, const int64_t *dims, unsigned rank,
+                        dv_tensor_id *id)
+{
+    dv_tensor tensor = {.dtype = DV_DTYPE_F32,
+                        .shape = dv_shape_make(dims, rank),
+                        .data = {.storage = DV_STORAGE_BUFFER}};
+    size_t bytes;
+    if (!dv_tensor_bytes(&tensor, &bytes))
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    DV_TRY(dv_tfl_new_buffer(at->b, bytes, &tensor.data.buffer));
+    memcpy(dv_buffer_writable(tensor.data.buffer), values, bytes);
+    dv_status status = add_constant(at, &tensor, id);
+    dv_buffer_release(tensor.data.buffer);
     return status;
 }
 

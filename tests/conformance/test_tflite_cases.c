@@ -12,6 +12,7 @@
 #include "core/file.h"
 #include "load/flatbuffer.h"
 #include "load/load.h"
+#include "lower/lower.h"
 #include "tests/execution.h"
 
 /* How far an output is from the one expected: of floats the relative RMS difference, of integers
@@ -80,13 +81,14 @@ static void run_once(execution *e, const uint8_t **at, double *floats, double *s
 static bool run_case(const char *folder, const char *name, double *floats, double *steps)
 {
     static const execution_device cpu = {"cpu", "portable", NULL, -1, 1, NULL};
+    static const dv_load_options options = {.infer = dv_lower_known};
     char path[2][1024];
     dv_graph *graph = NULL;
     dv_buffer *data = NULL;
     *floats = *steps = 0;
     snprintf(path[0], sizeof path[0], "%s/%s.tflite", folder, name);
     snprintf(path[1], sizeof path[1], "%s/%s.io", folder, name);
-    if (dv_load(path[0], NULL, &graph) != DV_OK || dv_buffer_map(path[1], &data) != DV_OK) {
+    if (dv_load(path[0], &options, &graph) != DV_OK || dv_buffer_map(path[1], &data) != DV_OK) {
         fprintf(stderr, "    %s\n", dv_message());
         dv_graph_destroy(graph);
         return false;

@@ -198,6 +198,19 @@ def while_counted():
 
 
 @case
+def while_shape():
+    """How many rounds it takes follows from the shape of an input whose batch is open."""
+    def loop(x):
+        steps = tf.shape(x)[0] * tf.shape(x)[1]
+        return tf.while_loop(lambda i, y: i < steps, lambda i, y: (i + 1, tf.matmul(y, numbers(3, 3)) + y),
+                             (tf.constant(0), x))[1]
+    return of(loop, f32(None, 3))
+
+
+simple("topk_of_shape", lambda x: tf.math.top_k(x, tf.shape(x)[0] + 1)[0], f32(None, 4))
+
+
+@case
 def if_():
     return of(lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: x + 1, lambda: x * 2), f32(2, 3))
 
@@ -257,6 +270,21 @@ CASES["dense_dynamic"] = quantised(layer(lambda x: L.Dense(64)(x), 1, 64), (1, 6
 CASES["lstm_dynamic"] = quantised(layer(lambda x: L.LSTM(32)(x), 1, 6, 32), (1, 6, 32), "dynamic")
 
 
+def flexible(options):
+    """A FlexBuffer map; lists are of integers."""
+    builder = flexbuffers.Builder()
+    with builder.Map():
+        for key, value in options.items():
+            builder.Key(key)
+            if not isinstance(value, list):
+                builder.Add(value)
+                continue
+            with builder.TypedVector():
+                for number in value:
+                    builder.Int(number)
+    return builder.Finish()
+
+
 # Operators that the converter does not write of its own accord, by hand.
 class Written:
     """A network of one operator; of() gives what convert() would."""
@@ -266,19 +294,21 @@ class Written:
         element "variable" marks what the operator keeps. options: the name of a table of the schema,
         or the attributes of a custom operator, a dict. branches: further subgraphs that it calls,
         each a Written."""
-        branches = fields.pop("branches", [])
+        branches, version = fields.pop("branches", []), fields.pop("version", 1)
         self.model = schema.ModelT()
         self.model.version, self.model.buffers = 3, [schema.BufferT()]
         graph = schema.SubGraphT()
         graph.tensors, code = [], schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, operator, schema.BuiltinOperator.CUSTOM)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
         node = schema.OperatorT()
         node.inputs = [self.tensor(graph, "in", value) for value in inputs]
         node.outputs = [self.tensor(graph, "out", value) for value in outputs]
         if isinstance(options, dict):
             code.customCode = operator
-            node.customOptions = list(flexbuffers.Dumps(options))
+            node.customOptions = list(flexible(options)) if options else None
+        elif isinstance(options, bytes):
+            code.customCode, node.customOptions = operator, list(options)
         elif options:
             attributes = getattr(schema, options + "T")()
             for name, value in fields.items():
@@ -667,6 +697,81 @@ detection("detection_by_class_u8", 150, 3, quantised=True, use_regular_nms=True,
 detection("detection_classes", 90, 4, width=6, max_classes_per_detection=3)
 detection("detection_no_background", 60, 3, background=0, max_detections=7, max_classes_per_detection=2,
           nms_score_threshold=-1.0, nms_iou_threshold=0.9)
+
+
+# MediaPipe's operators, which TFLite's own interpreter does not know.
+MARKS = [5, 1, 7, 2, 9]
+
+
+def crop_matrix(marks, left=3, right=8, target=0.3, scale=(1.5, 1.25), size=(6, 8), chosen=MARKS):
+    """By angles; sizes are (height, width)."""
+    xy = marks[0, :, :2].astype(np.float64)
+    turn = target - np.arctan2(*(xy[right] - xy[left])[::-1])
+    rotation = lambda r: np.array([[np.cos(r), -np.sin(r)], [np.sin(r), np.cos(r)]])
+    upright = xy[chosen] @ rotation(turn).T
+    low, high = upright.min(0), upright.max(0)
+    matrix, shift, grow, back = np.eye(4), np.eye(4), np.eye(4), np.eye(4)
+    shift[:2, 3] = rotation(-turn) @ (low + high) / 2
+    matrix[:2, :2] = rotation(-turn)
+    grow[0, 0], grow[1, 1] = (high - low) * scale / np.array(size[::-1])
+    back[:2, 3] = -np.array(size[::-1]) / 2
+    return [(shift @ matrix @ grow @ back)[None]]
+
+
+def through(matrix, x, y):
+    m = matrix[0].astype(np.float64)
+    return m[0, 0] * x + m[0, 1] * y + m[0, 3], m[1, 0] * x + m[1, 1] * y + m[1, 3]
+
+
+def turned_marks(marks, matrix):
+    out = marks.astype(np.float64)
+    out[..., 0], out[..., 1] = through(matrix, out[..., 0].copy(), out[..., 1].copy())
+    return [out]
+
+
+PLACE = np.float32([[[3.1, 0.4, 0, 1.9], [-0.6, 2.7, 0, 1.2], [0, 0, 1, 0], [0, 0, 0, 1]]])
+
+
+def warped(image, height=5, width=7):
+    out = np.zeros((1, height, width, image.shape[3]))
+    for v in range(height):
+        for u in range(width):
+            x, y = (at - 0.5 for at in through(PLACE, u + 0.5, v + 0.5))
+            if 0 <= x <= image.shape[2] - 1 and 0 <= y <= image.shape[1] - 1:
+                i, j = int(y), int(x)
+                k, l = min(i + 1, image.shape[1] - 1), min(j + 1, image.shape[2] - 1)
+                out[0, v, u] = (y - i) * ((x - j) * image[0, k, l] + (1 - x + j) * image[0, k, j]) \
+                    + (1 - y + i) * ((x - j) * image[0, i, l] + (1 - x + j) * image[0, i, j])
+    return [out]
+
+
+def pool_places(image):
+    _, height, width, channels = image.shape
+    windows = image.reshape(height // 2, 2, width // 3, 3, channels).transpose(0, 2, 4, 1, 3).reshape(
+        1, height // 2, width // 3, channels, 6)
+    return [windows.max(-1), windows.argmax(-1) + np.float32(0.1)]
+
+
+def unpool_places(image, places=((np.arange(24) * 5) % 6).reshape(1, 3, 2, 4)):
+    _, height, width, channels = image.shape
+    out = np.zeros((1, 2 * height, 3 * width, channels), np.float32)
+    for y, x, c in np.ndindex(height, width, channels):
+        out[0, 2 * y + places[0, y, x, c] // 3, 3 * x + places[0, y, x, c] % 3, c] = image[0, y, x, c]
+    return [out]
+
+
+POOL = np.int32([1, 3, 2, 3, 2, 0]).tobytes()
+known("landmarks_matrix", crop_matrix, "Landmarks2TransformMatrix", [((1, 10, 3), F)], [((1, 4, 4), F)],
+      dict(left_rotation_idx=3, right_rotation_idx=8, target_rotation_radians=0.3, output_height=6, output_width=8,
+           scale_x=1.5, scale_y=1.25, subset_idxs=MARKS), version=2)
+for size in (2, 3):
+    known(f"transform_landmarks_{size}", turned_marks, "TransformLandmarks", [((1, 6, size), F), ((1, 4, 4), F)],
+          [((1, 6, size), F)], {}, version=2)
+known("transform_tensor", warped, "TransformTensorBilinear", [((1, 20, 25, 3), F), PLACE], [((1, 5, 7, 3), F)],
+      dict(output_height=5, output_width=7), version=2)
+known("pool_places", pool_places, "MaxPoolingWithArgmax2D", [((1, 6, 6, 4), F)], [((1, 3, 2, 4), F)] * 2, POOL)
+known("unpool_places", unpool_places, "MaxUnpooling2D",
+      [((1, 3, 2, 4), F), (((np.arange(24) * 5) % 6).reshape(1, 3, 2, 4) + 0.1).astype(np.float32)], [((1, 6, 6, 4), F)], POOL)
 
 
 def draw(detail, seed):

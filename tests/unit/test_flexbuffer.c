@@ -20,6 +20,10 @@ static const uint8_t wide[] = {110, 0,   119, 105, 100, 101, 0,   2,  8,  7,  0,
                                2,   0,   0,   0,   0,   0,   0,   0,  44, 1,  0,  0,  0, 0, 0, 0,
                                154, 153, 153, 153, 153, 153, 185, 63, 7,  15, 18, 39, 1};
 
+/* {few: [5, -1, 700], one: 3} */
+static const uint8_t list[] = {102, 101, 119, 0, 3, 0, 5, 0,  255, 255, 188, 2, 111, 110, 101,
+                               0,   2,   17,  6, 2, 1, 2, 16, 3,   45,  4,   4, 36,  1};
+
 static double number(const uint8_t *bytes, size_t size, const char *key)
 {
     double value = -1000;
@@ -43,6 +47,20 @@ static void what_is_no_number_is_not_found(void)
     CU_ASSERT_EQUAL(number(narrow, 0, "max"), -2000);
 }
 
+static void integers_are_found_by_key(void)
+{
+    int64_t few[3];
+    size_t count;
+    dv_span bytes = {list, sizeof list};
+    CU_ASSERT_TRUE_FATAL(dv_flex_integers(bytes, "few", 3, few, &count));
+    CU_ASSERT_EQUAL(count, 3);
+    CU_ASSERT_EQUAL(few[0], 5);
+    CU_ASSERT_EQUAL(few[1], -1);
+    CU_ASSERT_EQUAL(few[2], 700);
+    CU_ASSERT_FALSE(dv_flex_integers(bytes, "few", 2, few, &count));
+    CU_ASSERT_FALSE(dv_flex_integers(bytes, "one", 3, few, &count));
+}
+
 /* Under the sanitizers: copies of exactly the bytes, cut and changed everywhere. */
 static void damaged_maps_are_never_left(void)
 {
@@ -60,8 +78,19 @@ static void damaged_maps_are_never_left(void)
             }
         free(copy);
     }
+    for (size_t i = 0; i < 8 * sizeof list; i++) {
+        int64_t few[3];
+        size_t count;
+        uint8_t *copy = malloc(sizeof list);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
+        memcpy(copy, list, sizeof list);
+        copy[i / 8] ^= (uint8_t)(1u << i % 8);
+        (void)dv_flex_integers((dv_span){copy, sizeof list}, "few", 3, few, &count);
+        free(copy);
+    }
     CU_PASS("no byte outside was read");
 }
 
 DV_SUITE(load_flexbuffer, DV_TEST(numbers_are_found_by_key),
-         DV_TEST(what_is_no_number_is_not_found), DV_TEST(damaged_maps_are_never_left));
+         DV_TEST(what_is_no_number_is_not_found), DV_TEST(integers_are_found_by_key),
+         DV_TEST(damaged_maps_are_never_left));
