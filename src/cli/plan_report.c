@@ -51,6 +51,28 @@ static void print_costs(const dv_cli *cli, const dv_session *session, dv_text *o
                    cost->moves, cost->moves == 1 ? "" : "s");
 }
 
+/* What the plan takes for granted where only values tell how long a result is. */
+static void print_rows(const dv_cli *cli, const dv_session *session, dv_text *out)
+{
+    enum { SHOWN = 3 };
+    const dv_graph *graph = session->graph;
+    uint32_t count = 0;
+    for (dv_op_id o = 0; graph && o < graph->op_count; o++) {
+        const int64_t *rows = dv_op_rows(&graph->ops[o]);
+        if (!rows || count++ >= SHOWN)
+            continue;
+        if (count == 1)
+            dv_styled(out, cli->colour, DV_STYLE_WARN, "\n  assumed where the values decide:");
+        dv_text_append(out, "%s ", count == 1 ? "" : ",");
+        dv_cli_append_safe(out, graph->ops[o].name);
+        dv_text_append(out, " gives %lld row%s", (long long)*rows, *rows == 1 ? "" : "s");
+    }
+    if (count > SHOWN)
+        dv_text_append(out, ", and %u more (divvy info)", count - SHOWN);
+    if (count > 0)
+        dv_text_append(out, "; --dim OPERATOR=N assumes another number\n");
+}
+
 dv_status dv_plan_print(const dv_cli *cli, const dv_session *session, dv_text *out)
 {
     dv_segment *segments = NULL;
@@ -76,6 +98,7 @@ dv_status dv_plan_print(const dv_cli *cli, const dv_session *session, dv_text *o
     dv_table_print(table, cli->colour, out);
     dv_table_destroy(table);
     free(segments);
+    print_rows(cli, session, out);
     return dv_existing_print(cli, session, out);
 }
 

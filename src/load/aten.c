@@ -370,6 +370,8 @@ static dv_dtype result_of(const dv_aten_at *at, dv_op_kind kind, const dv_op_par
         return DV_DTYPE_BOOL;
     if (kind == DV_OP_LOGICAL_NOT || kind == DV_OP_ISNAN || kind == DV_OP_ISINF)
         return DV_DTYPE_BOOL;
+    if (kind == DV_OP_NONZERO)
+        return DV_DTYPE_I64;
     return a == DV_NONE ? DV_DTYPE_F32 : dv_aten_dtype_of(at, a);
 }
 

@@ -152,6 +152,11 @@ void dv_aten_index_back(const dv_index_order *order, uint8_t index_rank, uint8_t
 DV_MUST_USE dv_status dv_aten_take_strided(dv_aten_at *at, dv_tensor_id x, const dv_shape *made,
                                            const int64_t *strides, int64_t offset);
 
+/* Masks among the indices of args[1] become lists of places, as many as the result's shape tells
+   (x: what is indexed; result: of the read, or of the values that are written). Opaque if it does
+   not. */
+DV_MUST_USE dv_status dv_aten_read_masks(dv_aten_at *at, const dv_shape *x, const dv_shape *result);
+
 /* Pools over windows that do not tile x; the last `spatial` dims become sizes. */
 DV_MUST_USE dv_status dv_aten_uneven_pool(dv_aten_at *at, dv_tensor_id x, const int64_t *sizes,
                                           uint8_t spatial);

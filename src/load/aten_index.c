@@ -151,6 +151,10 @@ dv_status dv_aten_read_index(dv_aten_at *at)
     index_list list;
     dv_shape shape;
     DV_TRY(dv_aten_input(at, 0, &a));
+    DV_TRY(dv_aten_read_masks(at, dv_aten_shape_of(at, a),
+                              dv_aten_shape_of(at, at->call->outputs[0])));
+    if (at->reason)
+        return DV_OK;
     DV_TRY(read_indices(at, &list));
     if (at->reason)
         return DV_OK;
@@ -260,6 +264,12 @@ dv_status dv_aten_read_index_copy(dv_aten_at *at)
     return put_rows(at, DV_SCATTER_SET);
 }
 
+/* One value, for all that is written? */
+static bool is_one(const dv_shape *shape)
+{
+    return dv_shape_known(shape) && (shape->rank == 0 || shape->dim[0] == 1);
+}
+
 /* x[mask] = number, the mask over the first dims of x: a choice. */
 static dv_status put_masked(dv_aten_at *at, dv_tensor_id a, dv_tensor_id mask, dv_tensor_id value)
 {
@@ -325,8 +335,12 @@ dv_status dv_aten_read_index_put(dv_aten_at *at)
     DV_TRY(dv_aten_flag(at, 3, &adds));
     const dv_aten_value *given = &at->args[1];
     if (!adds && given->type == DV_ATEN_TENSORS && given->count == 1 &&
-        given->tensors[0] != DV_NONE && dv_aten_dtype_of(at, given->tensors[0]) == DV_DTYPE_BOOL)
+        given->tensors[0] != DV_NONE && dv_aten_dtype_of(at, given->tensors[0]) == DV_DTYPE_BOOL &&
+        is_one(dv_aten_shape_of(at, values)))
         return put_masked(at, a, given->tensors[0], values);
+    DV_TRY(dv_aten_read_masks(at, dv_aten_shape_of(at, a), dv_aten_shape_of(at, values)));
+    if (at->reason)
+        return DV_OK;
     DV_TRY(read_indices(at, &list));
     if (at->reason)
         return DV_OK;

@@ -209,6 +209,63 @@ static dv_status unknown_dimension(const dv_pt2 *b, const char *name)
     return status;
 }
 
+/* The symbol of the first open dim of a value; NULL: it has none. */
+static dv_status symbol_of_value(dv_pt2 *b, const dv_json_at *graph, const char *value,
+                                 dv_pt2_symbol **out)
+{
+    dv_json_at values = dv_json_member(graph, "tensor_values");
+    dv_json_at entry = dv_json_member(&values, value), sizes = dv_json_member(&entry, "sizes");
+    for (dv_json_at size = dv_json_first(&sizes); size.node; size = dv_json_next(&size)) {
+        dv_json_at expr;
+        const char *name, *text = expression_of(&size, &expr);
+        size_t length;
+        if (!text || !dv_pt2_plain_symbol(text, &name, &length))
+            continue;
+        *out = dv_pt2_symbol_of(&b->symbols, b->arena, name, length);
+        return *out ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+    }
+    return DV_OK;
+}
+
+/* NAME may be a node whose result's length the values decide. */
+static dv_status bind_by_node(dv_pt2 *b, const dv_json_at *graph, const dv_binding *binding,
+                              bool *found)
+{
+    dv_json_at nodes = dv_json_member(graph, "nodes");
+    for (dv_json_at node = dv_json_first(&nodes); node.node && !*found;
+         node = dv_json_next(&node)) {
+        dv_json_at name = dv_json_member(&node, "name");
+        const char *text = NULL, **names;
+        uint32_t count;
+        bool tensors;
+        dv_pt2_symbol *symbol = NULL;
+        if (!dv_json_is_string(&name) || dv_json_string(&name, &text) != DV_OK ||
+            strcmp(text, binding->name) != 0)
+            continue;
+        DV_TRY(dv_pt2_outputs(b, &node, &names, &count, &tensors));
+        for (uint32_t i = 0; i < count && !symbol; i++)
+            if (names[i])
+                DV_TRY(symbol_of_value(b, graph, names[i], &symbol));
+        if (!symbol)
+            return DV_OK;
+        *found = true;
+        DV_TRY(set_symbol(symbol, binding->value, binding->name));
+    }
+    return DV_OK;
+}
+
+/* A length that only values tell is as great as the export says it can be. */
+static void assume_most(dv_pt2_symbols *symbols)
+{
+    for (size_t i = 0; i < symbols->count; i++) {
+        dv_pt2_symbol *symbol = &symbols->items[i];
+        if (symbol->known || symbol->most < 1 || symbol->most >= INT32_MAX)
+            continue;
+        symbol->value = symbol->most;
+        symbol->known = true;
+    }
+}
+
 dv_status dv_pt2_bind(dv_pt2 *b, const dv_json_at *program)
 {
     dv_json_at module = dv_json_member(program, "graph_module");
@@ -226,8 +283,11 @@ dv_status dv_pt2_bind(dv_pt2 *b, const dv_json_at *program)
         if (!found)
             DV_TRY(bind_by_input(b, &graph, binding, &found));
         if (!found)
+            DV_TRY(bind_by_node(b, &graph, binding, &found));
+        if (!found)
             return unknown_dimension(b, binding->name);
     }
+    assume_most(&b->symbols);
     return DV_OK;
 }
 

@@ -389,6 +389,21 @@ class Cells(nn.Module):
         return h, c, g, self.last(r)
 
 
+class Chosen(nn.Module):
+    """Lengths that values decide; the outputs are the same however long these are taken to be."""
+
+    def forward(self, x, weight):
+        y = x.clone()
+        y[x > 0] = x[x > 0].exp()
+        places = (x * weight).relu().nonzero()
+        z = torch.zeros_like(x).index_put((places[:, 0], places[:, 1]), weight[places[:, 0], places[:, 1]])
+        rows, = torch.where(x[:, 0] > weight[:, 0])
+        kept = x[x[:, 1] < weight[:, 1]].amax(0), x[rows][:, weight[0] > -0.5].amin()
+        values, group = torch.unique(x.round(), return_inverse=True)
+        return (y, z, *kept, torch.masked_select(weight, x < 0).amax(), values[group],
+                torch.unique(x.round(), dim=1).amax())
+
+
 class Branch(nn.Module):
     """A branch that depends on a free dimension."""
 
@@ -520,6 +535,7 @@ def small():
         yield "losses" + core[0], Losses(), (torch.randn(3, 4), torch.randn(3, 4),
                                              torch.randint(0, 7, (3, 4))), {}, core[1]
         yield "unbatched" + core[0], Unbatched(), (torch.randn(3, 9, 8),), {}, core[1]
+    yield "chosen", Chosen(), (torch.randn(4, 5), torch.randn(4, 5)), {}, None
     yield "modes", Modes(), (torch.randn(3, 4),), {}, None
 
 

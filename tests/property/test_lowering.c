@@ -317,7 +317,8 @@ UNLIMITED(reverse)
 
 SOUND(rows)
 {
-    p->rows.rows = draw(m, 3);
+    LIMITED;
+    p->rows.rows = (int64_t)draw(m, 3);
 }
 
 SOUND(unique)

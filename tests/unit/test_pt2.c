@@ -208,6 +208,17 @@ static void test_dimensions_that_cannot_be_are_refused(void)
     expect_refused(&a, NULL, "--dim u0=N");
 }
 
+static void test_a_length_that_values_decide_is_as_great_as_it_can_be(void)
+{
+    archive a = plain;
+    a.rows = "{\"as_expr\":{\"expr_str\":\"u0\",\"hint\":null}}";
+    a.ranges = "\"u0\":{\"min_val\":0,\"max_val\":2}";
+    dv_graph *graph = load(&a, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    CU_ASSERT_EQUAL(graph->tensors[graph->inputs[0]].shape.dim[0], 2);
+    dv_graph_destroy(graph);
+}
+
 /* ---- nodes ---- */
 
 static void test_an_operator_that_is_not_understood_is_kept_by_name(void)
@@ -369,6 +380,7 @@ DV_SUITE(load_pt2, DV_TEST(test_an_archive_becomes_a_graph_with_its_names),
          DV_TEST(test_other_majors_of_the_schema_are_refused),
          DV_TEST(test_dimensions_are_those_of_the_example_unless_bound),
          DV_TEST(test_dimensions_that_cannot_be_are_refused),
+         DV_TEST(test_a_length_that_values_decide_is_as_great_as_it_can_be),
          DV_TEST(test_an_operator_that_is_not_understood_is_kept_by_name),
          DV_TEST(test_faults_name_the_node), DV_TEST(test_what_is_written_in_place_is_read_later),
          DV_TEST(test_a_written_buffer_becomes_a_state),
