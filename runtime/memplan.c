@@ -87,11 +87,95 @@ static dv_status rank_items(const dv_memplan_item *items, uint32_t count, ranked
     return DV_OK;
 }
 
+/* ---- very many items ---- */
+
+/* Sizes that count as one: a quarter of a power of two apart. */
+enum { QUARTERS = 4, CLASS_COUNT = 64 * QUARTERS + QUARTERS, MOST_EXACT = 4096 };
+
+static size_t class_of(size_t bytes, size_t *rounded)
+{
+    size_t power = DV_TENSOR_ALIGN, exponent = 0;
+    while (power <= bytes / 2) {
+        power *= 2;
+        exponent++;
+    }
+    size_t quarter = power / QUARTERS, steps = (bytes - power + quarter - 1) / quarter;
+    *rounded = power + steps * quarter;
+    return exponent * QUARTERS + steps; /* four steps up is the next power's first class */
+}
+
+typedef struct event {
+    uint32_t step, item;
+} event;
+
+static int by_step(const void *a, const void *b)
+{
+    const event *p = a, *q = b;
+    if (p->step != q->step)
+        return p->step < q->step ? -1 : 1;
+    return p->item < q->item ? -1 : p->item > q->item;
+}
+
+/* Every item takes the place that one of its size class left last, or a new one. */
+static dv_status place_by_class(dv_memplan_item *items, uint32_t count, event *begins, event *ends,
+                                uint32_t *below, size_t *total)
+{
+    uint32_t left[CLASS_COUNT]; /* per class the item whose place is free, of a stack */
+    for (size_t c = 0; c < CLASS_COUNT; c++)
+        left[c] = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        begins[i] = (event){items[i].first, i};
+        ends[i] = (event){items[i].last, i};
+    }
+    qsort(begins, count, sizeof *begins, by_step);
+    qsort(ends, count, sizeof *ends, by_step);
+    uint32_t ended = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        dv_memplan_item *item = &items[begins[k].item];
+        size_t bytes, rounded;
+        for (; ended < count && ends[ended].step < item->first; ended++) {
+            uint32_t over = ends[ended].item;
+            if (!dv_memplan_padded(items[over].bytes, &bytes))
+                continue; /* it was refused */
+            size_t c = class_of(bytes, &rounded);
+            below[over] = left[c];
+            left[c] = over;
+        }
+        if (!dv_memplan_padded(item->bytes, &bytes) || bytes > SIZE_MAX / 2)
+            return dv_fail(DV_NO_MEMORY, "the network's intermediate tensors exceed memory");
+        size_t c = class_of(bytes, &rounded);
+        if (left[c] != UINT32_MAX) {
+            item->offset = items[left[c]].offset;
+            left[c] = below[left[c]];
+            continue;
+        }
+        item->offset = *total;
+        if (!dv_add_size(*total, rounded, total))
+            return dv_fail(DV_NO_MEMORY, "the network's intermediate tensors exceed memory");
+    }
+    return DV_OK;
+}
+
+static dv_status plan_by_class(dv_memplan_item *items, uint32_t count, size_t *total)
+{
+    event *begins = calloc(count, sizeof *begins), *ends = calloc(count, sizeof *ends);
+    uint32_t *below = calloc(count, sizeof *below);
+    dv_status status = begins && ends && below
+                           ? place_by_class(items, count, begins, ends, below, total)
+                           : dv_fail(DV_NO_MEMORY, "no memory for the memory plan");
+    free(begins);
+    free(ends);
+    free(below);
+    return status;
+}
+
 dv_status dv_memplan(dv_memplan_item *items, uint32_t count, size_t *total)
 {
     *total = 0;
     if (count == 0)
         return DV_OK;
+    if (count > MOST_EXACT)
+        return plan_by_class(items, count, total);
     ranked *order = calloc(count, sizeof *order);
     extent *taken = calloc(count, sizeof *taken);
     dv_status status = order && taken ? rank_items(items, count, order)

@@ -16,7 +16,9 @@ typedef struct dv_memplan_item {
 
 /* Sets every item's offset and *total, the bytes of the block. Each item is given its bytes plus
    DV_TENSOR_PADDING, rounded up to DV_TENSOR_ALIGN; items of 0 bytes too. DV_NO_MEMORY if the sum
-   overflows. O(items^2). */
+   overflows. O(items^2); more than 4,096 items are placed in O(items log items), each where one of
+   nearly its size was, in up to a quarter more memory and what sizes of different times cannot
+   share. */
 DV_MUST_USE dv_status dv_memplan(dv_memplan_item *items, uint32_t count, size_t *total);
 
 /* bytes + DV_TENSOR_PADDING rounded up to DV_TENSOR_ALIGN; false on overflow. */

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include "cli/progress_bar.h"
+#include "cli/run_limits.h"
 #include "cli/table.h"
 #include "core/json.h"
 
 dv_status dv_run_session(const dv_cli *cli, const dv_session *session, uint32_t runs, dv_run *run)
 {
     *run = (dv_run){0};
+    DV_TRY(dv_run_check_needs(cli, session));
     dv_progress_step(cli->progress, "compile", -1);
     DV_TRY(dv_executor_create(session->graph, session->platform, session->problem, session->plan,
                               &run->executor));

@@ -16,7 +16,8 @@ typedef struct dv_run {
    either. */
 double dv_run_tolerance(const dv_graph *graph);
 
-/* Executes the session's plan: measures it, and compares the outputs with the portable backend. */
+/* Executes the session's plan: measures it, and compares the outputs with the portable backend.
+   DV_NEGATIVE, before anything is taken, if it needs more memory or time than there is. */
 DV_MUST_USE dv_status dv_run_session(const dv_cli *cli, const dv_session *session, uint32_t runs,
                                      dv_run *run);
 void dv_run_free(dv_run *run);

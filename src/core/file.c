@@ -117,16 +117,32 @@ static dv_status map_descriptor(int descriptor, const char *path, dv_buffer **ou
     return DV_OK;
 }
 
+static dv_status map_path(const char *path, bool plain, dv_buffer **out)
+{
+    struct stat about;
+    int flags = plain ? O_NONBLOCK : 0; /* to open a pipe without a writer waits for one */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | flags);
+    if (descriptor < 0)
+        return dv_fail(DV_IO, "%s: %s", path, strerror(errno));
+    dv_status status = DV_OK;
+    if (plain && fstat(descriptor, &about) == 0 && S_ISFIFO(about.st_mode))
+        status = dv_fail(DV_IO, "%s: this is a pipe, not a file", path);
+    if (status == DV_OK)
+        status = map_descriptor(descriptor, path, out);
+    close(descriptor);
+    return status;
+}
+
 dv_status dv_buffer_map(const char *path, dv_buffer **out)
 {
     if (strcmp(path, "-") == 0)
         return read_stream(STDIN_FILENO, "standard input", out);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return dv_fail(DV_IO, "%s: %s", path, strerror(errno));
-    dv_status status = map_descriptor(descriptor, path, out);
-    close(descriptor);
-    return status;
+    return map_path(path, false, out);
+}
+
+dv_status dv_buffer_map_plain(const char *path, dv_buffer **out)
+{
+    return map_path(path, true, out);
 }
 
 dv_buffer *dv_buffer_retain(dv_buffer *buffer)
@@ -154,6 +170,11 @@ const uint8_t *dv_buffer_data(const dv_buffer *buffer)
 uint8_t *dv_buffer_writable(dv_buffer *buffer)
 {
     return buffer->mapped ? NULL : buffer->data;
+}
+
+bool dv_buffer_is_mapped(const dv_buffer *buffer)
+{
+    return buffer->mapped;
 }
 
 size_t dv_buffer_size(const dv_buffer *buffer)

@@ -12,6 +12,10 @@ typedef struct dv_buffer dv_buffer;
    memory; more than 1 GiB of that is refused. */
 DV_MUST_USE dv_status dv_buffer_map(const char *path, dv_buffer **out);
 
+/* The same for a path that came from a file instead of a person: "-" is a name as any other, and a
+   pipe, which could keep the program waiting, is DV_IO. */
+DV_MUST_USE dv_status dv_buffer_map_plain(const char *path, dv_buffer **out);
+
 /* size zeroed bytes, 64-byte aligned and padded by 64; NULL without memory. */
 dv_buffer *dv_buffer_create(size_t size);
 
@@ -20,6 +24,9 @@ void dv_buffer_release(dv_buffer *buffer);      /* NULL is allowed; thread-safe 
 const uint8_t *dv_buffer_data(const dv_buffer *buffer);
 uint8_t *dv_buffer_writable(dv_buffer *buffer); /* only of dv_buffer_create, before sharing */
 size_t dv_buffer_size(const dv_buffer *buffer);
+
+/* Is it a file's bytes where they are, not a copy in memory? */
+bool dv_buffer_is_mapped(const dv_buffer *buffer);
 
 /* SHA-256 of all its bytes, which must not change any more. O(size) at the first call, then kept;
    thread-safe. */

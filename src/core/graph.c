@@ -54,6 +54,8 @@ dv_arena *dv_graph_arena(dv_graph *graph)
     return graph->parts->arena;
 }
 
+enum { LONGEST_SHOWN = 120 }; /* bytes of a name in a message */
+
 dv_status dv_graph_reserve(dv_graph *graph, uint32_t ops, uint32_t tensors)
 {
     dv_graph_parts *parts = graph->parts;
@@ -73,6 +75,10 @@ dv_status dv_graph_reserve(dv_graph *graph, uint32_t ops, uint32_t tensors)
 dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor, dv_tensor_id *id)
 {
     dv_graph_parts *parts = graph->parts;
+    size_t bytes;
+    if (dv_shape_known(&tensor->shape) && !dv_tensor_bytes(tensor, &bytes))
+        return dv_fail(DV_BAD_INPUT, "tensor '%.*s' has more elements than memory can hold",
+                       LONGEST_SHOWN, tensor->name ? tensor->name : "");
     const char *name = dv_arena_copy(parts->arena, tensor->name ? tensor->name : "");
     if (!name || graph->tensor_count == DV_NONE - 1 ||
         !dv_grow((void **)&parts->tensors, &parts->tensor_capacity, (size_t)graph->tensor_count + 1,

@@ -150,7 +150,8 @@ void dv_graph_destroy(dv_graph *graph); /* NULL is allowed */
 dv_arena *dv_graph_arena(dv_graph *graph);
 
 /* Adds a copy of *tensor: the name is copied, a buffer retained. Names need not be unique yet;
-   dv_graph_finish makes them so (by appending "#2") and not empty. DV_NO_MEMORY. */
+   dv_graph_finish makes them so (by appending "#2") and not empty. DV_NO_MEMORY; DV_BAD_INPUT if
+   the bytes of its shape cannot be counted in a size_t. */
 DV_MUST_USE dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor,
                                           dv_tensor_id *id);
 

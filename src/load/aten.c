@@ -327,6 +327,25 @@ dv_status dv_aten_scalar(dv_aten_at *at, dv_dtype dtype, double value, dv_tensor
     return add_part(at, "scalar", &tensor, id);
 }
 
+bool dv_aten_affords(const dv_aten_at *at, size_t bytes)
+{
+    enum { SMALL = 1 << 13, FREE = 1 << 24, TIMES_FILE = 4 };
+    size_t made = bytes, file = 0;
+    const dv_buffer *last = NULL;
+    for (dv_tensor_id t = 0; bytes > SMALL && t < at->graph->tensor_count; t++) {
+        const dv_buffer *buffer = at->graph->tensors[t].data.buffer;
+        if (!buffer || buffer == last)
+            continue;
+        last = buffer;
+        size_t size = dv_buffer_size(buffer);
+        if (dv_buffer_is_mapped(buffer))
+            file = size > file ? size : file;
+        else if (!dv_add_size(made, size, &made))
+            return false;
+    }
+    return made <= FREE || (made - FREE) / TIMES_FILE <= file;
+}
+
 dv_status dv_aten_list(dv_aten_at *at, const int64_t *values, size_t count, dv_tensor_id *id)
 {
     dv_buffer *buffer = dv_buffer_create(count * sizeof *values + 1);

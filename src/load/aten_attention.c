@@ -32,9 +32,8 @@ static const char causal[] = "attention:causal"; /* no node has such a name */
 /* A lower triangle of ones, as booleans: query i sees keys up to i. */
 static dv_status causal_mask(dv_aten_at *at, int64_t queries, int64_t keys, dv_tensor_id *mask)
 {
-    enum { MOST = 1 << 26 }; /* of all masks of a graph together */
     const dv_shape shape = {2, {queries, keys}};
-    size_t bytes, all = 0;
+    size_t bytes;
     for (dv_tensor_id t = 0; t < at->graph->tensor_count; t++) {
         const dv_tensor *tensor = &at->graph->tensors[t];
         if (tensor->data.storage != DV_STORAGE_BUFFER || tensor->dtype != DV_DTYPE_BOOL ||
@@ -43,9 +42,9 @@ static dv_status causal_mask(dv_aten_at *at, int64_t queries, int64_t keys, dv_t
         *mask = t;
         if (dv_shape_equal(&tensor->shape, &shape))
             return DV_OK; /* layers share it */
-        all += dv_buffer_size(tensor->data.buffer);
     }
-    if (!dv_mul_size((size_t)queries, (size_t)keys, &bytes) || bytes > MOST || all > MOST - bytes)
+    if (!dv_mul_size((size_t)queries, (size_t)keys, &bytes) || bytes == SIZE_MAX ||
+        !dv_aten_affords(at, bytes))
         return dv_aten_opaque(at, "its causal mask of %lld x %lld would be too large",
                               (long long)queries, (long long)keys);
     dv_buffer *buffer = dv_buffer_create(bytes + 1);

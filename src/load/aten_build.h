@@ -66,6 +66,10 @@ dv_dtype dv_aten_made_dtype(const dv_aten_at *at, dv_dtype absent);
 
 /* ---- results ---- */
 
+/* May a table of so many bytes be made (a mask, indices)? What a graph holds beyond its file is
+   bounded: 16 MiB, and a few times the file where that is mapped. O(tensors) for large tables. */
+bool dv_aten_affords(const dv_aten_at *at, size_t bytes);
+
 /* The call becomes OPAQUE; before anything was emitted. Returns DV_OK or DV_NO_MEMORY. */
 dv_status dv_aten_opaque(dv_aten_at *at, const char *format, ...) DV_PRINTF(2, 3);
 

@@ -394,7 +394,8 @@ static dv_status put_steps(dv_aten_at *at, dv_tensor_id a, dv_tensor_id part, in
     enum { MOST = 1 << 16 };
     int64_t count = step > 0 && end > begin ? (end - begin - 1) / step + 1 : 0;
     dv_tensor_id index;
-    if (step < 1 || count < 1 || count > MOST)
+    if (step < 1 || count < 1 || count > MOST ||
+        !dv_aten_affords(at, 2 * (size_t)count * sizeof(int64_t)))
         return dv_aten_opaque(at, "a step of %lld from %lld to %lld is not supported",
                               (long long)step, (long long)begin, (long long)end);
     int64_t *rows = dv_arena_array(dv_graph_arena(at->graph), (size_t)count, sizeof *rows);

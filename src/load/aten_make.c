@@ -138,7 +138,8 @@ dv_status dv_aten_read_linspace(dv_aten_at *at)
     DV_TRY(dv_aten_real(at, 0, &start));
     DV_TRY(dv_aten_real(at, 1, &end));
     DV_TRY(dv_aten_int(at, 2, &steps));
-    if (dv_aten_made_dtype(at, DV_DTYPE_F32) != DV_DTYPE_F32 || steps < 1 || steps > MOST)
+    if (dv_aten_made_dtype(at, DV_DTYPE_F32) != DV_DTYPE_F32 || steps < 1 || steps > MOST ||
+        !dv_aten_affords(at, (size_t)steps * sizeof(float)))
         return dv_aten_opaque(at, "%lld numbers of this type are not supported", (long long)steps);
     dv_buffer *buffer = dv_buffer_create((size_t)steps * sizeof(float));
     if (!buffer)

@@ -13,7 +13,7 @@ static dv_status places(dv_aten_at *at, int64_t rows, int64_t columns, int64_t f
     bool list = columns == 0;
     columns = list ? 1 : columns;
     if (rows < 1 || columns < 1 || !dv_mul_size((size_t)rows, (size_t)columns, &count) ||
-        count > MOST || !dv_mul_size(count, sizeof(int64_t), &bytes))
+        count > MOST || !dv_mul_size(count, sizeof(int64_t), &bytes) || !dv_aten_affords(at, bytes))
         return dv_fail(DV_BAD_INPUT, "it reads %lld times %lld places, which is none or too many",
                        (long long)rows, (long long)columns);
     dv_buffer *buffer = dv_buffer_create(bytes);

@@ -150,8 +150,8 @@ static dv_status read_fill(const dv_json_at *at, double *out)
     const char *text = "";
     if (dv_json_is_string(at))
         DV_TRY(dv_json_string(at, &text));
-    *out = -INFINITY;
-    return strcmp(text, "-inf") == 0 ? DV_OK : dv_json_number_or_inf(at, out);
+    *out = strcmp(text, "nan") == 0 ? NAN : -INFINITY;
+    return isnan(*out) || strcmp(text, "-inf") == 0 ? DV_OK : dv_json_number_or_inf(at, out);
 }
 
 dv_status dv_graphjson_data(const dv_json_at *at, dv_tensor *tensor)

@@ -105,7 +105,10 @@ static dv_status put_data(dv_json_writer *w, const dv_tensor *tensor)
     const dv_data *data = &tensor->data;
     switch (data->storage) {
     case DV_STORAGE_FILL:
-        dv_json_put_number(w, "fill", data->shift);
+        if (isnan(data->shift))
+            dv_json_put_string(w, "fill", "nan");
+        else
+            dv_json_put_number(w, "fill", data->shift);
         return DV_OK;
     case DV_STORAGE_GENERATED:
         dv_json_begin_line(w, "generated", '{');

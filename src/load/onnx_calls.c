@@ -7,19 +7,20 @@
 #include <string.h>
 
 #include "load/onnx_build.h"
-
-enum { MOST_EXPANDED = 1 << 17 };
+#include "load/unfold.h"
 
 dv_status dv_onnx_count_expanded(dv_onnx_builder *b, size_t count)
 {
-    if (count <= MOST_EXPANDED - b->expanded) {
+    size_t most = dv_unfold_most(dv_buffer_size(b->files.model));
+    if (count <= most - b->expanded) {
         b->expanded += (uint32_t)count;
         return DV_OK;
     }
-    return dv_fail(DV_BAD_INPUT,
-                   "the model's functions and loops unfold into more than %d nodes; at most that "
-                   "many are built in their place",
-                   MOST_EXPANDED);
+    return dv_fail(
+        DV_BAD_INPUT,
+        "the model's functions, loops and long names unfold into more than %zu nodes; at "
+        "most that many are built for a file of its size",
+        most);
 }
 
 /* ---- attributes ---- */

@@ -3,8 +3,12 @@
 
 #include "load/onnx_build.h"
 #include "load/onnx_sparse.h"
+#include "load/unfold.h"
 
 enum { SHOWN = 120 }; /* bytes of a name in a message */
+
+/* A node of more bytes counts as several. */
+enum { BYTES_OF_A_NODE = 256 };
 
 int dv_onnx_shown(dv_span text)
 {
@@ -457,6 +461,8 @@ static dv_status add_operator(dv_onnx_builder *b, const dv_onnx_node *node, dv_a
     at.op.source_type = dv_arena_copy_n(arena, dv_onnx_bytes(node->op_type), node->op_type.size);
     if (!at.op.name || !at.op.source_type)
         return dv_fail(DV_NO_MEMORY, "out of memory");
+    DV_TRY(dv_onnx_count_expanded(
+        b, dv_unfold_names((size_t)node->inputs.count + node->outputs.count, strlen(at.op.name))));
     DV_TRY(build_node(b, &at, &done));
     if (done)
         return DV_OK;
@@ -476,8 +482,9 @@ dv_status dv_onnx_add_node(dv_onnx_builder *b, const dv_onnx_graph *graph, uint3
                              : dv_fail(DV_NO_MEMORY, "out of memory");
     if (b->depth == 0 && !b->call)
         b->handle = index;
-    else if (status == DV_OK)
-        status = dv_onnx_count_expanded(b, 1);
+    else if (status ==
+             DV_OK) /* what the node holds, a constant's elements too, is read each time */
+        status = dv_onnx_count_expanded(b, 1 + graph->nodes.items[index].size / BYTES_OF_A_NODE);
     if (status == DV_OK)
         status = dv_onnx_resolve(b, &node);
     if (status == DV_OK) {

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { LEAST_LIMIT = 1 << 24, TIMES_FILE = 64 }; /* bytes; times the model file's size */
-
 typedef struct sparse {
     dv_tensor values, indices;
     size_t count;     /* elements that are given */
@@ -81,25 +79,17 @@ static dv_status fill(const sparse *s, const dv_tensor *out, uint8_t *bytes)
     return DV_OK;
 }
 
-static dv_status densify(const dv_onnx_files *files, const sparse *s, dv_tensor *out)
+static dv_status densify(dv_onnx_files *files, const sparse *s, dv_tensor *out)
 {
-    size_t bytes, limit = dv_buffer_size(files->model);
+    size_t bytes;
+    dv_buffer *buffer = NULL;
     if (s->count == 0) { /* needs no memory */
         out->data = (dv_data){.storage = DV_STORAGE_FILL};
         return DV_OK;
     }
-    if (!dv_mul_size(limit, TIMES_FILE, &limit))
-        limit = SIZE_MAX;
-    limit = limit < LEAST_LIMIT ? LEAST_LIMIT : limit;
-    if (!dv_mul_size(s->elements, dv_dtype_bytes(out->dtype), &bytes) || bytes > limit)
-        return dv_fail(
-            DV_BAD_INPUT,
-            "its %zu elements are too many for a file of %zu bytes; at most %d times the "
-            "file's size is made of sparse tensors",
-            s->elements, dv_buffer_size(files->model), TIMES_FILE);
-    dv_buffer *buffer = dv_buffer_create(bytes);
-    if (!buffer)
-        return dv_fail(DV_NO_MEMORY, "out of memory for %zu bytes", bytes);
+    if (!dv_mul_size(s->elements, dv_dtype_bytes(out->dtype), &bytes))
+        return dv_fail(DV_BAD_INPUT, "its %zu elements are more than memory can hold", s->elements);
+    DV_TRY(dv_onnx_new_buffer(files, bytes, &buffer));
     dv_status status = fill(s, out, dv_buffer_writable(buffer));
     if (status == DV_OK)
         out->data = (dv_data){.storage = DV_STORAGE_BUFFER, .buffer = buffer};

@@ -88,6 +88,24 @@ static dv_status wrong_size(const dv_shape *shape, const char *where, size_t hav
                    dv_shape_text(shape, text), want);
 }
 
+dv_status dv_onnx_new_buffer(dv_onnx_files *files, size_t bytes, dv_buffer **out)
+{
+    enum { LEAST_LIMIT = 1 << 24, TIMES_FILE = 64 };
+    size_t total, most = dv_buffer_size(files->model);
+    if (!dv_mul_size(most, TIMES_FILE, &most))
+        most = SIZE_MAX;
+    most = most < LEAST_LIMIT ? LEAST_LIMIT : most;
+    if (!dv_add_size(files->made_bytes, bytes, &total) || total > most)
+        return dv_fail(
+            DV_BAD_INPUT,
+            "its %zu bytes are too many for a file of %zu bytes; constants may unfold to "
+            "%d times the file's size, or 16 MiB",
+            bytes, dv_buffer_size(files->model), TIMES_FILE);
+    files->made_bytes = total;
+    *out = dv_buffer_create(bytes);
+    return *out ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory for %zu bytes", bytes);
+}
+
 /* ---- typed lists ---- */
 
 typedef struct fill {
@@ -110,15 +128,14 @@ static bool put_element(void *context, uint64_t bits)
     return true;
 }
 
-static dv_status typed_data(const dv_onnx_files *files, const dv_onnx_tensor *tensor,
-                            dv_tensor *out, size_t elements, size_t bytes)
+static dv_status typed_data(dv_onnx_files *files, const dv_onnx_tensor *tensor, dv_tensor *out,
+                            size_t elements, size_t bytes)
 {
     /* an element takes at least a byte, so a shape that lies cannot make us allocate */
     if (elements > tensor->body.size)
         return wrong_size(&out->shape, "it", tensor->body.size, elements);
-    dv_buffer *buffer = dv_buffer_create(bytes);
-    if (!buffer)
-        return dv_fail(DV_NO_MEMORY, "out of memory for %zu bytes", bytes);
+    dv_buffer *buffer = NULL;
+    DV_TRY(dv_onnx_new_buffer(files, bytes, &buffer));
     fill f = {.out = dv_buffer_writable(buffer),
               .most = elements,
               .bytes = dv_dtype_bytes(out->dtype),
@@ -147,11 +164,11 @@ static bool is_nibbles(uint32_t type)
 }
 
 /* Elements come from the bytes of src. */
-static dv_status unpack_nibbles(uint32_t type, dv_tensor *out, const uint8_t *src, size_t elements)
+static dv_status unpack_nibbles(dv_onnx_files *files, uint32_t type, dv_tensor *out,
+                                const uint8_t *src, size_t elements)
 {
-    dv_buffer *buffer = dv_buffer_create(elements);
-    if (!buffer)
-        return dv_fail(DV_NO_MEMORY, "out of memory for %zu bytes", elements);
+    dv_buffer *buffer = NULL;
+    DV_TRY(dv_onnx_new_buffer(files, elements, &buffer));
     uint8_t *to = dv_buffer_writable(buffer);
     for (size_t i = 0; i < elements; i++) {
         uint8_t nibble = i % 2 ? src[i / 2] >> 4 : src[i / 2] & 15;
@@ -173,7 +190,7 @@ static dv_status nibble_data(dv_onnx_files *files, const dv_onnx_tensor *tensor,
     same.rank = 1;
     same.dims[0] = packed.shape.dim[0];
     DV_TRY(dv_onnx_tensor_data(files, &same, &packed));
-    dv_status status = unpack_nibbles(tensor->type, out, dv_tensor_raw(&packed), elements);
+    dv_status status = unpack_nibbles(files, tensor->type, out, dv_tensor_raw(&packed), elements);
     dv_buffer_release(packed.data.buffer);
     return status;
 }
@@ -219,7 +236,8 @@ static dv_status map_beside(const char *model_path, dv_span location, dv_buffer 
     char *path = arena ? dv_arena_printf(arena, "%.*s%.*s", folder, model_path, (int)location.size,
                                          (const char *)location.data)
                        : NULL;
-    dv_status status = path ? dv_buffer_map(path, out) : dv_fail(DV_NO_MEMORY, "out of memory");
+    dv_status status =
+        path ? dv_buffer_map_plain(path, out) : dv_fail(DV_NO_MEMORY, "out of memory");
     dv_arena_destroy(arena);
     return dv_within(status, "external data");
 }

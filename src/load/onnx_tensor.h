@@ -15,7 +15,12 @@ typedef struct dv_onnx_files {
     uint32_t external_count;
     struct dv_onnx_external *externals;
     size_t external_capacity;
+    size_t made_bytes; /* of constants that are no bytes of a file */
 } dv_onnx_files;
+
+/* A buffer for a constant that is not kept as its file has it: typed lists, sparse tensors. All of
+   a model's together may take 64 times the file's size, or 16 MiB. DV_BAD_INPUT beyond. */
+DV_MUST_USE dv_status dv_onnx_new_buffer(dv_onnx_files *files, size_t bytes, dv_buffer **out);
 
 /* Releases the files of external data; constants that use one keep it alive. */
 void dv_onnx_files_close(dv_onnx_files *files);

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "load/pt2_build.h"
+#include "load/unfold.h"
 
-enum { MOST_DEPTH = 16, MOST_TURNS = 1024, MOST_UNROLLED = 1 << 17 };
+enum { MOST_DEPTH = 16, MOST_TURNS = 1024 };
 
 static dv_status no_memory(void)
 {
@@ -192,9 +193,12 @@ static dv_status fill(dv_pt2 *b, body *in)
         return dv_fail(DV_BAD_INPUT, "its graph takes %zu tensors and gives %zu, not %u and %u",
                        dv_json_count(&inputs), dv_json_count(&outputs), in->input_count,
                        in->result_count);
-    b->unrolled += dv_json_count(&nodes) + in->input_count + in->result_count + 1;
-    if (b->unrolled > MOST_UNROLLED)
-        return dv_fail(DV_BAD_INPUT, "it unrolls to more than %d nodes", MOST_UNROLLED);
+    size_t most = dv_unfold_most(dv_buffer_size(b->buffer));
+    size_t made = dv_json_count(&nodes) + in->input_count + in->result_count + 1;
+    b->unrolled += made + dv_unfold_names(made, strlen(b->scope->prefix ? b->scope->prefix : ""));
+    if (b->unrolled > most)
+        return dv_fail(DV_BAD_INPUT, "it unrolls to more than %zu nodes, the most for its size",
+                       most);
     for (uint32_t i = 0; i < in->input_count; i++, at = dv_json_next(&at)) {
         DV_TRY(name_of(&at, &name));
         DV_TRY(dv_pt2_value_of(b, name, &index));

@@ -187,7 +187,7 @@ static void gather(const dv_strided *at, const uint8_t *storage, uint8_t *out)
     }
 }
 
-enum { COPY_FREE = 1 << 26, COPY_RATIO = 16 };
+enum { COPY_FREE = 1 << 24, COPY_RATIO = 16 };
 
 /* A tensor that is not contiguous (a transposed parameter) is copied. */
 static dv_status copy_out(dv_pt2 *b, const dv_strided *at, const dv_bytes *bytes, dv_tensor *tensor)

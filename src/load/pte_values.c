@@ -88,7 +88,7 @@ dv_status dv_pte_open_weights(dv_pte *pte, const char *path)
                    : dv_arena_printf(pte->arena, "%.*s%s", (int)folder, path, names[i]);
         if (!other)
             return dv_fail(DV_NO_MEMORY, "out of memory");
-        if (dv_buffer_map(other, &pte->weights) != DV_OK) {
+        if (dv_buffer_map_plain(other, &pte->weights) != DV_OK) {
             pte->weights = NULL;
             continue;
         }

@@ -45,10 +45,6 @@ typedef struct dv_tfl_scope {
     dv_tfl_slot *slots;   /* one a tensor */
 } dv_tfl_scope;
 
-/* Subgraphs are built wherever they are entered; in all, tensors and operators beyond so many must
-   be justified by the file's length. */
-enum { DV_TFL_ALWAYS_BUILT = 1 << 18 };
-
 /* A resource variable: kept from one inference to the next. */
 typedef struct dv_tfl_variable {
     dv_span name;
@@ -74,7 +70,7 @@ typedef struct dv_tfl_builder {
     dv_fb_vector codes, subgraphs, buffers;
     dv_tfl_scope *scope;
     size_t made_bytes; /* of constants that were converted */
-    size_t op_count;   /* operators and tensors built, those of branches each time */
+    size_t built;      /* operators, operands and tensors so far, those of branches each time */
     int depth;
     int64_t handle; /* index of the main graph's operator being built */
     bool quantised; /* some tensor is */
@@ -97,6 +93,11 @@ dv_dtype dv_tfl_stored_dtype(const dv_tfl_tensor *tensor);
 
 /* What the file says of the tensor of that index of the innermost subgraph. */
 DV_MUST_USE dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out);
+
+/* Counts what a file makes in all: operators, operands, tensors and long names, those of a subgraph
+   each time it is entered and those of a loop or recurrent layer each step, as tables of a file may
+   be shared. DV_BAD_INPUT beyond what the file's length justifies. */
+DV_MUST_USE dv_status dv_tfl_count_built(dv_tfl_builder *b, size_t count);
 
 /* Marks the tensors whose elements are in the file. */
 DV_MUST_USE dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *scope);

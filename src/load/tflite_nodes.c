@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "load/tflite_build.h"
+#include "load/unfold.h"
 
 static const dv_tfl_rule rules[] = {
 #define BUILTIN(code, type, kind, reader, least, most) \
@@ -147,7 +148,11 @@ static dv_status name_operator(dv_tfl_at *at)
                        .debug_handle = at->b->handle,
                        .reason = at->like.reason};
     at->part = name ? dv_arena_printf(at->b->arena, "%s.part", name) : NULL;
-    return at->part ? DV_OK : dv_fail(DV_NO_MEMORY, "out of memory");
+    if (!at->part)
+        return dv_fail(DV_NO_MEMORY, "out of memory");
+    size_t operands = (size_t)at->inputs.count + at->outputs.count;
+    return dv_tfl_count_built(at->b,
+                              1 + operands + dv_unfold_names(1 + operands, strlen(at->part)));
 }
 
 static dv_status translate(dv_tfl_at *at)
@@ -185,9 +190,6 @@ dv_status dv_tfl_add_operators(dv_tfl_builder *b)
 {
     dv_fb_vector operators = dv_fb_tables(&b->scope->subgraph, 3);
     for (uint32_t i = 0; i < operators.count; i++) {
-        /* branches are built each time they are taken, loops are unrolled */
-        if (b->op_count++ > b->fb.size + DV_TFL_ALWAYS_BUILT)
-            return dv_fail(DV_BAD_INPUT, "its branches and loops make too many operators");
         if (b->depth == 0)
             b->handle = i;
         DV_TRY(add_operator(b, &operators, i));

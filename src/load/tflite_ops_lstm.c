@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "load/tflite_rnn.h"
+#include "load/unfold.h"
 
 /* ---- where the inputs of a direction are ---- */
 
@@ -289,9 +290,8 @@ static dv_status add_direction(dv_tfl_at *at, direction *d, int64_t steps, dv_te
 {
     if (steps == 0)
         return whole_layer(at, d, result);
-    at->b->op_count += (size_t)steps * OPS_OF_A_STEP;
-    if (at->b->op_count > at->b->fb.size + DV_TFL_ALWAYS_BUILT)
-        return dv_fail(DV_BAD_INPUT, "its steps make too many operators");
+    size_t made = (size_t)steps * OPS_OF_A_STEP;
+    DV_TRY(dv_tfl_count_built(at->b, made + dv_unfold_names(made, strlen(at->part))));
     return written_out(at, d, steps, result);
 }
 

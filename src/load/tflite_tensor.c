@@ -3,6 +3,7 @@
 
 #include "load/rows.h"
 #include "load/tflite_build.h"
+#include "load/unfold.h"
 
 enum { BLOCKWISE = 2 }; /* QuantizationDetails */
 
@@ -99,19 +100,30 @@ dv_status dv_tfl_tensor_at(dv_tfl_builder *b, int64_t index, dv_tfl_tensor *out)
     return b->fb.status;
 }
 
+dv_status dv_tfl_count_built(dv_tfl_builder *b, size_t count)
+{
+    size_t most = b->fb.size / 2 + dv_unfold_most(b->fb.size);
+    if (count > most - b->built)
+        return dv_fail(DV_BAD_INPUT,
+                       "its subgraphs, loops and steps unfold into more than %zu tensors and "
+                       "operators, the most for a file of its size",
+                       most);
+    b->built += count;
+    return DV_OK;
+}
+
 dv_status dv_tfl_open_scope(dv_tfl_builder *b, uint32_t subgraph, dv_tfl_scope *scope)
 {
     *scope = (dv_tfl_scope){.subgraph = dv_fb_table_at(&b->subgraphs, subgraph)};
     scope->tensors = dv_fb_tables(&scope->subgraph, 0);
     DV_TRY(b->fb.status);
-    b->op_count += scope->tensors.count;
-    if (b->op_count > b->fb.size + DV_TFL_ALWAYS_BUILT)
-        return dv_fail(DV_BAD_INPUT, "its branches and loops make too many tensors");
+    DV_TRY(dv_tfl_count_built(b, scope->tensors.count));
     scope->slots = dv_arena_array(b->arena, scope->tensors.count, sizeof *scope->slots);
     if (!scope->slots)
         return dv_fail(DV_NO_MEMORY, "out of memory for %u tensors", scope->tensors.count);
     for (uint32_t i = 0; i < scope->tensors.count; i++) {
         dv_fb_table tensor = dv_fb_table_at(&scope->tensors, i);
+        DV_TRY(dv_tfl_count_built(b, dv_unfold_names(1, dv_fb_string(&tensor, 3).size)));
         uint32_t index = dv_fb_u32(&tensor, 2, 0);
         dv_fb_vector shape = dv_fb_list(&tensor, 0, 4);
         bool empty = false, stored = false;

@@ -13,7 +13,7 @@
 enum { PROBE = 64 }; /* bytes by which a place is confirmed */
 
 /* Unpacked entries together may take this many bytes, and this many for each of the archive's. */
-enum { UNPACK_FREE = 1 << 26, UNPACK_RATIO = 16 };
+enum { UNPACK_FREE = 1 << 24, UNPACK_RATIO = 32 };
 
 struct dv_zip {
     dv_buffer *buffer;

@@ -12,7 +12,7 @@
 /* Arithmetic results up to FOLD_LIMIT elements are computed; copies (casts, transposes, slices) of
    constants up to COPY_LIMIT, beyond FOLD_LIMIT only if there are no more of them than before.
    RANGE_LIMIT: a range has no form but its elements. */
-enum { DV_FOLD_LIMIT = 1 << 20, DV_COPY_LIMIT = 1 << 25, DV_RANGE_LIMIT = 1 << 22 };
+enum { DV_FOLD_LIMIT = 1 << 20, DV_COPY_LIMIT = 1 << 25, DV_RANGE_LIMIT = 1 << 21 };
 
 /* If the inferred operator's outputs can be computed now, adds them as constants, lets them stand
    for its outputs and sets *folded. O(elements), 0 if there is nothing to fold. */

@@ -114,14 +114,16 @@ static dv_status boxes_of(const dv_nms_params *p, const dv_value *corners, const
 
 /* ---- shape rules ---- */
 
-/* Are the values of input i there, and few enough to compute with? */
+/* Are the values of input i there, and few enough to compute with? Many operators may look at one
+   constant, so that even to count is counted. */
 static bool has_values(const dv_infer *infer, uint32_t i)
 {
+    enum { LOOKS_AN_ELEMENT = 16 };
     const dv_tensor *x = dv_infer_input(infer, i);
     size_t count;
     return x->role == DV_ROLE_CONSTANT && x->dtype != DV_DTYPE_STRING &&
            x->dtype != DV_DTYPE_NONE && dv_shape_elements(&x->shape, &count) &&
-           count <= DV_FOLD_LIMIT;
+           count <= DV_FOLD_LIMIT && dv_rewrite_afford(infer->rewrite, count / LOOKS_AN_ELEMENT);
 }
 
 /* Input i, which has values, unpacked. */

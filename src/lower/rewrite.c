@@ -115,26 +115,30 @@ static void forget(dv_rewrite *rewrite)
     rewrite->producer = NULL;
 }
 
-/* Bytes that constants are read from; a buffer that neighbours share counts once. */
-static size_t stored_bytes(const dv_graph *graph)
+/* What a pass may still compute: TIMES_STORED elements for each byte of the files that the model
+   was read from, and FREE_ELEMENTS, less what was computed before. Mapped files are stored, other
+   buffers were made; neighbours that share one count once. */
+static size_t spare_of(const dv_graph *graph)
 {
-    const dv_buffer *last = NULL, *largest = NULL;
-    size_t total = 0;
+    enum { FREE_ELEMENTS = 1 << 21, TIMES_STORED = 4 };
+    const dv_buffer *last = NULL;
+    size_t stored = graph->source ? dv_buffer_size(graph->source) : 0, made = 0, bytes, elements;
     for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
-        const dv_data *data = &graph->tensors[t].data;
-        if (data->storage == DV_STORAGE_BUFFER &&
-            (!largest || dv_buffer_size(data->buffer) > dv_buffer_size(largest)))
-            largest = data->buffer;
-    }
-    for (dv_tensor_id t = 0; t < graph->tensor_count; t++) {
-        const dv_data *data = &graph->tensors[t].data;
-        if (data->storage != DV_STORAGE_BUFFER || data->buffer == last || data->buffer == largest)
+        const dv_tensor *tensor = &graph->tensors[t];
+        const dv_data *data = &tensor->data;
+        if (data->storage != DV_STORAGE_BUFFER || data->buffer == last ||
+            data->buffer == graph->source)
             continue;
         last = data->buffer;
-        if (!dv_add_size(total, dv_buffer_size(last), &total))
+        bool mapped = dv_buffer_is_mapped(last);
+        if (mapped && !dv_add_size(stored, dv_buffer_size(last), &stored))
             return SIZE_MAX;
+        if (!mapped && dv_shape_elements(&tensor->shape, &elements))
+            made += elements;
     }
-    return largest && !dv_add_size(total, dv_buffer_size(largest), &total) ? SIZE_MAX : total;
+    if (!dv_mul_size(stored, TIMES_STORED, &bytes) || !dv_add_size(bytes, FREE_ELEMENTS, &bytes))
+        return SIZE_MAX;
+    return bytes > made ? bytes - made : 0;
 }
 
 bool dv_rewrite_afford(dv_rewrite *rewrite, size_t elements)
@@ -147,11 +151,7 @@ bool dv_rewrite_afford(dv_rewrite *rewrite, size_t elements)
 
 dv_status dv_rewrite_begin(dv_rewrite *rewrite, const dv_graph *from)
 {
-    enum { FREE_ELEMENTS = 1 << 24, TIMES_STORED = 4 };
-    *rewrite = (dv_rewrite){.from = from};
-    if (!dv_mul_size(stored_bytes(from), TIMES_STORED, &rewrite->spare) ||
-        !dv_add_size(rewrite->spare, FREE_ELEMENTS, &rewrite->spare))
-        rewrite->spare = SIZE_MAX;
+    *rewrite = (dv_rewrite){.from = from, .spare = spare_of(from)};
     rewrite->to = dv_graph_create(from->name, from->format);
     rewrite->map = malloc(((size_t)from->tensor_count + 1) * sizeof *rewrite->map);
     dv_status status = rewrite->to && rewrite->map ? DV_OK : out_of_memory();

@@ -83,8 +83,8 @@ DV_MUST_USE dv_status dv_rewrite_constant(dv_rewrite *rewrite, const char *base,
                                           const dv_data *data, dv_tensor_id *id);
 
 /* May the pass compute so many elements more? Counts them if so. What a pass computes in all is
-   bounded by a few times what the constants hold, and some more for all that is made of nothing:
-   a short file must not cost much memory or time. */
+   bounded by a few times the bytes of its files, and some more for all that is made of nothing: a
+   short file must not cost much memory or time. */
 bool dv_rewrite_afford(dv_rewrite *rewrite, size_t elements);
 
 /* The tensor of the new graph; the operator there that makes it, or NULL. */

@@ -27,8 +27,11 @@ bool dv_fuzz_accepted(dv_status status);
 dv_buffer *dv_fuzz_buffer(const uint8_t *data, size_t size);
 void dv_fuzz_free(dv_buffer *buffer);
 
+/* Loads as a person does, who gives a dimension that the refusal asks for by --dim NAME=N. */
+DV_MUST_USE dv_status dv_fuzz_load(const char *path, dv_buffer *buffer, dv_graph **out);
+
 /* From load to plan, as the name of the file has it: load, print, write, lower, count, costs, a
-   plan, and for small ones an inference. */
+   plan. */
 int dv_fuzz_model(const char *path, const uint8_t *data, size_t size);
 
 /* Plans by the quick strategies, each written and read back. graph and platform may be NULL. */

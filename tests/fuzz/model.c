@@ -188,8 +188,7 @@ static void show_program(dv_buffer *buffer)
         dv_pte_free(&pte);
 }
 
-/* Loads as a person does, who gives a dimension that the refusal asks for by --dim NAME=N. */
-static dv_status load(const char *path, dv_buffer *buffer, dv_graph **out)
+dv_status dv_fuzz_load(const char *path, dv_buffer *buffer, dv_graph **out)
 {
     enum { MOST_DIMS = 4, SIZE = 4 };
     char names[MOST_DIMS][64];
@@ -211,7 +210,7 @@ int dv_fuzz_model(const char *path, const uint8_t *data, size_t size)
 {
     dv_buffer *buffer = dv_fuzz_buffer(data, size);
     dv_graph *source = NULL;
-    if (dv_fuzz_accepted(load(path, buffer, &source))) {
+    if (dv_fuzz_accepted(dv_fuzz_load(path, buffer, &source))) {
         show(source);
         write_and_read(source);
         if (strcmp(source->format, "pte") == 0)
