@@ -72,13 +72,19 @@ dv_status dv_graph_reserve(dv_graph *graph, uint32_t ops, uint32_t tensors)
     return DV_OK;
 }
 
-dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor, dv_tensor_id *id)
+static dv_status check_size(const dv_tensor *tensor)
 {
-    dv_graph_parts *parts = graph->parts;
     size_t bytes;
     if (dv_shape_known(&tensor->shape) && !dv_tensor_bytes(tensor, &bytes))
         return dv_fail(DV_BAD_INPUT, "tensor '%.*s' has more elements than memory can hold",
                        LONGEST_SHOWN, tensor->name ? tensor->name : "");
+    return DV_OK;
+}
+
+dv_status dv_graph_add_tensor(dv_graph *graph, const dv_tensor *tensor, dv_tensor_id *id)
+{
+    dv_graph_parts *parts = graph->parts;
+    DV_TRY(check_size(tensor));
     const char *name = dv_arena_copy(parts->arena, tensor->name ? tensor->name : "");
     if (!name || graph->tensor_count == DV_NONE - 1 ||
         !dv_grow((void **)&parts->tensors, &parts->tensor_capacity, (size_t)graph->tensor_count + 1,
@@ -378,6 +384,8 @@ dv_status dv_graph_set_merged(dv_graph *graph, const dv_merged *merged, uint32_t
 
 dv_status dv_graph_finish(dv_graph *graph)
 {
+    for (dv_tensor_id t = 0; t < graph->tensor_count; t++) /* shapes may have come later */
+        DV_TRY(check_size(&graph->tensors[t]));
     DV_TRY(set_producers(graph));
     DV_TRY(check_reads(graph));
     DV_TRY(check_states(graph));

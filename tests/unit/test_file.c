@@ -57,6 +57,21 @@ static void test_reading_says_what_is_wrong(void)
     dv_buffer_release(buffer);
 }
 
+/* A model that names a pipe as its data must not keep the program waiting for a writer. */
+static void test_a_pipe_that_a_file_names_is_not_waited_for(void)
+{
+    char path[256];
+    dv_buffer *buffer = NULL;
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path_of("pipe", path), 0600), 0);
+    CU_ASSERT_EQUAL(dv_buffer_map_plain(path, &buffer), DV_IO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(dv_message(), "this is a pipe, not a file"));
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_EQUAL(dv_file_write(path, "x", 1), DV_OK);
+    CU_ASSERT_EQUAL_FATAL(dv_buffer_map_plain(path, &buffer), DV_OK);
+    CU_ASSERT_TRUE(dv_buffer_is_mapped(buffer));
+    dv_buffer_release(buffer);
+}
+
 static void test_a_device_is_written_through_not_replaced(void)
 {
     CU_ASSERT_EQUAL(dv_file_write("/dev/null", "x", 1), DV_OK);
@@ -108,6 +123,7 @@ static void test_random_numbers_repeat_and_are_spread(void)
 DV_SUITE(core_file, DV_TEST(test_what_is_written_is_read_back),
          DV_TEST(test_a_failed_write_leaves_the_old_file_and_nothing_else),
          DV_TEST(test_reading_says_what_is_wrong),
+         DV_TEST(test_a_pipe_that_a_file_names_is_not_waited_for),
          DV_TEST(test_a_device_is_written_through_not_replaced),
          DV_TEST(test_sha256_matches_the_published_vectors),
          DV_TEST(test_random_numbers_repeat_and_are_spread));

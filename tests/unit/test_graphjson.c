@@ -84,8 +84,10 @@ static void constants_are_numbers_fills_or_base64(void)
         "\"-inf\"},"
         "{\"name\": \"e\", \"role\": \"constant\", \"dtype\": \"bf16\", \"shape\": [1], "
         "\"values\": "
-        "[1.0039062]}],"
-        "\"operators\": [], \"outputs\": [\"a\", \"b\", \"c\", \"d\", \"e\"]}");
+        "[1.0039062]},"
+        "{\"name\": \"f\", \"role\": \"constant\", \"dtype\": \"f32\", \"shape\": [], \"fill\": "
+        "\"nan\"}],"
+        "\"operators\": [], \"outputs\": [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\"]}");
     float halves[3], scalar;
     int64_t longs[3];
     CU_ASSERT_TRUE(dv_tensor_read_f32(&graph->tensors[0], 0, 3, halves));
@@ -97,6 +99,7 @@ static void constants_are_numbers_fills_or_base64(void)
     CU_ASSERT_TRUE(dv_tensor_read_f32(&graph->tensors[3], 0, 1, &scalar) && isinf(scalar));
     CU_ASSERT_TRUE(dv_tensor_read_f32(&graph->tensors[4], 0, 1, &scalar));
     CU_ASSERT_EQUAL(scalar, 1.0f); /* half of bf16's step above 1 goes to the even neighbour */
+    CU_ASSERT_TRUE(dv_tensor_read_f32(&graph->tensors[5], 0, 1, &scalar) && isnan(scalar));
     dv_graph_destroy(graph);
 }
 

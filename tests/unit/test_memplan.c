@@ -52,6 +52,27 @@ static void random_tensors_that_live_together_never_overlap(void)
     }
 }
 
+/* More of them than are placed one by one. */
+static void very_many_tensors_never_overlap_either(void)
+{
+    enum { COUNT = 5000 };
+    static dv_memplan_item items[COUNT];
+    dv_rng rng = dv_rng_seeded(3);
+    size_t sum = 0, total = 0;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t first = (uint32_t)dv_rng_below(&rng, 3000);
+        items[i] = (dv_memplan_item){.bytes = dv_rng_below(&rng, 100000),
+                                     .first = first,
+                                     .last = first + (uint32_t)dv_rng_below(&rng, 20)};
+        sum += items[i].bytes;
+    }
+    CU_ASSERT_EQUAL(dv_memplan(items, COUNT, &total), DV_OK);
+    CU_ASSERT_TRUE(plan_is_sound(items, COUNT, total));
+    CU_ASSERT_TRUE(total < sum / 4);
+    items[COUNT / 2].bytes = SIZE_MAX - 10;
+    CU_ASSERT_EQUAL(dv_memplan(items, COUNT, &total), DV_NO_MEMORY);
+}
+
 static void a_chain_of_equal_tensors_needs_two_of_them(void)
 {
     dv_memplan_item items[20];
@@ -85,6 +106,7 @@ static void memory_for_tensors_is_aligned_and_padded(void)
 }
 
 DV_SUITE(runtime_memplan, DV_TEST(random_tensors_that_live_together_never_overlap),
+         DV_TEST(very_many_tensors_never_overlap_either),
          DV_TEST(a_chain_of_equal_tensors_needs_two_of_them),
          DV_TEST(sizes_that_overflow_are_refused),
          DV_TEST(memory_for_tensors_is_aligned_and_padded));

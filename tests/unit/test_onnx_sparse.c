@@ -101,6 +101,20 @@ static void indices_that_are_wrong_are_refused_by_name(void)
     onnx_refused(&w, DV_BAD_INPUT, "its dimension 1 is -3");
 }
 
+/* Each alone is within the limit. */
+static void many_sparse_tensors_share_one_limit(void)
+{
+    static const int64_t whole[] = {1, 5};
+    onnx_writer w = onnx_begin(13);
+    dv_text first = sparse_of("1500,2000", "2", whole, sizeof whole);
+    dv_text second = sparse_of("1500,2000", "2", whole, sizeof whole);
+    onnx_graph_field(&w, 15, &first);
+    onnx_graph_field(&w, 15, &second);
+    dv_text_free(&first);
+    dv_text_free(&second);
+    onnx_refused(&w, DV_BAD_INPUT, "too many for a file of");
+}
+
 static void a_small_file_cannot_ask_for_a_giant_tensor(void)
 {
     static const int64_t whole[] = {1, 5};
@@ -153,4 +167,5 @@ static void four_bit_elements_need_half_a_byte_each(void)
 DV_SUITE(load_onnx_sparse, DV_TEST(a_sparse_initialiser_has_its_values_where_its_indices_say),
          DV_TEST(a_constant_may_be_sparse), DV_TEST(indices_that_are_wrong_are_refused_by_name),
          DV_TEST(a_small_file_cannot_ask_for_a_giant_tensor),
-         DV_TEST(four_bit_elements_are_unpacked), DV_TEST(four_bit_elements_need_half_a_byte_each));
+         DV_TEST(many_sparse_tensors_share_one_limit), DV_TEST(four_bit_elements_are_unpacked),
+         DV_TEST(four_bit_elements_need_half_a_byte_each));
