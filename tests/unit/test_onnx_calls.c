@@ -172,6 +172,25 @@ static void functions_that_unfold_without_end_are_refused(void)
     onnx_refused(&w, DV_BAD_INPUT, "unfold into more than");
 }
 
+/* Each of the body's nodes would have the name of the call in front of its own. */
+static void a_call_with_a_giant_name_is_refused(void)
+{
+    enum { NODES = 600, LENGTH = 20000 };
+    static char name[LENGTH + 1];
+    onnx_writer w = begin(), body = onnx_begin(13);
+    memset(name, 'n', LENGTH);
+    for (int i = 0; i < NODES; i++) {
+        char in[16], out[16];
+        snprintf(in, sizeof in, i == 0 ? "X" : "t%d", i);
+        snprintf(out, sizeof out, i == NODES - 1 ? "Y" : "t%d", i + 1);
+        onnx_node(&body, "Relu", in, out);
+    }
+    onnx_function(&w, "long", "X", "Y", "", NULL, &body);
+    onnx_named_node(&w, name, "local", "long", "x", "y");
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
+    onnx_refused(&w, DV_BAD_INPUT, "unfold into more than");
+}
+
 static void a_call_with_too_many_inputs_is_refused(void)
 {
     onnx_writer w = begin();
@@ -198,6 +217,7 @@ DV_SUITE(load_onnx_calls, DV_TEST(a_call_becomes_the_body_named_after_the_call),
          DV_TEST(an_input_that_a_call_leaves_out_is_left_out_inside),
          DV_TEST(an_input_may_be_passed_on_as_an_output),
          DV_TEST(a_function_that_calls_itself_is_refused),
+         DV_TEST(a_call_with_a_giant_name_is_refused),
          DV_TEST(functions_that_unfold_without_end_are_refused),
          DV_TEST(a_call_with_too_many_inputs_is_refused),
          DV_TEST(a_reference_outside_of_functions_is_refused));
