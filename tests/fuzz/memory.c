@@ -6,10 +6,11 @@
 #include "tests/fuzz/fuzz.h"
 
 /* A shape of eight dims, a name and a row in each of the two graphs that a pass holds cost some
-   hundred bytes, and the shortest operand of a file, which may become an operator, three. What is in
-   no proportion to the file has limits of its own: constants that are computed (lower/rewrite.c),
-   functions, loops and steps that are unfolded (load/unfold.h), tables (dv_aten_affords). Half of
-   BASE is for them, and half for the graph that is written and read again beside. */
+   hundred bytes, and the shortest operand of a file, which may become an operator, three. What is
+   in no proportion to the file has limits of its own: constants that are computed
+   (lower/rewrite.c), functions, loops and steps that are unfolded (load/unfold.h), tables
+   (dv_aten_affords). Half of BASE is for them, and half for the graph that is written and read
+   again beside. */
 enum { BASE = 32 << 20, PER_BYTE = 800 };
 
 size_t dv_fuzz_allowance(size_t size)
