@@ -154,7 +154,7 @@ static void test_unknown_dims_of_inputs_are_named(void)
 static void test_absurd_sizes_are_refused(void)
 {
     refuse(DV_OP_RELU, build_none(), "f32 1x9000000000000", NULL, "dimension 1 is too large");
-    refuse(DV_OP_RELU, build_none(), "f32 2000000000x2000000000x2000000000", NULL, "too large");
+    refuse(DV_OP_RELU, build_none(), "f32 2000000000x2000000000", NULL, "too large");
     refuse(DV_OP_ADD, build_none(), "f32 2000000000x1x1x2000000000",
            "f32 1x2000000000x2000000000x1", "too large");
 }

@@ -106,6 +106,8 @@ static void many_sparse_tensors_share_one_limit(void)
 {
     static const int64_t whole[] = {1, 5};
     onnx_writer w = onnx_begin(13);
+    onnx_node(&w, "Identity", "w", "y");
+    onnx_output(&w, "y", ONNX_FLOAT, NULL);
     dv_text first = sparse_of("1500,2000", "2", whole, sizeof whole);
     dv_text second = sparse_of("1500,2000", "2", whole, sizeof whole);
     onnx_graph_field(&w, 15, &first);
