@@ -46,7 +46,7 @@ bool dv_xnn_convolution_fits(const dv_graph *graph, const dv_op *op)
         return false;
     for (size_t i = 0; i < 2; i++) {
         if (!small(p->stride[i], 1) || !small(p->dilation[i], 1) || !small(p->pad_begin[i], 0) ||
-            !small(p->pad_end[i], 0) || !small(w->dim[2 + i], 1) ||
+            !small(p->pad_end[i], 0) || !small(w->dim[2 + i], 1) || !small(x->dim[2 + i], 1) ||
             output_extent(p, i, x->dim[2 + i], w->dim[2 + i]) != y->dim[2 + i])
             return false;
         if (p->transposed && !(p->output_padding[i] >= 0 && p->output_padding[i] < p->stride[i]))

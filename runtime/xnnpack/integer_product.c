@@ -10,6 +10,9 @@
 #include "runtime/memplan.h"
 #include "runtime/xnnpack/integer_ops.h"
 
+/* More are no network's: a bound on what asking takes. */
+enum { MOST_OUTPUTS = 1 << 20 };
+
 /* The operator as the library takes it. */
 typedef struct product {
     const dv_op *op;
@@ -53,8 +56,10 @@ static bool weights_fit(const dv_graph *graph, dv_tensor_id id, uint32_t axis, p
     if (p->per_channel &&
         (!p->symmetric || w->quant.count != p->outputs || w->quant.axis != axis || p->transposed))
         return false;
-    int32_t zero = w->quant.zero[0] - middle_of(w);
+    int64_t zero = (int64_t)w->quant.zero[0] - middle_of(w);
     if (!p->symmetric && (zero < INT8_MIN || zero > INT8_MAX))
+        return false;
+    if (p->outputs > MOST_OUTPUTS)
         return false;
     /* sums must not wrap; half of the range is left for the bias */
     return p->depth < (size_t)INT32_MAX / 2 / (255u * (p->symmetric ? 128u : 255u));

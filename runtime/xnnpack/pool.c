@@ -28,6 +28,9 @@ bool dv_xnn_window_of(const dv_pool_params *p, const dv_shape *x, const dv_shape
         return false;
     for (size_t i = 0; i < 2; i++) {
         int64_t before = p->pad_begin[i], after = p->pad_end[i];
+        if (x->dim[2 + i] < 1 || x->dim[2 + i] > INT32_MAX || y->dim[2 + i] < 1 ||
+            y->dim[2 + i] > INT32_MAX || before > INT32_MAX || after > INT32_MAX)
+            return false;
         if (p->kernel[i] < 1 || p->kernel[i] > 4096 || p->stride[i] < 1 ||
             p->stride[i] > INT32_MAX || p->dilation[i] < 1 || p->dilation[i] > 4096 || before < 0 ||
             after < 0)
