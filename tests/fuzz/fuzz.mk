@@ -18,7 +18,7 @@ TARGETS := $(shell sed -n 's/^FUZZ_TARGET(\(.*\))$$/\1/p' tests/fuzz/targets.def
 # What the targets call: of what runs networks the reference kernels alone, nothing that draws
 SOURCES := $(filter-out costmodel/calibrate% costmodel/machine% costmodel/probe%, \
     $(wildcard src/core/*.c src/load/*.c src/lower/*.c costmodel/*.c solver/*.c) \
-    $(wildcard runtime/portable/*.c) runtime/layout.c runtime/memplan.c \
+    $(wildcard runtime/portable/*.c) runtime/backend.c runtime/layout.c runtime/memplan.c \
     $(wildcard tests/fuzz/fuzz_*.c) tests/fuzz/model.c tests/fuzz/memory.c)
 OBJECTS := $(SOURCES:%.c=$(OUT)/objects/%.o) $(OUT)/objects/embedded.o
 
