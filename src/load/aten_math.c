@@ -78,6 +78,11 @@ static dv_status clamp_by_tensors(dv_aten_at *at)
     DV_TRY(dv_aten_input(at, 0, &a));
     DV_TRY(dv_aten_option(at, 1, &low));
     DV_TRY(dv_aten_option(at, 2, &high));
+    dv_dtype made = dv_aten_made_dtype(at, DV_DTYPE_NONE);
+    dv_tensor_id *all[] = {&a, &low, &high};
+    for (int i = 0; i < 3; i++)
+        if (*all[i] != DV_NONE)
+            DV_TRY(dv_aten_cast(at, made, all[i]));
     if (high == DV_NONE)
         return dv_aten_finish(at, DV_OP_MAXIMUM, NULL, a, low, DV_NONE);
     if (low != DV_NONE)

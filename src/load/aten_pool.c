@@ -83,6 +83,17 @@ static dv_status read_window(dv_aten_at *at, dv_pool_params *pool, dv_tensor_id 
     return DV_OK;
 }
 
+/* Rounded up, one window may be larger than the image: it is all of the image then. */
+static void fit_window(const dv_aten_at *at, dv_tensor_id x, dv_pool_params *pool)
+{
+    const dv_shape *shape = dv_aten_shape_of(at, x);
+    for (uint8_t d = 0; pool->ceil_mode && dv_shape_known(shape) && d < pool->spatial; d++) {
+        int64_t room = shape->dim[2 + d] + pool->pad_begin[d] + pool->pad_end[d];
+        if (pool->kernel[d] > room && pool->dilation[d] == 1 && room > 0)
+            pool->kernel[d] = room;
+    }
+}
+
 dv_status dv_aten_read_max_pool(dv_aten_at *at)
 {
     dv_op_params params = {0};
@@ -93,6 +104,7 @@ dv_status dv_aten_read_max_pool(dv_aten_at *at)
         return DV_OK;
     DV_TRY(dv_aten_spatial(at, 4, params.pool.spatial, 1, params.pool.dilation));
     DV_TRY(dv_aten_flag(at, 5, &params.pool.ceil_mode));
+    fit_window(at, x, &params.pool);
     return dv_aten_finish_image(at, opened, DV_OP_MAX_POOL, &params, &x, 1);
 }
 
@@ -123,6 +135,7 @@ dv_status dv_aten_read_avg_pool(dv_aten_at *at)
     if (at->reason)
         return DV_OK;
     DV_TRY(dv_aten_flag(at, 4, &params.pool.ceil_mode));
+    fit_window(at, x, &params.pool);
     DV_TRY(dv_aten_flag(at, 5, &params.pool.count_include_pad));
     if (dv_aten_given(at, 6) && opened)
         return dv_aten_opaque(at, "a divisor_override without a batch is not supported");

@@ -61,6 +61,76 @@ bool dv_pt2_is_view(const char *name)
     return false;
 }
 
+/* Sizes and strides of a value of the scope, as the file records them. */
+typedef struct layout {
+    uint8_t rank;
+    int64_t sizes[DV_MAX_RANK], strides[DV_MAX_RANK];
+} layout;
+
+static bool read_list(dv_pt2 *b, const dv_json_at *list, int64_t out[DV_MAX_RANK], uint8_t *rank)
+{
+    size_t count = dv_json_count(list), d = 0;
+    if (!dv_json_is_array(list) || count > DV_MAX_RANK)
+        return false;
+    for (dv_json_at item = dv_json_first(list); item.node; item = dv_json_next(&item))
+        if (dv_pt2_size(b, &item, &out[d++]) != DV_OK)
+            return false;
+    *rank = (uint8_t)count;
+    return true;
+}
+
+static bool read_layout(dv_pt2 *b, const char *name, layout *out)
+{
+    dv_json_at values = dv_json_member(&b->scope->graph, "tensor_values");
+    dv_json_at meta = dv_json_member(&values, name), sizes = dv_json_member(&meta, "sizes");
+    dv_json_at strides = dv_json_member(&meta, "strides");
+    uint8_t rank;
+    return read_list(b, &sizes, out->sizes, &out->rank) &&
+           read_list(b, &strides, out->strides, &rank) && rank == out->rank;
+}
+
+/* Can x be seen under y's sizes where it is? Dims of x that follow one another in memory are a
+   chunk; each chunk must be made of whole dims of y. */
+static bool can_view(const layout *x, const layout *y)
+{
+    int d = y->rank - 1;
+    for (uint8_t k = 0; k < x->rank; k++)
+        if (x->sizes[k] < 1 || x->sizes[k] > INT32_MAX || x->strides[k] > INT32_MAX)
+            return true; /* nothing to share, or nothing to tell by */
+    double chunk = 1, seen = 1, base = x->rank ? (double)x->strides[x->rank - 1] : 1;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        chunk *= (double)x->sizes[k];
+        bool goes_on = k > 0 && (x->sizes[k - 1] == 1 || (double)x->strides[k - 1] == chunk * base);
+        if (goes_on)
+            continue;
+        while (d >= 0 && (seen < chunk || y->sizes[d] == 1))
+            seen *= (double)y->sizes[d--];
+        if (seen != chunk)
+            return false;
+        base = k > 0 ? (double)x->strides[k - 1] : 1;
+        chunk = seen = 1;
+    }
+    return true;
+}
+
+bool dv_pt2_shares_memory(dv_pt2 *b, const dv_pt2_node *n)
+{
+    layout x, y;
+    bool contiguous = strcmp(n->op, "contiguous") == 0;
+    if (!contiguous && strcmp(n->op, "reshape") != 0 && strcmp(n->op, "flatten") != 0 &&
+        strcmp(n->op, "reshape_as") != 0)
+        return true;
+    if (n->first == DV_NONE || n->output_count != 1 || !n->outputs[0] ||
+        !read_layout(b, b->values[n->first].name, &x) || !read_layout(b, n->outputs[0], &y))
+        return true;
+    if (!contiguous)
+        return can_view(&x, &y);
+    for (uint8_t d = 0; d < x.rank && x.rank == y.rank; d++)
+        if (x.sizes[d] > 1 && x.strides[d] != y.strides[d])
+            return false;
+    return true;
+}
+
 bool dv_pt2_writes(const char *name)
 {
     size_t length = strlen(name);
@@ -209,8 +279,8 @@ static dv_status put_back(dv_pt2 *b, const char *node, uint32_t whole, uint32_t 
     if (turned)
         return emit(b, node, DV_OP_PERMUTE, &params, id, whole, out);
     static const char *const same_order[] = {
-        ".view.",      ".reshape.", ".flatten.", ".squeeze.",         ".unsqueeze.",
-        ".unflatten.", ".alias.",   ".detach.",  ".view_as_complex.", ".view_as_real."};
+        ".view.",  ".reshape.", ".flatten.",    ".squeeze.",         ".unsqueeze.",   ".unflatten.",
+        ".alias.", ".detach.",  ".contiguous.", ".view_as_complex.", ".view_as_real."};
     for (size_t i = 0; i < sizeof same_order / sizeof same_order[0]; i++)
         if (strstr(target, same_order[i])) {
             params.view = (dv_view_params){b->values[whole].shape, true};

@@ -188,7 +188,8 @@ static dv_status add_outputs(dv_pt2 *b, const dv_pt2_node *n, dv_tensor_id **ids
 /* The node's values hold these tensors, and are known as views of what they share memory with. */
 static dv_status take_outputs(dv_pt2 *b, const dv_pt2_node *n, const dv_tensor_id *ids, bool again)
 {
-    bool writes = dv_pt2_writes(n->op), view = !writes && dv_pt2_is_view(n->op);
+    bool writes = dv_pt2_writes(n->op);
+    bool view = !writes && dv_pt2_is_view(n->op) && dv_pt2_shares_memory(b, n);
     if (writes && n->first != DV_NONE && n->output_count > 0 && ids[0] != DV_NONE && !again)
         DV_TRY(dv_pt2_write(b, n->first, ids[0], n->name));
     for (uint32_t i = 0; i < n->output_count; i++) {

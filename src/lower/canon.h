@@ -35,6 +35,11 @@ dv_status dv_canon_linear(dv_rewrite *rewrite, const dv_op *op, bool *done);
 dv_status dv_canon_matmul(dv_rewrite *rewrite, const dv_op *op, bool *done);
 dv_status dv_canon_softmax(dv_rewrite *rewrite, const dv_op *op, bool *done);
 
+/* Rules that live in recognise_attention.c. */
+dv_status dv_recognise_safe_softmax(dv_rewrite *rewrite, const dv_op *op, bool *done);
+dv_status dv_recognise_merged_linear(dv_rewrite *rewrite, const dv_op *op, bool *done);
+dv_status dv_recognise_merged_matmul(dv_rewrite *rewrite, const dv_op *op, bool *done);
+
 /* In canon_quant.c: a run of its rules alone. */
 DV_MUST_USE dv_status dv_canon_quantised_moves(const dv_graph *graph, dv_graph **out);
 

@@ -20,7 +20,7 @@
 #include "lower/passes.h"
 #include "lower/rewrite.h"
 
-enum { MOST_MEMBERS = 24, MOST_CHAIN = 6, MOST_SCORES = 10 };
+enum { MOST_MEMBERS = 32, MOST_CHAIN = 6, MOST_SCORES = 10 };
 
 typedef struct block {
     const dv_graph *graph;
@@ -85,9 +85,17 @@ static bool take_operand(block *b, dv_tensor_id t)
     return true;
 }
 
+/* What makes numbers to be added of a mask's booleans: where(mask, 0, -inf). */
+static bool take_mask(block *b, dv_tensor_id t)
+{
+    const dv_op *op = inner(b, t);
+    bool raised = op && op->kind == DV_OP_WHERE && is_constant(b, op->inputs[1]) &&
+                  is_constant(b, op->inputs[2]);
+    return !raised || add(b, id_of(b, op));
+}
+
 /* t = q k^T, scaled, capped by a tanh and masked in any order: takes in the way back to the
- * product.
- */
+   product. */
 static bool take_scores(block *b, dv_tensor_id t, int depth)
 {
     const dv_op *op = inner(b, t);
@@ -103,7 +111,7 @@ static bool take_scores(block *b, dv_tensor_id t, int depth)
         return true;
     for (uint32_t i = 0; op->kind == DV_OP_ADD && i < 2; i++)
         if (take_scores(b, op->inputs[i], depth + 1))
-            return true;
+            return take_mask(b, op->inputs[1 - i]);
     if (op->kind == DV_OP_WHERE)
         for (uint32_t i = 1; i < 3; i++)
             if (take_scores(b, op->inputs[i], depth + 1))

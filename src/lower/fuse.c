@@ -95,14 +95,29 @@ static bool same_node(const dv_graph *graph, dv_op_id a, dv_op_id b)
            x->debug_handle == y->debug_handle && strcmp(x->name, y->name) == 0;
 }
 
-/* Blocks of the graph, without those that a node of the program owns a part of. */
+/* Is op no more than the result of the operator before it, viewed? */
+static bool views_last(const dv_graph *graph, dv_op_id op)
+{
+    const dv_op *view = &graph->ops[op], *last = &graph->ops[op - 1];
+    return is_free(view->kind) && view->input_count == 1 && view->inputs[0] == last->outputs[0] &&
+           dv_graph_readers(graph, view->inputs[0]) == 1;
+}
+
+/* Blocks of the graph, without those that a node of the program owns a part of. A view that belongs
+   to the node of a block's last operator is the block's too. */
 static void find_blocks(const dv_graph *graph, dv_op_id *block_of, bool *dropped)
 {
     dv_composites_find(graph, block_of);
     for (dv_op_id o = 1; o < graph->op_count; o++)
-        for (dv_op_id k = o - 1; k <= o && same_node(graph, o - 1, o); k++)
-            if (block_of[k] != DV_NONE)
-                dropped[block_of[k]] = true;
+        if (same_node(graph, o - 1, o) && block_of[o - 1] != block_of[o]) {
+            if (block_of[o] == DV_NONE && views_last(graph, o)) {
+                block_of[o] = block_of[o - 1];
+                continue;
+            }
+            for (dv_op_id k = o - 1; k <= o; k++)
+                if (block_of[k] != DV_NONE)
+                    dropped[block_of[k]] = true;
+        }
     for (dv_op_id o = 0; o < graph->op_count; o++)
         if (block_of[o] != DV_NONE && dropped[block_of[o]])
             block_of[o] = DV_NONE;
@@ -153,7 +168,7 @@ dv_status dv_pass_fuse(const dv_graph *graph, const dv_lower_options *options, d
         const dv_op *op = &graph->ops[o];
         dv_unit_id *block = block_of[o] == DV_NONE ? NULL : &block_unit[block_of[o]];
         bool goes_on = o > 0 && same_node(graph, o - 1, o);
-        bool begins = !goes_on && o + 1 < graph->op_count && same_node(graph, o, o + 1);
+        bool begins = !goes_on && !block && o + 1 < graph->op_count && same_node(graph, o, o + 1);
         unit_of[o] = goes_on  ? unit_of[o - 1]
                      : begins ? DV_NONE
                      : block  ? *block

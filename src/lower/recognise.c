@@ -10,6 +10,8 @@
      hardswish   x * hardsigmoid(x)                                 (Howard et al. 2019)
      softmax     isnan(s) ? 0 : s of s = softmax(x), guarded        (PyTorch's attention)
      layer norm  (x - mean) / sqrt(mean((x - mean)^2) + eps) [* weight [+ bias]]  (Ba et al. 2016)
+     attention   guarded in other words, or without need; products without merged dims
+                 (recognise_attention.c)
 
    One walk, a bounded look back at each operator; O(operators + edges). */
 #include <math.h>
@@ -346,8 +348,9 @@ static dv_status recognise_guard(dv_rewrite *rewrite, const dv_op *op, bool *don
     const dv_op *test = inner(graph, op->inputs[0], DV_OP_ISNAN);
     const dv_op *softmax = dv_graph_maker(graph, op->inputs[2]);
     double zero;
-    if (!test || !softmax || softmax->kind != DV_OP_SOFTMAX || test->inputs[0] != op->inputs[2] ||
-        dv_graph_readers(graph, op->inputs[2]) != 2 ||
+    DV_TRY(dv_recognise_safe_softmax(rewrite, op, done));
+    if (*done || !test || !softmax || softmax->kind != DV_OP_SOFTMAX ||
+        test->inputs[0] != op->inputs[2] || dv_graph_readers(graph, op->inputs[2]) != 2 ||
         !dv_constant_value(&graph->tensors[op->inputs[1]], &zero) || zero != 0)
         return DV_OK;
     dv_op_params params = softmax->params;
@@ -356,9 +359,13 @@ static dv_status recognise_guard(dv_rewrite *rewrite, const dv_op *op, bool *don
 }
 
 static const dv_canon_rule rules[DV_OP_COUNT] = {
-    [DV_OP_CLAMP] = recognise_clamp, [DV_OP_MUL] = recognise_product,
-    [DV_OP_DIV] = recognise_product, [DV_OP_ADD] = recognise_sum,
+    [DV_OP_CLAMP] = recognise_clamp,
+    [DV_OP_MUL] = recognise_product,
+    [DV_OP_DIV] = recognise_product,
+    [DV_OP_ADD] = recognise_sum,
     [DV_OP_WHERE] = recognise_guard,
+    [DV_OP_LINEAR] = dv_recognise_merged_linear,
+    [DV_OP_MATMUL] = dv_recognise_merged_matmul,
 };
 
 dv_status dv_pass_recognise(const dv_graph *graph, const dv_lower_options *options, dv_graph **out)

@@ -1,8 +1,11 @@
 /* Placement units: what joins and what does not. */
+#include <stdio.h>
 #include <string.h>
 
 #include "datasets/zoo/llama.h"
+#include "load/load.h"
 #include "tests/lowering.h"
+#include "tests/suite.h"
 
 static bool together(const dv_graph *graph, const char *a, const char *b)
 {
@@ -143,6 +146,22 @@ static void test_attention_rms_norm_and_rotary_positions_are_units(void)
     }
 }
 
+/* Core ATen guards the softmax of scores that a mask may take whole rows of, and merges dims around
+   products: the block is the same. */
+static void test_attention_of_core_aten_is_a_unit(void)
+{
+    char path[512];
+    dv_graph *core = NULL;
+    snprintf(path, sizeof path, "%s/tests/data/pt2/encoder_core.pt2", dv_source_root());
+    CU_ASSERT_EQUAL_FATAL(dv_load(path, NULL, &core), DV_OK);
+    core = lowered(core);
+    const dv_op *softmax = first_of(core, DV_OP_SOFTMAX);
+    CU_ASSERT_EQUAL(beside(core, softmax, DV_OP_MATMUL), 2);
+    CU_ASSERT_TRUE(softmax->params.axis.guarded); /* a mask may hide all of a row */
+    CU_ASSERT_EQUAL(beside(core, softmax, DV_OP_LINEAR), 0);
+    dv_graph_destroy(core);
+}
+
 /* Scores that somebody else reads, too, cannot vanish into a block. */
 static void test_attention_whose_weights_are_an_output_is_no_block(void)
 {
@@ -208,6 +227,7 @@ DV_SUITE(lower_fuse, DV_TEST(test_a_residual_block_is_three_units),
          DV_TEST(test_one_activation_a_unit_and_views_for_free),
          DV_TEST(test_movement_and_softmax_take_no_activation),
          DV_TEST(test_units_cover_all_operators_and_keep_the_order),
+         DV_TEST(test_attention_of_core_aten_is_a_unit),
          DV_TEST(test_attention_rms_norm_and_rotary_positions_are_units),
          DV_TEST(test_attention_whose_weights_are_an_output_is_no_block),
          DV_TEST(test_attention_with_a_cap_masks_and_a_guard_is_one_unit),

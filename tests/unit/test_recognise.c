@@ -267,9 +267,93 @@ static void test_one_over_a_root_is_one_operator(void)
     dv_graph_destroy(graph);
 }
 
-DV_SUITE(lower_recognise, DV_TEST(test_a_clamp_of_a_clamp_is_one),
-         DV_TEST(test_gelu_as_torch_exports_it), DV_TEST(test_gelu_in_its_tanh_forms),
-         DV_TEST(test_gates_of_their_own_input), DV_TEST(test_layer_norm_with_weight_and_bias),
+/* where(not any(not (scores == -inf)), 0, softmax(scores)) of a product plus a mask, as core ATen
+   writes attention; lowered, and held against what it was. */
+static dv_graph *guarded(const float *mask)
+{
+    dv_graph *graph = build_graph(), *before = NULL;
+    dv_op_params rows = build_reduce(true, "2"), real = {.cast = {DV_DTYPE_F32}},
+                 truth = {.cast = {DV_DTYPE_BOOL}};
+    dv_tensor_id q = build_input(graph, "q", "f32 2x2x4"), k = build_input(graph, "k", "f32 2x4x3");
+    dv_tensor_id s = two(graph, DV_OP_ADD, two(graph, DV_OP_MATMUL, q, k),
+                         build_floats(graph, "mask", "f32 2x3", mask));
+    dv_tensor_id p = BUILD_OP(graph, DV_OP_SOFTMAX, build_axis(-1), "p", s);
+    dv_tensor_id t = two(graph, DV_OP_EQ, s, scalar(graph, -INFINITY));
+    t = BUILD_OP(graph, DV_OP_CAST, real, "t", one(graph, DV_OP_LOGICAL_NOT, t));
+    t = BUILD_OP(graph, DV_OP_AMAX, rows, "t", t);
+    t = one(graph, DV_OP_LOGICAL_NOT, BUILD_OP(graph, DV_OP_CAST, truth, "t", t));
+    s = BUILD_OP(graph, DV_OP_WHERE, build_none(), "y", t, scalar(graph, 0), p);
+    build_finish(graph, one(graph, DV_OP_NEG, s));
+    CU_ASSERT_EQUAL_FATAL(dv_pass_infer(graph, NULL, &before), DV_OK);
+    graph = lowered(graph);
+    CU_ASSERT_TRUE(difference(before, graph, 3, 3) < 1e-6);
+    dv_graph_destroy(before);
+    return graph;
+}
+
+static bool has_kind(const dv_graph *graph, dv_op_kind kind)
+{
+    for (dv_op_id o = 0; o < graph->op_count; o++)
+        if (graph->ops[o].kind == kind)
+            return true;
+    return false;
+}
+
+static void test_a_softmax_needs_no_guard_where_every_row_has_a_score(void)
+{
+    const float gap = -INFINITY;
+    dv_graph *graph = guarded((const float[]){0, gap, gap, 0, 0, gap});
+    CU_ASSERT_FALSE(has_kind(graph, DV_OP_WHERE));
+    CU_ASSERT_EQUAL(graph->op_count, 4);
+    dv_graph_destroy(graph);
+    graph = guarded((const float[]){0, gap, gap, gap, gap, gap}); /* a row without a score */
+    CU_ASSERT_EQUAL_FATAL(graph->op_count, 4);
+    CU_ASSERT_EQUAL(graph->ops[2].kind, DV_OP_SOFTMAX);
+    CU_ASSERT_TRUE(graph->ops[2].params.axis.guarded);
+    dv_graph_destroy(graph);
+}
+
+static void test_products_are_done_without_merged_dims(void)
+{
+    dv_graph *graph = build_graph(), *before = NULL;
+    dv_op_params flat = {.view = {.shape = {2, {10, 4}}}},
+                 back = {.view = {.shape = {3, {2, 5, 6}}}};
+    dv_tensor_id x = build_input(graph, "x", "f32 2x5x4");
+    dv_tensor_id w = build_random(graph, "w", "f32 6x4", 7, 1, 0);
+    dv_tensor_id y = BUILD_OP(graph, DV_OP_VIEW, flat, "t", x);
+    y = BUILD_OP(graph, DV_OP_LINEAR, build_linear(false), "t", y, w);
+    y = BUILD_OP(graph, DV_OP_VIEW, back, "t", y);
+    build_finish(graph, one(graph, DV_OP_NEG, y));
+    CU_ASSERT_EQUAL_FATAL(dv_pass_infer(graph, NULL, &before), DV_OK);
+    graph = lowered(graph);
+    CU_ASSERT_EQUAL(graph->op_count, 2);
+    CU_ASSERT_TRUE(difference(before, graph, 3, 3) < 1e-5);
+    dv_graph_destroy(before);
+    dv_graph_destroy(graph);
+
+    graph = build_graph();
+    dv_op_params heads[] = {{.view = {.shape = {3, {6, 4, 5}}}},
+                            {.view = {.shape = {3, {6, 5, 2}}}},
+                            {.view = {.shape = {4, {2, 3, 4, 2}}}}};
+    dv_tensor_id a = build_input(graph, "a", "f32 2x3x4x5"),
+                 b = build_input(graph, "b", "f32 2x3x5x2");
+    a = BUILD_OP(graph, DV_OP_VIEW, heads[0], "t", a);
+    b = BUILD_OP(graph, DV_OP_VIEW, heads[1], "t", b);
+    y = BUILD_OP(graph, DV_OP_VIEW, heads[2], "y", two(graph, DV_OP_MATMUL, a, b));
+    build_finish(graph, one(graph, DV_OP_NEG, y));
+    CU_ASSERT_EQUAL_FATAL(dv_pass_infer(graph, NULL, &before), DV_OK);
+    graph = lowered(graph);
+    CU_ASSERT_EQUAL(graph->op_count, 2);
+    CU_ASSERT_TRUE(difference(before, graph, 3, 3) < 1e-5);
+    dv_graph_destroy(before);
+    dv_graph_destroy(graph);
+}
+
+DV_SUITE(lower_recognise, DV_TEST(test_a_softmax_needs_no_guard_where_every_row_has_a_score),
+         DV_TEST(test_products_are_done_without_merged_dims),
+         DV_TEST(test_a_clamp_of_a_clamp_is_one), DV_TEST(test_gelu_as_torch_exports_it),
+         DV_TEST(test_gelu_in_its_tanh_forms), DV_TEST(test_gates_of_their_own_input),
+         DV_TEST(test_layer_norm_with_weight_and_bias),
          DV_TEST(test_layer_norm_over_two_dims_without_parameters),
          DV_TEST(test_what_only_looks_alike_is_left),
          DV_TEST(test_a_guard_against_masked_rows_is_the_softmaxs_own),
