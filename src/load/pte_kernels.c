@@ -99,16 +99,58 @@ static dv_status read_arg(dv_pte_builder *b, uint32_t index, dv_aten_value *out)
     }
 }
 
-/* A size is written down even where it is computed while the program runs; what is made has it. */
+static bool is_int(const dv_aten_value *value)
+{
+    return value->type == DV_ATEN_INT && value->integer > INT32_MIN && value->integer < INT32_MAX;
+}
+
+/* Numbers from a start to a computed end. */
+static void fix_range(const dv_aten_rule *rule, const dv_shape *made, uint32_t count,
+                      dv_aten_value *args)
+{
+    uint32_t end = dv_aten_arg_is(rule, 0, "end", 3) ? 0 : 1;
+    int64_t start = 0, step = 1;
+    if (made->rank != 1 || count <= end || (end == 1 && !is_int(&args[0])) ||
+        (end == 1 && count > 3 && !is_int(&args[2])))
+        return;
+    if (end == 1)
+        start = args[0].integer;
+    if (end == 1 && count > 3)
+        step = args[2].integer;
+    args[end] = (dv_aten_value){.type = DV_ATEN_INT, .integer = start + made->dim[0] * step};
+}
+
+/* A part up to a computed end: (self, dim, start, end, step). */
+static void fix_slice(const dv_shape *made, uint32_t count, dv_aten_value *args)
+{
+    if (count < 5 || !is_int(&args[1]) || !is_int(&args[2]) || !is_int(&args[4]) ||
+        args[2].integer < 0 || args[3].type != DV_ATEN_INT)
+        return;
+    int64_t axis = args[1].integer + (args[1].integer < 0 ? made->rank : 0);
+    if (axis >= 0 && axis < made->rank)
+        args[3].integer = args[2].integer + made->dim[axis] * args[4].integer;
+}
+
+/* A size is written down even where it is computed while the program runs (as 0, often); what is
+   made has it. */
 static void fix_size(const dv_pte_builder *b, const dv_pte_call *call, const dv_aten_rule *rule,
                      dv_aten_value *args)
 {
-    static const char *const sized[] = {"view", "et_view", "_unsafe_view", "expand"};
+    static const struct {
+        const char *name;
+        uint32_t at;
+    } sized[] = {{"view", 1}, {"et_view", 1}, {"_unsafe_view", 1}, {"expand", 1},
+                 {"full", 0}, {"zeros", 0},   {"ones", 0},         {"empty", 0}};
     const dv_shape *made = &b->pte->values[call->outputs[0]].shape;
+    const char *name = dv_aten_name(rule);
     for (size_t i = 0; i < sizeof sized / sizeof sized[0]; i++)
-        if (strcmp(dv_aten_name(rule), sized[i]) == 0 && call->arg_count >= 2)
-            args[1] =
+        if (strcmp(name, sized[i].name) == 0 && call->arg_count > sized[i].at)
+            args[sized[i].at] =
                 (dv_aten_value){.type = DV_ATEN_INTS, .count = made->rank, .integers = made->dim};
+    if (strcmp(name, "arange") == 0)
+        fix_range(rule, made, call->arg_count, args);
+    else if (strcmp(name, "slice") == 0)
+        fix_slice(made, call->arg_count, args);
 }
 
 /* ---- calls ---- */
