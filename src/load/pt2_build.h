@@ -164,8 +164,8 @@ DV_MUST_USE dv_status dv_pt2_kind(const dv_json_at *at, dv_json_at *inner);
 /* Does the operator's result share memory with its first argument? */
 bool dv_pt2_is_view(const char *name);
 
-/* Does the result of such a node? What makes elements contiguous, or reshapes them, copies them where
-   memory does not have them in that order. */
+/* Does the result of such a node? What makes elements contiguous, or reshapes them, copies them
+   where memory does not have them in that order. */
 bool dv_pt2_shares_memory(dv_pt2 *b, const dv_pt2_node *n);
 
 /* Does the operator write to its first argument ("add_")? */

@@ -123,8 +123,8 @@ static void fix_range(const dv_aten_rule *rule, const dv_shape *made, uint32_t c
 /* A part up to a computed end: (self, dim, start, end, step). */
 static void fix_slice(const dv_shape *made, uint32_t count, dv_aten_value *args)
 {
-    if (count < 5 || !is_int(&args[1]) || !is_int(&args[2]) || !is_int(&args[4]) ||
-        args[2].integer < 0 || args[3].type != DV_ATEN_INT)
+    if (count < 5 || !is_int(&args[1]) || !is_int(&args[4]) || args[3].type != DV_ATEN_INT ||
+        (args[2].type != DV_ATEN_NONE && (!is_int(&args[2]) || args[2].integer < 0)))
         return;
     int64_t axis = args[1].integer + (args[1].integer < 0 ? made->rank : 0);
     if (axis >= 0 && axis < made->rank)

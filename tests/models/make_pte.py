@@ -53,6 +53,16 @@ class Mlp(nn.Module):
         return self.down(nn.functional.gelu(self.up(x))) * 0.5 + 1
 
 
+class Rows(nn.Module):
+    """As many rows as are given, up to six: ranges, parts and fills of a computed size."""
+    dims = ({0: torch.export.Dim("rows", min=3, max=6)},)
+
+    def forward(self, x):
+        rows = x.shape[0]
+        places = torch.arange(rows, dtype=torch.float32)[:, None]
+        return x[: rows - 1] * places[1:] + torch.full((rows - 1, 1), 0.5), x.reshape(2 * rows, 2)
+
+
 class Attention(nn.Module):
     """One pre-norm transformer block of two heads."""
 
@@ -288,7 +298,8 @@ def listing(program, method):
 
 def write(folder, name, methods, partitioners, config=None, constant_methods=None, data=True):
     """methods: name -> (module, args)."""
-    programs = {m: export(module, args) for m, (module, args) in methods.items()}
+    programs = {m: export(module, args, dynamic_shapes=getattr(module, "dims", None))
+                for m, (module, args) in methods.items()}
     lowered = to_edge_transform_and_lower(
         programs,
         partitioner={m: list(partitioners) for m in methods} if partitioners else None,
@@ -336,6 +347,7 @@ def small(folder, wanted):
         "views": (Views().eval(), (torch.randn(1, 2, 6, 6),)),
         "shapes": (Shapes().eval(), (torch.randn(4, 8), torch.randn(3, 4))),
         "kinds": (Kinds().eval(), (torch.randn(1, 4, 4, 4), torch.randn(2, 6))),
+        "rows": (Rows().eval(), (torch.randn(6, 4),)),
     }
     ways = {
         "conv": ["portable", "xnn", "perop", "convs", "linears", "vulkan", "vulkanxnn", "xnnvulkan"],
@@ -344,6 +356,7 @@ def small(folder, wanted):
         "views": ["portable", "xnn", "convs", "linears"],
         "shapes": ["portable", "xnn"],
         "kinds": ["portable", "xnn", "perop", "vulkan"],
+        "rows": ["portable"],
     }
     jobs = {f"{net}_{way}": (lambda n=net, w=way: write(folder, f"{n}_{w}", {"forward": nets[n]}, placement(w)))
             for net, some in ways.items() for way in some}
