@@ -11,7 +11,7 @@
    (lower/rewrite.c), functions, loops and steps that are unfolded (load/unfold.h), tables
    (dv_aten_affords). Half of BASE is for them, and half for the graph that is written and read
    again beside. */
-enum { BASE = 32 << 20, PER_BYTE = 800 };
+enum { BASE = 40 << 20, PER_BYTE = 800 };
 
 size_t dv_fuzz_allowance(size_t size)
 {
