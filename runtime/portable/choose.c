@@ -118,6 +118,10 @@ dv_status dv_kernel_unique(const dv_kernel_call *call)
     const dv_operand *in = &call->inputs[0];
     dv_slices s = slices_of(call);
     size_t rows = (size_t)call->op->params.unique.rows;
+    if (s.n == 0) { /* no scratch either */
+        (void)note_found(call, 0, rows);
+        return DV_OK;
+    }
     dv_group *groups = call->scratch;
     size_t *of = after(groups, s.n, sizeof *groups), *order = after(of, s.n, sizeof *of);
     void *elements = after(order, s.n, sizeof *order);
@@ -132,9 +136,8 @@ dv_status dv_kernel_unique(const dv_kernel_call *call)
     size_t there = note_found(call, found, rows);
     for (size_t i = 0; call->output_count > 2 && dv_given(&call->outputs[2]) && i < s.n; i++)
         put_integer(&call->outputs[2], i, rows ? least(of[i], rows - 1) : 0);
-    const dv_group none = {0};
-    for (size_t row = 0; s.n > 0 && row < rows; row++)
-        put_group(call, &s, there ? &groups[least(row, there - 1)] : &none, row);
+    for (size_t row = 0; row < rows; row++)
+        put_group(call, &s, &groups[least(row, there - 1)], row);
     return DV_OK;
 }
 

@@ -41,6 +41,8 @@ static int compare_scores(const void *a, const void *b, void *context)
 size_t dv_boxes_keep(const dv_nms_params *params, const dv_boxes *boxes, size_t *scratch,
                      size_t most, int64_t *out)
 {
+    if (boxes->count == 0)
+        return 0;
     size_t *order = scratch, *kept = scratch + boxes->count, count = 0;
     size_t of_a_class = params->most > 0 ? (size_t)params->most : 0;
     for (size_t line = 0; line < boxes->batches * boxes->classes; line++) {
@@ -50,6 +52,8 @@ size_t dv_boxes_keep(const dv_nms_params *params, const dv_boxes *boxes, size_t 
         for (size_t i = 0; i < boxes->count; i++)
             if (score[i] > params->score)
                 order[candidates++] = i;
+        if (candidates == 0)
+            continue;
         qsort_r(order, candidates, sizeof *order, compare_scores, (void *)score);
         for (size_t i = 0; i < candidates && taken < of_a_class; i++) {
             bool free_of_others = true;

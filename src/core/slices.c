@@ -33,6 +33,8 @@ size_t dv_slices_group(const dv_slices *slices, bool sorted, dv_group *groups, s
                        size_t *scratch)
 {
     size_t count = 0;
+    if (slices->n == 0)
+        return 0;
     for (size_t i = 0; i < slices->n; i++)
         scratch[i] = i;
     qsort_r(scratch, slices->n, sizeof *scratch, compare_with_place, (void *)slices);

@@ -412,6 +412,7 @@ SOUND(axis)
     p->axis.flatten_2d = draw(m, 2);
     p->axis.exclusive = draw(m, 2);
     p->axis.reverse = draw(m, 2);
+    p->axis.guarded = draw(m, 2);
 }
 
 SOUND(axes)
