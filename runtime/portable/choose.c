@@ -78,17 +78,7 @@ const char *dv_check_nonzero(const dv_kernel_call *call)
 
 static dv_slices slices_of(const dv_kernel_call *call)
 {
-    const dv_operand *in = &call->inputs[0];
-    const dv_unique_params *p = &call->op->params.unique;
-    dv_slices s = {.outer = 1, .n = in->count, .inner = 1};
-    if (p->flat)
-        return s;
-    s.n = (size_t)in->shape.dim[p->axis];
-    for (int64_t d = 0; d < p->axis; d++)
-        s.outer *= (size_t)in->shape.dim[d];
-    for (int64_t d = p->axis + 1; d < in->shape.rank; d++)
-        s.inner *= (size_t)in->shape.dim[d];
-    return s;
+    return dv_slices_of(&call->op->params.unique, &call->inputs[0].shape, call->inputs[0].count);
 }
 
 static void put_integer(const dv_operand *out, size_t at, size_t value)

@@ -2,6 +2,19 @@
 
 #include <stdlib.h>
 
+dv_slices dv_slices_of(const dv_unique_params *params, const dv_shape *shape, size_t count)
+{
+    dv_slices s = {.outer = 1, .n = count, .inner = 1};
+    if (params->flat)
+        return s;
+    s.n = (size_t)shape->dim[params->axis];
+    for (int64_t d = 0; d < params->axis; d++)
+        s.outer *= (size_t)shape->dim[d];
+    for (int64_t d = params->axis + 1; d < shape->rank; d++)
+        s.inner *= (size_t)shape->dim[d];
+    return s;
+}
+
 static int compare_slices(const dv_slices *s, size_t i, size_t k)
 {
     for (size_t o = 0; o < s->outer; o++)

@@ -2,9 +2,8 @@
 #ifndef DV_CORE_SLICES_H
 #define DV_CORE_SLICES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "core/dtype.h"
+#include "core/op.h"
 
 /* n slices of row-major elements, each `outer` times `inner` of them. */
 typedef struct dv_slices {
@@ -12,6 +11,10 @@ typedef struct dv_slices {
     const int64_t *integers;
     size_t outer, n, inner;
 } dv_slices;
+
+/* How params cut a tensor of that shape, which has count elements; the elements are the caller's to
+   add. The axis is counted from the front. */
+dv_slices dv_slices_of(const dv_unique_params *params, const dv_shape *shape, size_t count);
 
 /* Slices that are equal. */
 typedef struct dv_group {

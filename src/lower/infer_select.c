@@ -46,19 +46,6 @@ static dv_status numbers_of(const dv_value *x, numbers *n)
     return DV_OK;
 }
 
-static dv_slices slices_of(const dv_unique_params *p, const dv_shape *shape, size_t count)
-{
-    dv_slices s = {.outer = 1, .n = count, .inner = 1};
-    if (p->flat)
-        return s;
-    s.n = (size_t)shape->dim[p->axis];
-    for (int64_t d = 0; d < p->axis; d++)
-        s.outer *= (size_t)shape->dim[d];
-    for (int64_t d = p->axis + 1; d < shape->rank; d++)
-        s.inner *= (size_t)shape->dim[d];
-    return s;
-}
-
 typedef struct grouping {
     dv_slices slices;
     size_t count;
@@ -77,7 +64,7 @@ static void grouping_free(grouping *g)
 static dv_status grouping_of(const dv_unique_params *p, const dv_value *x, grouping *g)
 {
     numbers n;
-    *g = (grouping){.slices = slices_of(p, &x->shape, x->count)};
+    *g = (grouping){.slices = dv_slices_of(p, &x->shape, x->count)};
     size_t room = g->slices.n + 1;
     DV_TRY(numbers_of(x, &n));
     g->groups = malloc(room * sizeof *g->groups);
